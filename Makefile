@@ -1,0 +1,70 @@
+PYTHON ?= python3
+PORT ?= 8000
+WORKERS ?= 2
+BRANCH ?= main
+
+VENV := .venv
+BIN := $(VENV)/bin
+INTERPRETER := $(or $(wildcard $(BIN)/python),$(PYTHON))
+VERSION := $(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# The exact versions that passed on this Python; `make CONSTRAINTS= ...` takes the newest ones.
+CONSTRAINTS ?= $(wildcard constraints/$(VERSION).txt)
+VERSIONS := $(if $(CONSTRAINTS),-c $(CONSTRAINTS),--upgrade --upgrade-strategy eager)
+INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),,-newest)
+
+RUN := $(BIN)/python -m
+NBVAL := --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
+# Each worker takes whole test modules and whole notebooks.
+PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve test test-isa check notebooks bench colab repository clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+book: $(INSTALLED) ## build the book in _build/html; any warning is an error
+	rm -rf _build/html _build/.doctrees
+	$(BIN)/jupyter-book build . --quiet --warningiserror --keep-going
+	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+serve: $(INSTALLED) ## show the built book at http://127.0.0.1:8000 (PORT=...)
+	$(RUN) http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+test: $(INSTALLED) ## run the unit tests, then every notebook, and compare all outputs
+	$(PYTEST) $(NBVAL) tests qm9lib book
+
+test-isa: $(INSTALLED) ## run the notebooks as on a processor without AVX-512
+	XLA_FLAGS=--xla_cpu_max_isa=AVX2 $(PYTEST) $(NBVAL) book
+
+check: $(INSTALLED) ## lint, formatting, types, and whether all pairs are in step
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(BIN)/python tools/notebooks.py check
+
+notebooks: $(INSTALLED) ## derive and execute the chapters (NAMES="labels data": only these)
+	$(BIN)/python tools/notebooks.py execute $(NAMES)
+
+bench: $(INSTALLED) ## measure training throughput; results go to benchmarks/results
+	$(BIN)/python benchmarks/throughput.py
+
+colab: $(INSTALLED) ## run each committed notebook as Colab would: alone, without qm9lib
+	$(BIN)/python tools/colab_check.py $(NAMES)
+
+repository: $(INSTALLED) ## write the address of your fork everywhere (URL=..., BRANCH=main)
+	$(BIN)/python tools/repository.py --branch $(BRANCH) "$(URL)"
+
+clean: ## remove what was built, but not .venv
+	rm -rf _build .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+
+# The last step makes the stamp, so an install that stopped half-way starts again.
+$(INSTALLED): requirements.txt pyproject.toml $(CONSTRAINTS)
+	@$(INTERPRETER) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 book"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN) pip --version >/dev/null 2>&1 || $(RUN) ensurepip
+	rm -f $(VENV)/.installed*
+	@echo "Installing into $(VENV): a few minutes, this time only"
+	$(RUN) pip install --quiet -r requirements.txt $(VERSIONS) -e .
+	touch $@

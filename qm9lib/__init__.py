@@ -1,0 +1,46 @@
+"""Helpers of the course *Molecular energies with graph neural networks*.
+
+Importing the package loads neither JAX nor TensorFlow: a module is imported when one of its names
+is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from qm9lib.dataset import QM9, Molecule, Split, load, load_sample
+from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
+from qm9lib.metrics import mae, rmse
+
+if TYPE_CHECKING:
+    from qm9lib.tfdata import qm9_fetch, qm9_parse
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ATOM_REFERENCES",
+    "ELEMENTS",
+    "LABELS",
+    "QM9",
+    "SYMBOLS",
+    "Molecule",
+    "Split",
+    "convert",
+    "load",
+    "load_sample",
+    "mae",
+    "qm9_fetch",
+    "qm9_parse",
+    "rmse",
+]
+
+_MODULES = ("composition", "gnn", "graphs", "invariance", "plots", "tfdata", "training")
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("qm9_fetch", "qm9_parse"):
+        return getattr(importlib.import_module("qm9lib.tfdata"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"qm9lib.{name}")
+    raise AttributeError(f"module 'qm9lib' has no attribute {name!r}")

@@ -1,0 +1,217 @@
+"""The graph network of the *gnn* chapter: edge, node and global update.
+
+The blocks are those of Battaglia et al. (2018), in the smallest form that predicts an energy. The
+code is for one molecule; ``jax.vmap(network)`` is for a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qm9lib.graphs import distances, inverse_distance, one_hot, pairs
+
+EdgeFunction = Callable[
+    [Float[Array, "atoms 3"], Bool[Array, " atoms"]], Float[Array, "atoms atoms features"]
+]
+"""From positions (Å) and the mask of real atoms to the features of every pair of atoms."""
+
+
+def inverse_distance_edges(
+    positions: Float[Array, "atoms 3"], mask: Bool[Array, " atoms"]
+) -> Float[Array, "atoms atoms 1"]:
+    """One feature per edge: the inverse distance in 1/Å."""
+    return inverse_distance(positions, mask)[:, :, None]
+
+
+def bessel_edges(
+    positions: Float[Array, "atoms 3"], mask: Bool[Array, " atoms"], n: int = 8, cutoff: float = 5.0
+) -> Float[Array, "atoms atoms n"]:
+    r"""Radial Bessel functions of the distance (Gasteiger et al. 2020, eq. 7), cut off smoothly.
+
+    Feature k is :math:`\sqrt{2/c}\,\sin(k \pi r / c) / r` times a cosine that falls from 1 at
+    r = 0 to 0 at the cutoff c.
+
+    Parameters
+    ----------
+    positions
+        Shape (atoms, 3), Å.
+    mask
+        Shape (atoms,), true for real atoms.
+    n
+        Number of functions.
+    cutoff
+        Distance c in Å beyond which atoms do not see each other.
+
+    Returns
+    -------
+    Array
+        Shape (atoms, atoms, n); zero for pairs that `qm9lib.graphs.pairs` leaves out.
+    """
+    pair = pairs(mask)[:, :, None]
+    distance = jnp.where(pair, distances(positions, mask)[:, :, None], 1.0)
+    inside = 0.5 * (jnp.cos(jnp.pi * jnp.minimum(distance / cutoff, 1.0)) + 1.0)
+    k = jnp.arange(1.0, n + 1.0)[None, None, :]
+    waves = jnp.sqrt(2.0 / cutoff) * jnp.sin(k * jnp.pi * distance / cutoff) / distance
+    return jnp.where(pair, waves * inside, 0.0)
+
+
+class GraphLayer(eqx.Module):
+    r"""One round of edge, node and global update.
+
+    .. math::
+
+        e'_{ij} &= \sigma\Big(\sum_k e_{ijk} W_{e,k} v_j + b_e\Big) \\
+        v'_i &= \sigma\Big(W_v \sum_{j \ne i} e'_{ij}\Big) + v_i \\
+        u' &= \sigma\Big(W_u \sum_i v'_i\Big) + u
+
+    with the leaky ReLU :math:`\sigma`, the edge features :math:`e_{ijk}` (one, the inverse
+    distance, in the classic network) and the sender j.
+    """
+
+    edge_weight: Float[Array, "features nodes messages"]
+    edge_bias: Float[Array, " messages"]
+    node_weight: Float[Array, "messages nodes"]
+    global_weight: Float[Array, "nodes globals"]
+
+    def __init__(
+        self, features: int, nodes: int, messages: int, globals_: int, *, key: PRNGKeyArray
+    ) -> None:
+        edge, node, global_ = jax.random.split(key, 3)
+        self.edge_weight = _normal(edge, (features, nodes, messages), features * nodes)
+        self.edge_bias = jnp.zeros(messages)
+        self.node_weight = _normal(node, (messages, nodes), messages)
+        # The global feature sums over all atoms: its weights start small.
+        self.global_weight = 0.1 * _normal(global_, (nodes, globals_), nodes)
+
+    def __call__(
+        self,
+        nodes: Float[Array, "atoms nodes"],
+        edges: Float[Array, "atoms atoms features"],
+        globals_: Float[Array, " globals"],
+        mask: Bool[Array, " atoms"],
+    ) -> tuple[Float[Array, "atoms nodes"], Float[Array, " globals"]]:
+        """Update the nodes and the global feature; the edge features stay as they are.
+
+        Parameters
+        ----------
+        nodes
+            Shape (atoms, nodes).
+        edges
+            Shape (atoms, atoms, features): first axis receiver, second axis sender.
+        globals_
+            Shape (globals,).
+        mask
+            Shape (atoms,), true for real atoms.
+        """
+        sent = jnp.einsum("jn,knm->jkm", nodes, self.edge_weight)
+        message = jax.nn.leaky_relu(
+            jnp.einsum("ijk,jkm->ijm", edges, sent) + self.edge_bias[None, None, :]
+        )
+        received = jnp.sum(jnp.where(pairs(mask)[:, :, None], message, 0.0), axis=1)
+        nodes = jax.nn.leaky_relu(received @ self.node_weight) + nodes
+        nodes = jnp.where(mask[:, None], nodes, 0.0)
+        globals_ = jax.nn.leaky_relu(jnp.sum(nodes, axis=0) @ self.global_weight) + globals_
+        return nodes, globals_
+
+
+class GraphNetwork(eqx.Module):
+    """Graph layers, then the energy as a linear function of the global feature.
+
+    Parameters
+    ----------
+    layers
+        Number of layers.
+    nodes, messages, globals_
+        Lengths of the node features (at least 9), the messages and the global feature.
+    edge_function
+        From positions and mask to edge features: `inverse_distance_edges` or `bessel_edges`.
+    key
+        Key for the initial weights.
+
+    Examples
+    --------
+    >>> network = GraphNetwork(key=jax.random.key(0))
+    >>> water = jnp.array([8, 1, 1]), jnp.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    >>> network(*water).shape
+    ()
+    >>> count_parameters(network)
+    1321
+    """
+
+    layers: list[GraphLayer]
+    weight: Float[Array, " globals"]
+    bias: Float[Array, ""]
+    edge_function: EdgeFunction = eqx.field(static=True)
+    nodes: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        layers: int = 2,
+        nodes: int = 16,
+        messages: int = 16,
+        globals_: int = 8,
+        edge_function: EdgeFunction = inverse_distance_edges,
+        *,
+        key: PRNGKeyArray,
+    ) -> None:
+        two_atoms = jnp.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+        features = edge_function(two_atoms, jnp.array([True, True])).shape[-1]
+        *layer_keys, out_key = jax.random.split(key, layers + 1)
+        self.layers = [GraphLayer(features, nodes, messages, globals_, key=k) for k in layer_keys]
+        self.weight = _normal(out_key, (globals_,), globals_)
+        self.bias = jnp.zeros(())
+        self.edge_function = edge_function
+        self.nodes = nodes
+
+    # The shapes are checked by hand: the error is one that a student can read.
+    def __call__(
+        self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        """Predict one molecule; for a batch use ``jax.vmap(network)``.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Shape (atoms,), integer; 0 for a padded atom.
+        positions
+            Shape (atoms, 3), Å.
+
+        Returns
+        -------
+        Array
+            A number, in the standardised unit that the network was trained in.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are not those of one molecule.
+        """
+        if atomic_numbers.ndim != 1 or positions.shape != (*atomic_numbers.shape, 3):
+            raise ValueError(
+                f"a network takes one molecule: atomic numbers (atoms,) and positions (atoms, 3); "
+                f"given {atomic_numbers.shape} and {positions.shape}; "
+                "for a batch use jax.vmap(network)"
+            )
+        mask = atomic_numbers > 0
+        edges = self.edge_function(positions, mask)
+        nodes = one_hot(atomic_numbers, self.nodes)
+        globals_ = jnp.zeros(self.weight.shape)
+        for layer in self.layers:
+            nodes, globals_ = layer(nodes, edges, globals_, mask)
+        return self.weight @ globals_ + self.bias
+
+
+def count_parameters(network: eqx.Module) -> int:
+    """Return how many numbers are trained in a network."""
+    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
+
+
+def _normal(key: PRNGKeyArray, shape: tuple[int, ...], inputs: int) -> Array:
+    # Standard deviation 1/sqrt(inputs): the sum over the inputs starts with the size of one input.
+    return jax.random.normal(key, shape) / np.sqrt(inputs)

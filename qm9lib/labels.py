@@ -1,0 +1,261 @@
+"""The sixteen labels of QM9, their units, and the energies of free atoms.
+
+Everything that another module needs to know about a label stands here once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, overload
+
+import numpy as np
+from jaxtyping import Float
+from scipy import constants
+
+SYMBOLS: dict[int, str] = {1: "H", 6: "C", 7: "N", 8: "O", 9: "F"}
+"""Chemical symbols of the five elements of QM9, by atomic number."""
+
+ELEMENTS: tuple[int, ...] = tuple(SYMBOLS)
+"""Atomic numbers of the five elements of QM9, in the order of every per-element array."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One column of the label array.
+
+    Attributes
+    ----------
+    index
+        Column in ``QM9.labels``.
+    name
+        Key in ``LABELS``, as in the published data.
+    symbol
+        The usual symbol, in LaTeX.
+    unit
+        Unit of the published values.
+    description
+        What it is, in a few words.
+    scaling
+        ``"extensive"`` grows with the number of atoms (two molecules far apart: the sum),
+        ``"intensive"`` does not, ``"neither"`` follows another law.
+    origin
+        ``"total"`` for energies counted from separated nuclei and electrons,
+        ``"difference"`` for differences of two energies, ``""`` for everything else.
+    """
+
+    index: int
+    name: str
+    symbol: str
+    unit: str
+    description: str
+    scaling: Literal["extensive", "intensive", "neither"]
+    origin: Literal["total", "difference", ""] = ""
+
+
+class LabelTable(Mapping[str, Label]):
+    """The labels by name or by column; a notebook shows it as a table.
+
+    Examples
+    --------
+    >>> LABELS["H"].unit
+    'hartree'
+    >>> LABELS[13].name
+    'H'
+    >>> len(LABELS)
+    16
+    """
+
+    def __init__(self, labels: tuple[Label, ...]) -> None:
+        self._labels = labels
+        self._by_name = {label.name: label for label in labels}
+
+    def __getitem__(self, key: str | int) -> Label:
+        """Return the label with this name or column; ``KeyError`` names what is allowed."""
+        if isinstance(key, int | np.integer) and 0 <= key < len(self._labels):
+            return self._labels[key]
+        if isinstance(key, str) and key in self._by_name:
+            return self._by_name[key]
+        raise UnknownNameError("label", key, [*self._by_name], "or a column from 0 to 15")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __repr__(self) -> str:
+        return f"LabelTable({', '.join(self)})"
+
+    def _repr_markdown_(self) -> str:
+        rows = [
+            "| column | name | symbol | unit | description | scaling | origin |",
+            "|" + "---|" * 7,
+        ]
+        rows += [
+            f"| {x.index} | {x.name} | ${x.symbol}$ | {x.unit} | {x.description} | {x.scaling} "
+            f"| {x.origin} |"
+            for x in self._labels
+        ]
+        return "\n".join(rows)
+
+
+class UnknownNameError(KeyError, ValueError):
+    """A name that is not in the table: says which ones are.
+
+    It is a ``KeyError`` and a ``ValueError``, so that callers can expect either.
+    """
+
+    def __init__(self, kind: str, given: object, allowed: list[str], more: str = "") -> None:
+        self.message = f"unknown {kind} {given!r}; use one of: {', '.join(allowed)} {more}".rstrip()
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the message, quotes and all.
+        return self.message
+
+
+LABELS = LabelTable(
+    (
+        Label(0, "index", r"i", "-", "number of the molecule, from 1", "neither"),
+        Label(1, "A", r"A", "GHz", "rotational constant", "neither"),
+        Label(2, "B", r"B", "GHz", "rotational constant", "neither"),
+        Label(3, "C", r"C", "GHz", "rotational constant", "neither"),
+        Label(4, "mu", r"\mu", "D", "dipole moment", "neither"),
+        Label(5, "alpha", r"\alpha", "bohr^3", "isotropic polarizability", "extensive"),
+        Label(
+            6,
+            "homo",
+            r"\epsilon_\mathrm{HOMO}",
+            "hartree",
+            "energy of the highest occupied orbital",
+            "intensive",
+        ),
+        Label(
+            7,
+            "lumo",
+            r"\epsilon_\mathrm{LUMO}",
+            "hartree",
+            "energy of the lowest unoccupied orbital",
+            "intensive",
+        ),
+        Label(
+            8,
+            "gap",
+            r"\epsilon_\mathrm{gap}",
+            "hartree",
+            "lumo minus homo",
+            "intensive",
+            "difference",
+        ),
+        Label(
+            9, "r2", r"\langle R^2 \rangle", "bohr^2", "spatial extent of the electrons", "neither"
+        ),
+        Label(
+            10,
+            "zpve",
+            r"\mathrm{zpve}",
+            "hartree",
+            "zero-point vibrational energy",
+            "extensive",
+            "difference",
+        ),
+        Label(11, "U0", r"U_0", "hartree", "internal energy at 0 K", "extensive", "total"),
+        Label(12, "U", r"U", "hartree", "internal energy at 298.15 K", "extensive", "total"),
+        Label(13, "H", r"H", "hartree", "enthalpy at 298.15 K", "extensive", "total"),
+        Label(14, "G", r"G", "hartree", "free energy at 298.15 K", "extensive", "total"),
+        Label(
+            15,
+            "Cv",
+            r"C_\mathrm{v}",
+            "cal/(mol K)",
+            "heat capacity at constant volume, 298.15 K",
+            "extensive",
+        ),
+    )
+)
+"""The sixteen labels, in the order of the columns of ``QM9.labels``."""
+
+# atomref.txt of the published data (Ramakrishnan et al. 2014), hartree.
+ATOM_REFERENCES: dict[str, dict[int, float]] = {
+    "U0": {1: -0.500273, 6: -37.846772, 7: -54.583861, 8: -75.064579, 9: -99.718730},
+    "U": {1: -0.498857, 6: -37.845355, 7: -54.582445, 8: -75.063163, 9: -99.717314},
+    "H": {1: -0.497912, 6: -37.844411, 7: -54.581501, 8: -75.062219, 9: -99.716370},
+    "G": {1: -0.510927, 6: -37.861317, 7: -54.598897, 8: -75.079532, 9: -99.733544},
+}
+"""Energy of a free atom in hartree, by label name and atomic number (``atomref.txt`` of QM9)."""
+
+_HARTREE = constants.physical_constants["Hartree energy"][0]
+_BOHR = constants.physical_constants["Bohr radius"][0]
+_PER_MOL = 1 / constants.N_A
+
+# unit -> (what it measures, size in SI units; energies per molecule)
+_UNITS: dict[str, tuple[str, float]] = {
+    "hartree": ("energy", _HARTREE),
+    "eV": ("energy", constants.e),
+    "meV": ("energy", 1e-3 * constants.e),
+    "kcal/mol": ("energy", 1e3 * constants.calorie * _PER_MOL),
+    "kJ/mol": ("energy", 1e3 * _PER_MOL),
+    "cm^-1": ("energy", 1e2 * constants.h * constants.c),
+    "cal/(mol K)": ("heat capacity", constants.calorie),
+    "J/(mol K)": ("heat capacity", 1.0),
+    "bohr^3": ("polarizability", _BOHR**3),
+    "Å^3": ("polarizability", constants.angstrom**3),
+    "bohr^2": ("area", _BOHR**2),
+    "Å^2": ("area", constants.angstrom**2),
+    "bohr": ("length", _BOHR),
+    "Å": ("length", constants.angstrom),
+    "D": ("dipole moment", 1e-21 / constants.c),
+    "e Å": ("dipole moment", constants.e * constants.angstrom),
+    "GHz": ("frequency", 1e9),
+    "MHz": ("frequency", 1e6),
+    "-": ("number", 1.0),
+}
+
+
+@overload
+def convert(values: float, unit: str, to: str) -> float: ...
+@overload
+def convert(
+    values: Float[np.ndarray, "*shape"], unit: str, to: str
+) -> Float[np.ndarray, "*shape"]: ...
+def convert(
+    values: float | Float[np.ndarray, "*shape"], unit: str, to: str
+) -> float | Float[np.ndarray, "*shape"]:
+    """Convert values from one unit to another, with the CODATA constants of SciPy.
+
+    Parameters
+    ----------
+    values
+        Number or array of any shape.
+    unit
+        Unit of ``values``.
+    to
+        Unit wanted: another unit of the same quantity.
+
+    Returns
+    -------
+    float or ndarray
+        ``values`` in the unit ``to``, same shape and dtype.
+
+    Raises
+    ------
+    UnknownNameError
+        If a unit is unknown, or the two measure different quantities.
+
+    Examples
+    --------
+    >>> round(convert(1.0, "hartree", "kcal/mol"), 4)
+    627.5095
+    >>> round(convert(1.0, "kcal/mol", "meV"), 3)
+    43.364
+    """
+    for name in (unit, to):
+        if name not in _UNITS:
+            raise UnknownNameError("unit", name, [*_UNITS])
+    quantity, size = _UNITS[unit]
+    to_quantity, to_size = _UNITS[to]
+    if quantity != to_quantity:
+        same = [name for name, (kind, _) in _UNITS.items() if kind == quantity]
+        raise UnknownNameError(f"unit for {quantity} (given in {unit})", to, same)
+    return values * (size / to_size)

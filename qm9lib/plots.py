@@ -1,0 +1,233 @@
+"""Figures of the course. Each is a `Picture`: an SVG image with a text alternative."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+"""Colours that colour-blind readers can tell apart (Okabe and Ito 2008)."""
+
+_STYLE = {
+    "axes.prop_cycle": mpl.cycler(color=COLORS),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "font.size": 11.0,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.hashsalt": "qm9lib",  # the same figure gives the same file
+    "svg.fonttype": "path",
+    "figure.dpi": 100,
+}
+
+
+class Picture:
+    """A figure with a text alternative, shown in notebooks and on the page as one SVG image.
+
+    Parameters
+    ----------
+    figure
+        The figure; it is drawn at once.
+    alt
+        What the figure shows, in a sentence or two, for those who do not see it. Numbers in it
+        should be computed.
+
+    Raises
+    ------
+    ValueError
+        If the text alternative is empty.
+    """
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        if not alt.strip():
+            raise ValueError("a picture needs a text alternative: say what it shows")
+        self.figure = figure
+        self.alt = alt
+        buffer = io.BytesIO()
+        with mpl.rc_context(_STYLE):
+            # No date: the same figure gives the same file.
+            figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
+        self.svg = buffer.getvalue().decode("utf-8")
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        data = base64.b64encode(self.svg.encode("utf-8")).decode("ascii")
+        image = (
+            f'<img class="qm9-figure" alt="{html.escape(self.alt)}" '
+            f'src="data:image/svg+xml;base64,{data}">'
+        )
+        return {"text/html": image, "text/plain": f"[figure] {self.alt}"}
+
+    def __repr__(self) -> str:
+        return f"[figure] {self.alt}"
+
+
+def axes(width: float = 6.4, height: float = 3.8, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure in the style of the course, and its axes from left to right.
+
+    Parameters
+    ----------
+    width, height
+        In inches.
+    columns
+        Number of axes side by side.
+    """
+    with mpl.rc_context(_STYLE):
+        # Not through pyplot: the figure belongs to nobody else and is shown only by its Picture.
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, list(np.ravel(figure.subplots(1, columns)))
+
+
+def loss_curves(
+    curves: Mapping[str, Sequence[float] | Float[np.ndarray, " epochs"]],
+    *,
+    reference: Mapping[str, float] | None = None,
+    ylabel: str = "validation MAE (kcal/mol)",
+    xlabel: str = "epoch",
+) -> Picture:
+    """Draw errors against epochs, on a logarithmic axis.
+
+    Parameters
+    ----------
+    curves
+        One error per epoch, by name; epoch 1 first.
+    reference
+        Errors to mark with a horizontal line, by name.
+    ylabel, xlabel
+        Axis labels; units included.
+
+    Returns
+    -------
+    Picture
+        Its text alternative tells where each curve starts and ends.
+    """
+    figure, (ax,) = axes()
+    told = []
+    for name, values in curves.items():
+        ax.plot(np.arange(1, len(values) + 1), values, label=name)
+        told.append(f"{name} starts at {_plain(values[0])} and ends at {_plain(values[-1])}")
+    for number, (name, value) in enumerate((reference or {}).items()):
+        ax.axhline(value, label=name, color="#555555", linestyle=("--", ":", "-.")[number % 3])
+        told.append(f"{name} is at {_plain(value)}")
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
+    # Plain numbers such as 20 are easier to read than 2 x 10^1.
+    ax.yaxis.set_major_formatter("{x:,g}")
+    ax.yaxis.set_minor_formatter("{x:,g}" if _span(ax) < 30 else "")
+    ax.legend()
+    return Picture(figure, f"Line plot of {ylabel} against {xlabel}: {'; '.join(told)}.")
+
+
+def _plain(value: float) -> str:
+    """Three significant digits without an exponent: 8,120 or 0.77."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def _span(ax: Axes) -> float:
+    low, high = ax.get_ylim()
+    return high / low
+
+
+def parity(
+    predicted: Float[np.ndarray, " n"],
+    true: Float[np.ndarray, " n"],
+    *,
+    quantity: str,
+    unit: str,
+) -> Picture:
+    """Draw predicted against true values, with the line on which they are equal.
+
+    Parameters
+    ----------
+    predicted, true
+        Values in ``unit``, shape (n,).
+    quantity
+        What they are, for the axis labels.
+    unit
+        Their unit.
+
+    Returns
+    -------
+    Picture
+        Its text alternative tells the mean absolute error and the largest one.
+    """
+    figure, (ax,) = axes(4.8, 4.6)
+    ax.scatter(true, predicted, s=6, alpha=0.35, linewidths=0, rasterized=True)
+    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+    ax.plot([low, high], [low, high], color="#555555", linewidth=1)
+    ax.set(xlabel=f"true {quantity} ({unit})", ylabel=f"predicted {quantity} ({unit})")
+    ax.set_aspect("equal")
+    error = np.abs(predicted - true)
+    return Picture(
+        figure,
+        f"Scatter plot of predicted against true {quantity} of {len(true):,} molecules, with the "
+        f"diagonal. Mean absolute error {_plain(error.mean())} {unit}, "
+        f"largest {_plain(error.max())} {unit}.",
+    )
+
+
+def histograms(
+    values: Mapping[str, Float[np.ndarray, "..."]], *, ylabel: str = "molecules", bins: int = 60
+) -> Picture:
+    """Draw one histogram per array, side by side.
+
+    Parameters
+    ----------
+    values
+        Arrays by axis label; the unit belongs into the label.
+    ylabel
+        What is counted.
+    bins
+        Number of bins.
+
+    Returns
+    -------
+    Picture
+        Its text alternative tells mean and standard deviation of each.
+    """
+    figure, panels = axes(3.2 * len(values), 3.0, columns=len(values))
+    told = []
+    for ax, (name, array) in zip(panels, values.items(), strict=True):
+        ax.hist(array, bins=bins, color=COLORS[0])
+        ax.set(xlabel=name)
+        ax.locator_params(axis="x", nbins=4)
+        told.append(f"{name}: mean {array.mean():.4g}, standard deviation {array.std():.3g}")
+    panels[0].set(ylabel=ylabel)
+    return Picture(figure, f"Histograms. {'; '.join(told)}.")
+
+
+def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
+    """Draw one horizontal bar per number on a logarithmic axis, the first on top.
+
+    Parameters
+    ----------
+    values
+        Positive numbers by name.
+    xlabel
+        Axis label; the unit belongs into it.
+
+    Returns
+    -------
+    Picture
+        Its text alternative tells all numbers.
+    """
+    figure, (ax,) = axes(6.4, 0.6 + 0.45 * len(values))
+    names = list(values)
+    drawn = ax.barh(names, list(values.values()), color=COLORS[0])
+    ax.bar_label(drawn, fmt=_plain, padding=4)
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel, xscale="log")
+    ax.margins(x=0.15)
+    ax.grid(visible=False, axis="y")
+    told = "; ".join(f"{name}: {_plain(value)}" for name, value in values.items())
+    return Picture(figure, f"Bar chart of {xlabel}. {told}.")

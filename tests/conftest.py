@@ -1,0 +1,32 @@
+"""Strict JAX for all tests, and the data they share."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+import qm9lib
+
+# Ends silent (n,) - (n, 1) and float32 + float64.
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_nans", True)
+
+
+@pytest.fixture(scope="session")
+def sample() -> qm9lib.QM9:
+    return qm9lib.load_sample()
+
+
+@pytest.fixture(scope="session")
+def qm9() -> qm9lib.QM9:
+    """All characterized molecules: the real ones."""
+    return qm9lib.load()
+
+
+@pytest.fixture
+def water() -> tuple[np.ndarray, np.ndarray]:
+    """Atomic numbers and positions (Å) of the third molecule of QM9."""
+    molecule = qm9lib.load_sample()[2]
+    return molecule.atomic_numbers, molecule.positions

@@ -1,0 +1,104 @@
+"""The book's own files agree with each other: pairs, setup cells, contents, addresses."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+
+import notebooks
+
+ROOT = notebooks.ROOT
+REPOSITORY = notebooks.read_repository(ROOT)
+CHAPTERS = notebooks.chapters(ROOT)
+
+
+def listed(entry):
+    """Every file that a table of contents names."""
+    if isinstance(entry, list):
+        return [file for part in entry for file in listed(part)]
+    if isinstance(entry, dict):
+        own = [entry[key] for key in ("root", "file") if key in entry]
+        return own + [file for value in entry.values() for file in listed(value)]
+    return []
+
+
+CONTENTS = listed(yaml.safe_load((ROOT / "_toc.yml").read_text()))
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_pair_is_in_step(name):
+    assert notebooks.check(CHAPTERS[name], REPOSITORY) == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_first_code_cell_is_the_hidden_setup_cell(name):
+    notebook = notebooks.read_notebook(CHAPTERS[name].with_suffix(".ipynb"))
+    first = notebooks.code_cells(notebook)[0]
+    assert first.source == notebooks.setup_source(REPOSITORY)
+    assert "remove-cell" in first.metadata["tags"]
+    assert first.outputs == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_no_cell_escapes_the_comparison(name):
+    notebook = notebooks.read_notebook(CHAPTERS[name].with_suffix(".ipynb"))
+    for cell in notebooks.code_cells(notebook):
+        assert "nbval-skip" not in cell.metadata.get("tags", [])
+        assert "NBVAL_SKIP" not in cell.source
+
+
+def test_no_notebook_is_without_source():
+    assert notebooks.orphans(ROOT) == []
+
+
+def test_contents_name_every_chapter_by_its_notebook():
+    chapters = [
+        file for file in CONTENTS if file.removeprefix("book/") not in ("index", "references")
+    ]
+    assert chapters
+    assert all(file.endswith(".ipynb") and (ROOT / file).is_file() for file in chapters)
+    names = {file.removeprefix("book/").removesuffix(".ipynb") for file in chapters}
+    assert names == set(CHAPTERS)
+
+
+def test_every_citation_is_in_the_bibliography():
+    entries = set(re.findall(r"@\w+\{([^,\s]+),", (ROOT / "book" / "references.bib").read_text()))
+    cited = {
+        key.strip()
+        for path in (ROOT / "book").rglob("*.md")
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", path.read_text())
+        for key in keys.split(",")
+    }
+    assert cited - entries == set()
+
+
+def test_every_place_has_the_repository_of_the_configuration():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["urls"]["Repository"] == REPOSITORY.url
+    assert project["urls"]["Issues"] == REPOSITORY.url + "/issues"
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["repository-code"] == REPOSITORY.url
+    for path in CHAPTERS.values():
+        for file in (path, path.with_suffix(".ipynb")):
+            found = re.findall(r"git\+(https://[^@\s]+)@([^\"\\\s]+)", file.read_text())
+            assert found == [(REPOSITORY.url, REPOSITORY.branch)], file
+    slug = REPOSITORY.url.removeprefix("https://")
+    name = re.escape(slug.split("/")[-1])
+    for file in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / file).read_text()
+        for owner in re.findall(rf"github(?:\.com)?/([\w-]+)/{name}(?![\w-])", text):
+            assert f"github.com/{owner}/{slug.split('/')[-1]}" == slug, file
+
+
+def test_requirements_satisfy_the_package():
+    """Each dependency of the package has the same bound where the book installs it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    for requirement in project["dependencies"] + project["optional-dependencies"]["data"]:
+        assert requirement in lines
+
+
+def test_version_is_the_same_in_the_citation():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]

@@ -1,0 +1,245 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import constants
+
+import qm9lib
+from qm9lib import dataset, sources
+from qm9lib.dataset import QM9
+from qm9lib.sources import DataError
+
+UNCHARACTERIZED = Path(__file__).parent / "data" / "uncharacterized.txt"
+
+
+# The whole set ---------------------------------------------------------------------------------
+
+
+def test_missing_molecules_are_the_official_ones(qm9: QM9) -> None:
+    missing = np.setdiff1d(np.arange(1, 133_886), qm9.index)
+    np.testing.assert_array_equal(missing, np.loadtxt(UNCHARACTERIZED, dtype=int))
+    assert len(missing) == 3_054 and len(qm9) == 130_831
+    assert np.all(np.diff(qm9.index) > 0)
+
+
+def test_published_counts_and_means(qm9: QM9) -> None:
+    assert np.bincount(qm9.n_heavy).tolist() == [0, 3, 5, 9, 31, 127, 608, 3138, 17879, 109031]
+    assert (qm9.composition > 0).sum(axis=0).tolist() == [130789, 130828, 79879, 111322, 1923]
+    assert qm9.target("U0").mean() == pytest.approx(-410.819448, abs=1e-6)
+    assert qm9.target("H").std() == pytest.approx(39.893913, abs=1e-6)
+    assert qm9.atomization_energy("U0", "eV").mean() == pytest.approx(-76.116, abs=1e-3)
+    assert len(np.unique(qm9.smiles)) == len(qm9)
+
+
+def test_labels_agree_with_each_other(qm9: QM9) -> None:
+    # Labels are rounded to 1e-4 (orbitals) and 1e-6 (energies) hartree.
+    gap = qm9.target("lumo") - qm9.target("homo")
+    assert np.abs(gap - qm9.target("gap")).max() < 1.5e-4
+    rt = qm9lib.convert(constants.R * 298.15 / 1e3, "kJ/mol", "hartree")
+    assert np.abs(qm9.target("H") - qm9.target("U") - rt).max() < 1.6e-6
+    np.testing.assert_array_equal(qm9.labels[:, 0], qm9.index)
+
+
+def test_atoms_and_smiles_agree(qm9: QM9) -> None:
+    # Count the letters of the SMILES: independent of how the elements were read.
+    for column, letter in ((1, "C"), (2, "N"), (3, "O"), (4, "F")):
+        text = np.char.upper(qm9.smiles)
+        np.testing.assert_array_equal(np.char.count(text, letter), qm9.composition[:, column])
+
+
+def test_dimenet_split(qm9: QM9) -> None:
+    order = np.random.RandomState(42).permutation(130_831)
+    train, valid, test = qm9.split("dimenet")
+    assert (len(train), len(valid), len(test)) == (110_000, 10_000, 10_831)
+    parts = np.concatenate([train.index, valid.index, test.index])
+    np.testing.assert_array_equal(parts, qm9.index[order])
+    again = qm9.split("dimenet")
+    np.testing.assert_array_equal(again.test.labels, test.labels)
+
+
+def test_course_split_is_the_head_of_the_other(qm9: QM9) -> None:
+    for part, whole, size in zip(
+        qm9.split("course"), qm9.split("dimenet"), (5_000, 1_000, 1_000), strict=True
+    ):
+        np.testing.assert_array_equal(part.index, whole.index[:size])
+        np.testing.assert_array_equal(part[17].positions, whole[17].positions)
+
+
+def test_split_refuses_other_sets(qm9: QM9, sample: QM9) -> None:
+    with pytest.raises(ValueError, match="130,831 characterized.*this set has 2,000 molecules"):
+        sample.split("course")
+    with pytest.raises(ValueError, match="this set has 130,831 molecules"):
+        qm9[::-1].split("course")
+    with pytest.raises(ValueError, match="unknown split 'random'; use one of: dimenet, course"):
+        qm9.split("random")
+
+
+# The arrays ------------------------------------------------------------------------------------
+
+
+def test_views_and_parts_hold_the_same_atoms(sample: QM9) -> None:
+    rows = np.array([1999, 0, 0, 512])
+    part = sample[rows]
+    for i, row in enumerate(rows):
+        for name in ("index", "atomic_numbers", "positions", "charges", "labels", "smiles"):
+            np.testing.assert_array_equal(getattr(part[i], name), getattr(sample[int(row)], name))
+    assert part[1] is not part[2] and part.offsets[-1] == len(part.atomic_numbers)
+
+
+def test_ways_to_index(sample: QM9) -> None:
+    mask = sample.target("H") < -400
+    np.testing.assert_array_equal(sample[mask].index, sample.index[mask])
+    np.testing.assert_array_equal(sample[2:5].index, sample.index[2:5])
+    np.testing.assert_array_equal(sample[[3, 1]].index, sample.index[[3, 1]])
+    assert sample[-1].index == sample.index[-1]
+    assert sample[np.int64(3)].index == sample.index[3]
+    assert len(sample[[]]) == 0 and len(sample[5:5].atomic_numbers) == 0
+    assert [m.index for m in sample[:3]] == sample.index[:3].tolist()
+
+
+@pytest.mark.parametrize("i", [2000, -2001])
+def test_molecule_out_of_range(sample: QM9, i: int) -> None:
+    with pytest.raises(IndexError, match=f"molecule {i} is out of range: this set has 2000"):
+        sample[i]
+
+
+@pytest.mark.parametrize("key", [[0, 2000], np.ones(3, bool), "H"])
+def test_other_bad_indices(sample: QM9, key: object) -> None:
+    with pytest.raises(IndexError, match="integers from 0 to 1999, or 2000 booleans"):
+        sample[key]
+
+
+def test_arrays_are_read_only(qm9: QM9, sample: QM9) -> None:
+    for data in (qm9, sample, sample[:5]):
+        for name in ("index", "offsets", "atomic_numbers", "positions", "charges", "labels"):
+            with pytest.raises(ValueError, match="read-only"):
+                getattr(data, name)[0] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        sample[0].positions[0, 0] = 1.0
+
+
+def test_arrays_that_do_not_fit_together(sample: QM9) -> None:
+    arrays = {name: getattr(sample[:3], name) for name in QM9.__dataclass_fields__}
+    with pytest.raises(
+        ValueError, match=r"positions has shape \(11, 3\), expected \(12, 3\) for 3 molecules"
+    ):
+        QM9(**arrays | {"positions": arrays["positions"][:-1]})
+    with pytest.raises(ValueError, match=r"labels has shape \(3, 15\), expected \(3, 16\)"):
+        QM9(**arrays | {"labels": arrays["labels"][:, :-1]})
+
+
+def test_composition_and_formula(sample: QM9) -> None:
+    for i in (0, 7, 500, 1999):
+        numbers = sample[i].atomic_numbers.tolist()
+        assert sample.composition[i].tolist() == [numbers.count(z) for z in qm9lib.ELEMENTS]
+    assert [sample[i].formula for i in range(5)] == ["CH4", "H3N", "H2O", "C2H2", "CHN"]
+
+
+def test_target(sample: QM9) -> None:
+    np.testing.assert_array_equal(sample.target("H"), sample.labels[:, 13])
+    np.testing.assert_allclose(
+        sample.target("H", "eV"), sample.labels[:, 13] * 27.211386, rtol=1e-8
+    )
+    assert sample[3].target("mu") == 0.0
+    assert sample[0].target("H", "eV") == pytest.approx(-1101.38, abs=0.005)
+    with pytest.raises(ValueError, match="unknown label 'energy'"):
+        sample.target("energy")
+    with pytest.raises(ValueError, match=r"unit for dipole moment \(given in D\) 'eV'"):
+        sample.target("mu", "eV")
+
+
+def test_atomization_energy_of_methane(sample: QM9) -> None:
+    by_hand = -40.47893 - (-37.846772 + 4 * -0.500273)
+    assert sample.atomization_energy()[0] == pytest.approx(by_hand, abs=1e-9)
+    with pytest.raises(ValueError, match="unknown total energy 'gap'; use one of: U0, U, H, G"):
+        sample.atomization_energy("gap")
+
+
+def test_sample_is_part_of_the_whole(qm9: QM9, sample: QM9) -> None:
+    rows = np.searchsorted(qm9.index, sample.index)
+    same = qm9[rows]
+    for name in QM9.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(sample, name), getattr(same, name))
+    assert np.bincount(sample.n_heavy)[:6].tolist() == np.bincount(qm9.n_heavy)[:6].tolist()
+    assert np.all(np.bincount(sample.n_heavy)[6:] > 400)
+    packed = Path(sources.__file__).parent / "data" / "sample.csv.xz"
+    assert packed.stat().st_size < 1_000_000
+
+
+# The cache -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, and the sample in place of the large CSV files."""
+    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sources, "read_qm9pack", sources.read_sample)
+    return tmp_path / "cache"
+
+
+def test_cache_round_trip(small_cache: Path, sample: QM9, monkeypatch: pytest.MonkeyPatch) -> None:
+    qm9lib.load()
+    assert [path.name for path in small_cache.iterdir()] == ["qm9-v1.safetensors"]
+    monkeypatch.setattr(sources, "read_qm9pack", lambda: pytest.fail("the cache was not used"))
+    cached = qm9lib.load()
+    for name in QM9.__dataclass_fields__:
+        array = getattr(cached, name)
+        np.testing.assert_array_equal(array, getattr(sample, name))
+        assert array.dtype == getattr(sample, name).dtype
+
+
+def test_cache_is_mapped_not_copied(small_cache: Path) -> None:
+    base = qm9lib.load().positions
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    assert isinstance(base, np.memmap)
+
+
+@pytest.mark.parametrize("position", [0, 3, 40, 200, 900, 5_000, -50_000, -1])
+def test_damaged_cache_is_never_trusted(small_cache: Path, sample: QM9, position: int) -> None:
+    qm9lib.load()
+    path = dataset.cache_path()
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+    np.testing.assert_array_equal(qm9lib.load().positions, sample.positions)
+    assert path.read_bytes() != data
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 200, b"PK" + bytes(5_000)])
+def test_foreign_or_truncated_cache(small_cache: Path, sample: QM9, content: bytes) -> None:
+    small_cache.mkdir()
+    dataset.cache_path().write_bytes(content)
+    np.testing.assert_array_equal(qm9lib.load().labels, sample.labels)
+
+
+def test_cache_that_cannot_be_written(small_cache: Path) -> None:
+    small_cache.write_text("a file where the folder should be")
+    with pytest.raises(DataError, match="cannot write .*QM9LIB_CACHE"):
+        qm9lib.load()
+
+
+def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path))
+    assert dataset.cache_folder() == tmp_path
+    monkeypatch.delenv("QM9LIB_CACHE")
+    assert dataset.cache_folder().name == "qm9lib"
+
+
+def test_processes_side_by_side(tmp_path: Path) -> None:
+    """Four processes that all find an empty cache: each gets the right arrays."""
+    code = (
+        "import qm9lib, qm9lib.sources as s; s.read_qm9pack = s.read_sample;"
+        "print(qm9lib.load().positions.sum())"
+    )
+    environment = os.environ | {"QM9LIB_CACHE": str(tmp_path)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    sums = {process.communicate()[0] for process in running}
+    assert len(sums) == 1 and all(process.returncode == 0 for process in running)
+    assert [path.name for path in tmp_path.iterdir()] == ["qm9-v1.safetensors"]

@@ -1,0 +1,81 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import constants
+
+from qm9lib import ATOM_REFERENCES, ELEMENTS, LABELS, convert
+from qm9lib.labels import SYMBOLS
+
+
+def test_columns_are_those_of_the_published_data() -> None:
+    names = "index A B C mu alpha homo lumo gap r2 zpve U0 U H G Cv".split()
+    assert list(LABELS) == names
+    assert [LABELS[i].name for i in range(16)] == names
+    assert [LABELS[name].index for name in names] == list(range(16))
+
+
+def test_table_shows_every_label_once() -> None:
+    rows = LABELS._repr_markdown_().splitlines()
+    assert len(rows) == 2 + 16
+    assert all(row.count("|") == 8 for row in rows)
+    assert rows[15] == ("| 13 | H | $H$ | hartree | enthalpy at 298.15 K | extensive | total |")
+
+
+@pytest.mark.parametrize("key", ["enthalpy", "h", 16, -1])
+def test_unknown_label_names_the_labels(key: str | int) -> None:
+    with pytest.raises(
+        KeyError, match=f"unknown label {key!r}; use one of: index, A, B, .*, G, Cv"
+    ):
+        LABELS[key]
+
+
+def test_units_against_definitions() -> None:
+    hartree = constants.physical_constants["Hartree energy in eV"][0]
+    assert convert(1.0, "hartree", "eV") == pytest.approx(hartree, rel=1e-9)
+    assert convert(1.0, "hartree", "kcal/mol") == pytest.approx(627.5095, abs=5e-5)
+    assert convert(1.0, "kcal/mol", "kJ/mol") == pytest.approx(4.184, rel=1e-12)
+    wavenumber = constants.physical_constants["hartree-inverse meter relationship"][0] / 100
+    assert convert(1.0, "hartree", "cm^-1") == pytest.approx(wavenumber, rel=1e-9)
+    assert convert(1.0, "e Å", "D") == pytest.approx(4.80320, abs=1e-5)
+    assert convert(1.0, "bohr^3", "Å^3") == pytest.approx(0.529177**3, rel=1e-5)
+
+
+def test_every_label_has_a_known_unit() -> None:
+    for label in LABELS.values():
+        assert convert(2.5, label.unit, label.unit) == 2.5
+
+
+def test_arrays_keep_shape_and_dtype() -> None:
+    values = np.ones((2, 3), np.float32)
+    converted = convert(values, "eV", "meV")
+    assert converted.shape == (2, 3) and converted.dtype == np.float32
+    np.testing.assert_allclose(converted, 1000.0)
+
+
+def test_unknown_unit_and_other_quantity() -> None:
+    with pytest.raises(ValueError, match="unknown unit 'kcal'; use one of: hartree, eV, meV, kcal"):
+        convert(1.0, "hartree", "kcal")
+    with pytest.raises(ValueError, match=r"unit for energy \(given in hartree\) 'D'; .*cm\^-1$"):
+        convert(1.0, "hartree", "D")
+
+
+def test_free_atoms_differ_by_the_gas_law() -> None:
+    # A free atom has no vibrations: U - U0 = 3/2 RT and H - U = RT.
+    rt = convert(constants.R * 298.15 / 1e3, "kJ/mol", "hartree")
+    for z in ELEMENTS:
+        free = {label: ATOM_REFERENCES[label][z] for label in ATOM_REFERENCES}
+        assert free["U"] - free["U0"] == pytest.approx(1.5 * rt, abs=1.5e-6)
+        assert free["H"] - free["U"] == pytest.approx(rt, abs=1.5e-6)
+    assert {"".join(SYMBOLS.values())} == {"HCNOF"}
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, json, qm9lib; qm9lib.load_sample();"
+        "print(json.dumps([m for m in ('jax', 'tensorflow', 'matplotlib') if m in sys.modules]))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(out.stdout) == []

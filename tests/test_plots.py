@@ -1,0 +1,56 @@
+import re
+
+import numpy as np
+import pytest
+
+from qm9lib import plots
+
+
+def pictures() -> dict[str, plots.Picture]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    return {
+        "curves": plots.loss_curves({"a": [20.0, 10.0, 7.5]}, reference={"baseline": 19.9}),
+        "parity": plots.parity(x + 0.1, x, quantity="H", unit="kcal/mol"),
+        "histograms": plots.histograms({"mu (D)": x, "gap (eV)": 2 * x}),
+        "bars": plots.bars({"mean": 8120.0, "composition": 867.0}, xlabel="MAE (meV)"),
+    }
+
+
+def test_text_alternatives_carry_the_numbers() -> None:
+    alt = {name: picture.alt for name, picture in pictures().items()}
+    assert "a starts at 20 and ends at 7.5; baseline is at 19.9" in alt["curves"]
+    assert "300 molecules" in alt["parity"] and "Mean absolute error 0.1 kcal/mol" in alt["parity"]
+    assert "mu (D): mean" in alt["histograms"] and "gap (eV): mean" in alt["histograms"]
+    assert "mean: 8,120; composition: 867" in alt["bars"]
+
+
+@pytest.mark.parametrize("name", ["curves", "parity", "histograms", "bars"])
+def test_picture_in_a_notebook(name: str) -> None:
+    bundle = pictures()[name]._repr_mimebundle_()
+    assert re.fullmatch(
+        r'<img class="qm9-figure" alt="[^"<>]+" src="data:image/svg\+xml;base64,[\w+/=]+">',
+        bundle["text/html"],
+    )
+    assert bundle["text/plain"].startswith("[figure] ")
+
+
+def test_same_figure_same_file() -> None:
+    first, second = pictures(), pictures()
+    assert all(first[name].svg == second[name].svg for name in first)
+
+
+def test_axes_have_units() -> None:
+    for name, picture in pictures().items():
+        labels = [ax.get_xlabel() + ax.get_ylabel() for ax in picture.figure.axes]
+        assert all("(" in label for label in labels), name
+
+
+def test_alt_is_escaped_and_required() -> None:
+    figure, _ = plots.axes()
+    assert (
+        'alt="a &lt; &quot;b&quot;"'
+        in plots.Picture(figure, 'a < "b"')._repr_mimebundle_()["text/html"]
+    )
+    with pytest.raises(ValueError, match="needs a text alternative"):
+        plots.Picture(figure, " ")

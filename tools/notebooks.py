@@ -1,0 +1,422 @@
+"""Keep each chapter's two files in step: NAME.md, which people edit, and NAME.ipynb.
+
+derive   write the notebook from the Markdown; outputs stay only if no code cell has changed
+execute  derive, run every cell, and store the outputs
+check    say where a pair is out of step; changes nothing
+
+A notebook carries the SHA-256 of the Markdown file that it belongs to, so `check` also sees
+an edit that was never executed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ENVIRONMENT: Mapping[str, str] = {
+    "JAX_PLATFORMS": "cpu",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TQDM_DISABLE": "1",
+}
+"""What a chapter's kernel is given, here and (by conftest.py) when the tests run the notebooks."""
+
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+STAMP = "source_sha256"
+
+SETUP_CELL = """\
+# For Colab: install the course's package if it is missing; what is there keeps its version.
+import importlib.metadata
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+if importlib.util.find_spec("qm9lib") is None:
+    kept = ("jax", "matplotlib", "numpy", "scipy", "tensorflow")
+    installed = {str(d.name) for d in importlib.metadata.distributions()}
+    pins = [
+        f"{name}=={importlib.metadata.version(name)}"
+        for name in sorted(installed)
+        if name.lower().startswith(kept)
+    ]
+    package = "qm9lib[data] @ git+{url}@{branch}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "constraints.txt")
+        file.write_text("\\n".join(pins))
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(file)]
+        subprocess.run([*pip, package], check=True)
+    importlib.invalidate_caches()"""
+
+CODE_CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?P<body>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
+
+
+class NotebookError(Exception):
+    """Something that the person who edits a chapter has to mend."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Where the course lives, as `_config.yml` says."""
+
+    url: str
+    branch: str
+
+
+def read_repository(root: Path) -> Repository:
+    """Read the repository's address and branch from `_config.yml`."""
+    try:
+        entry = yaml.safe_load((root / "_config.yml").read_text("utf-8"))["repository"]
+        return Repository(url=entry["url"], branch=entry["branch"])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise NotebookError(f"_config.yml names no repository: url and branch ({error})") from error
+
+
+def setup_source(repository: Repository) -> str:
+    """Return the source of the cell that every chapter begins with."""
+    url, branch = repository.url, repository.branch
+    return SETUP_CELL.replace("{url}", url).replace("{branch}", branch)
+
+
+def is_setup(source: str) -> bool:
+    """Tell a setup cell, of this or an earlier version, from other cells."""
+    return 'find_spec("qm9lib")' in source
+
+
+def chapters(root: Path, names: Iterable[str] = ()) -> dict[str, Path]:
+    """Find the chapters' Markdown files.
+
+    Parameters
+    ----------
+    root
+        The project's folder.
+    names
+        Chapters to choose (`labels`, `exercises/labels`, `book/labels.md`); all if empty.
+
+    Returns
+    -------
+    dict
+        The path of each `NAME.md` below `book/` that has a jupytext header, by `NAME`.
+    """
+    book = root / "book"
+    found = {
+        path.relative_to(book).with_suffix("").as_posix(): path
+        for path in sorted(book.rglob("*.md"))
+        if "jupytext" in header(path)
+    }
+    if not found:
+        raise NotebookError("no chapter found: none of book/*.md has a jupytext header")
+    if not names:
+        return found
+    wanted = [re.sub(r"\.(md|ipynb)$", "", name.removeprefix("book/")) for name in names]
+    if unknown := [name for name in wanted if name not in found]:
+        raise NotebookError(f"no chapter {', '.join(unknown)}; there are: {', '.join(found)}")
+    return {name: found[name] for name in wanted}
+
+
+def header(path: Path) -> dict[str, object]:
+    """Return the YAML header of a Markdown file; empty if it has none."""
+    match = re.match(r"---\n(.*?\n)---\n", path.read_text("utf-8"), re.DOTALL)
+    try:
+        return dict(yaml.safe_load(match[1]) or {}) if match else {}
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise NotebookError(f"{path.name}: its header is not valid YAML ({error})") from error
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a text file, the same for any line ending."""
+    return hashlib.sha256(path.read_text("utf-8").encode()).hexdigest()
+
+
+def from_markdown(path: Path) -> NotebookNode:
+    """Read `NAME.md` as a notebook without outputs and without anything that varies."""
+    source = jupytext.reads(path.read_text("utf-8"), fmt="md:myst")
+    notebook = nbformat.v4.new_notebook(cells=source.cells)
+    # Format 4.4 has no cell ids, which would be new at random in every run.
+    notebook.nbformat_minor = 4
+    for cell in notebook.cells:
+        cell.pop("id", None)
+    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+    return notebook
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook file; an unreadable one is a `NotebookError`."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises many kinds, none with a base class of its own
+        raise NotebookError(f"{path.name} is not a readable notebook ({error})") from error
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file's text in one step, or leave it alone if the text is the same."""
+    if path.exists() and path.read_text("utf-8") == text:
+        return
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8", newline="\n"
+    ) as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+
+
+def write_notebook(path: Path, notebook: NotebookNode) -> None:
+    """Write a notebook file in nbformat's own layout."""
+    nbformat.validate(notebook)
+    write(path, nbformat.writes(notebook) + "\n")
+
+
+def stamp_setup(path: Path, repository: Repository) -> None:
+    """Put the setup cell before all other code cells of `NAME.md`, or renew it there."""
+    text = path.read_text("utf-8")
+    block = "```{code-cell}\n:tags: [remove-cell]\n\n" + setup_source(repository) + "\n```"
+    first = CODE_CELL.search(text)
+    if first is None:
+        raise NotebookError(f"{path.name} has no code cell")
+    if is_setup(first["body"]):
+        text = text[: first.start()] + block + text[first.end() :]
+    else:
+        text = text[: first.start()] + block + "\n\n" + text[first.start() :]
+    write(path, text)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the code cells of a notebook."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def derive(path: Path, repository: Repository) -> bool:
+    """Renew the setup cell of `NAME.md` and write `NAME.ipynb` from it.
+
+    Outputs are kept, and the notebook stays executed, only if all its code cells are as they
+    were; the setup cell does not count, since it prints nothing.
+
+    Returns
+    -------
+    bool
+        Whether the notebook has its outputs; if not, it has to be executed.
+    """
+    stamp_setup(path, repository)
+    notebook = from_markdown(path)
+    target = path.with_suffix(".ipynb")
+    new = code_cells(notebook)
+    kept = False
+    if target.exists():
+        old_notebook = read_notebook(target)
+        old = code_cells(old_notebook)
+        kept = STAMP in old_notebook.metadata and _essence(old) == _essence(new)
+        if kept:
+            for before, after in zip(old, new, strict=True):
+                after.outputs, after.execution_count = before.outputs, before.execution_count
+            notebook.metadata[STAMP] = fingerprint(path)
+    write_notebook(target, notebook)
+    return kept
+
+
+def _essence(cells: Sequence[NotebookNode]) -> list[tuple[str, dict[str, object]]]:
+    """Return what outputs depend on: the cells' source, save the setup cell's, and metadata."""
+    return [("setup" if is_setup(cell.source) else cell.source, cell.metadata) for cell in cells]
+
+
+def execute(path: Path, repository: Repository, timeout: float) -> None:
+    """Run a chapter from its Markdown source and write its notebook with the outputs.
+
+    A notebook whose execution fails is not written.
+
+    Parameters
+    ----------
+    path
+        The chapter's `NAME.md`.
+    repository
+        What the setup cell installs from.
+    timeout
+        Seconds that one cell may take.
+    """
+    stamp_setup(path, repository)
+    notebook = from_markdown(path)
+    client = NotebookClient(
+        notebook,
+        kernel_name=KERNEL["name"],
+        extra_arguments=["--log-level=ERROR"],
+        timeout=timeout,
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    metadata = notebook.metadata.copy()
+    try:
+        client.execute(env={**os.environ, **ENVIRONMENT})
+    except CellExecutionError as error:
+        raise NotebookError(f"{_failed_cell(notebook)}\n{strip_ansi(str(error))}") from error
+    except (RuntimeError, TimeoutError) as error:  # a kernel that died, or a cell too slow
+        raise NotebookError(str(error)) from error
+    # The kernel adds its version, which is not the same on every machine.
+    notebook.metadata = metadata
+    notebook.metadata[STAMP] = fingerprint(path)
+    for number, cell in enumerate(notebook.cells):
+        _settle(cell, number)
+    write_notebook(path.with_suffix(".ipynb"), notebook)
+
+
+def _place(number: int, cell: NotebookNode) -> str:
+    """Name a cell for people: its number, and its first line to search for."""
+    return f"cell {number} ({cell.source.strip().partition(chr(10))[0][:40]})"
+
+
+def _failed_cell(notebook: NotebookNode) -> str:
+    for number, cell in enumerate(notebook.cells):
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            if "raises-exception" not in cell.metadata.get("tags", []):
+                return f"{_place(number, cell)} failed:"
+    return "a cell failed:"
+
+
+def _settle(cell: NotebookNode, number: int) -> None:
+    """Remove from a cell's outputs what differs between machines, or refuse it."""
+    for output in cell.get("outputs", []):
+        if output.output_type == "error":
+            # An error shown on purpose: the frames above its last line name installed files.
+            output.traceback = output.traceback[-1:]
+    outputs = str(cell.get("outputs", []))
+    if re.search(r"<[\w. ]+ at 0x[0-9a-f]+>", outputs):
+        raise NotebookError(
+            f"{_place(number, cell)} shows a memory address: its object needs a __repr__"
+        )
+    for folder in (str(ROOT), sys.prefix, str(Path.home())):
+        if folder + os.sep in outputs:
+            raise NotebookError(
+                f"{_place(number, cell)} shows a path of this machine: {folder}{os.sep}..."
+            )
+
+
+def check(path: Path, repository: Repository) -> list[str]:
+    """Compare a chapter's two files.
+
+    Returns
+    -------
+    list of str
+        One line for each thing out of step; empty if all is well.
+    """
+    target = path.with_suffix(".ipynb")
+    described: dict[str, object] = dict(header(path)["jupytext"])  # type: ignore[call-overload]
+    if "text_representation" not in described or "kernelspec" not in header(path):
+        return [f"{path.name}: the header must have text_representation and kernelspec"]
+    if not target.exists():
+        return [f"{target.name} is missing"]
+    expected, actual = from_markdown(path), read_notebook(target)
+
+    problems = []
+    first = next(iter(code_cells(expected)), None)
+    if first is None or first.source != setup_source(repository):
+        problems.append(f"{path.name}: its first code cell is not the setup cell")
+    for number, (ours, theirs) in enumerate(zip(expected.cells, actual.cells, strict=False)):
+        for part in ("cell_type", "source", "metadata"):
+            if ours[part] != theirs[part]:
+                problems.append(f"{_place(number, ours)}: {part} differs between .md and .ipynb")
+    if len(expected.cells) != len(actual.cells):
+        problems.append(f"{len(expected.cells)} cells in .md, {len(actual.cells)} in .ipynb")
+    if actual.metadata.get(STAMP) is None:
+        problems.append(f"{target.name} has not been executed")
+    elif actual.metadata[STAMP] != fingerprint(path):
+        problems.append(f"{path.name} has changed since {target.name} was made from it")
+    for number, cell in enumerate(actual.cells):
+        problems += [f"{_place(number, cell)}: {problem}" for problem in _bad_outputs(cell)]
+    return problems
+
+
+def _bad_outputs(cell: NotebookNode) -> Iterable[str]:
+    if cell.cell_type != "code":
+        return
+    if cell.execution_count is None and cell.source.strip():
+        yield "not executed"
+    for output in cell.outputs:
+        if output.output_type == "error" and "raises-exception" not in cell.metadata.get(
+            "tags", []
+        ):
+            yield f"stored output is an error: {output.ename}"
+        if output.output_type == "stream" and output.name == "stderr":
+            yield f"stored output has standard error: {output.text.splitlines()[0]}"
+
+
+def orphans(root: Path) -> list[str]:
+    """Return the notebooks below `book/` that have no Markdown source."""
+    return [
+        path.relative_to(root).as_posix()
+        for path in sorted((root / "book").rglob("*.ipynb"))
+        if ".ipynb_checkpoints" not in path.parts and not path.with_suffix(".md").exists()
+    ]
+
+
+def run(action: str, names: Sequence[str], root: Path, timeout: float) -> int:
+    """Carry out one action for the named chapters and return the exit status."""
+    repository = read_repository(root)
+    failed = 0
+    for name, path in chapters(root, names).items():
+        start = time.perf_counter()
+        try:
+            if action == "derive":
+                state = "in step" if derive(path, repository) else "written, not executed yet"
+                print(f"{name}: {state}")
+            elif action == "execute":
+                execute(path, repository, timeout)
+                print(f"{name}: executed in {time.perf_counter() - start:.1f} s", flush=True)
+            elif problems := check(path, repository):
+                failed += 1
+                print(*(f"{name}: {problem}" for problem in problems), sep="\n", file=sys.stderr)
+        except NotebookError as error:
+            failed += 1
+            print(f"{name}: {error}", file=sys.stderr)
+    if action == "check" and not names:
+        for orphan in orphans(root):
+            failed += 1
+            print(f"{orphan} has no .md beside it", file=sys.stderr)
+    if action == "check":
+        if failed:
+            print(
+                "pairs out of step: edit only the .md, then run `make notebooks`", file=sys.stderr
+            )
+        else:
+            print("all pairs in step")
+    return int(failed > 0)
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Run the command line and return the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("action", choices=["derive", "execute", "check"])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="chapters (default: all)")
+    parser.add_argument(
+        "--timeout", type=float, default=600, help="seconds for one cell (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        return run(options.action, options.names, root, options.timeout)
+    except NotebookError as error:
+        print(f"notebooks: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
