@@ -13,6 +13,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qm9lib.metrics import mae
+
 COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """Colours that colour-blind readers can tell apart (Okabe and Ito 2008)."""
 
@@ -73,28 +75,33 @@ class Picture:
         return f"[figure] {self.alt}"
 
 
-def axes(width: float = 6.4, height: float = 3.8, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure in the style of the course, and its axes from left to right.
+_styled = mpl.rc_context(_STYLE)
+
+
+@_styled
+def axes(width: float = 6.4, height: float = 3.8, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure in the style of the course, and its axes from top to bottom.
 
     Parameters
     ----------
     width, height
-        In inches.
-    columns
-        Number of axes side by side.
+        In inches. At 6.4 inches the text can be read on a phone.
+    rows
+        Number of axes, one below the other.
     """
-    with mpl.rc_context(_STYLE):
-        # Not through pyplot: the figure belongs to nobody else and is shown only by its Picture.
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure, list(np.ravel(figure.subplots(1, columns)))
+    # Not through pyplot: the figure belongs to nobody else and is shown only by its Picture.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(np.ravel(figure.subplots(rows, 1)))
 
 
+@_styled
 def loss_curves(
     curves: Mapping[str, Sequence[float] | Float[np.ndarray, " epochs"]],
     *,
     reference: Mapping[str, float] | None = None,
     ylabel: str = "validation MAE (kcal/mol)",
     xlabel: str = "epoch",
+    digits: int = 3,
 ) -> Picture:
     """Draw errors against epochs, on a logarithmic axis.
 
@@ -106,6 +113,9 @@ def loss_curves(
         Errors to mark with a horizontal line, by name.
     ylabel, xlabel
         Axis labels; units included.
+    digits
+        Significant digits in the text alternative: few for what training produces, since the last
+        ones differ between processors.
 
     Returns
     -------
@@ -116,10 +126,12 @@ def loss_curves(
     told = []
     for name, values in curves.items():
         ax.plot(np.arange(1, len(values) + 1), values, label=name)
-        told.append(f"{name} starts at {_plain(values[0])} and ends at {_plain(values[-1])}")
+        told.append(
+            f"{name} starts at {_plain(values[0], digits)} and ends at {_plain(values[-1], digits)}"
+        )
     for number, (name, value) in enumerate((reference or {}).items()):
         ax.axhline(value, label=name, color="#555555", linestyle=("--", ":", "-.")[number % 3])
-        told.append(f"{name} is at {_plain(value)}")
+        told.append(f"{name} is at {_plain(value, digits)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
     # Plain numbers such as 20 are easier to read than 2 x 10^1.
     ax.yaxis.set_major_formatter("{x:,g}")
@@ -128,9 +140,9 @@ def loss_curves(
     return Picture(figure, f"Line plot of {ylabel} against {xlabel}: {'; '.join(told)}.")
 
 
-def _plain(value: float) -> str:
-    """Three significant digits without an exponent: 8,120 or 0.77."""
-    return f"{float(f'{value:.3g}'):,.10g}"
+def _plain(value: float, digits: int = 3) -> str:
+    """Round to significant digits and write without an exponent: 8,120 or 0.77."""
+    return f"{float(f'{value:.{digits}g}'):,.10g}"
 
 
 def _span(ax: Axes) -> float:
@@ -138,12 +150,14 @@ def _span(ax: Axes) -> float:
     return high / low
 
 
+@_styled
 def parity(
     predicted: Float[np.ndarray, " n"],
     true: Float[np.ndarray, " n"],
     *,
     quantity: str,
     unit: str,
+    digits: int = 3,
 ) -> Picture:
     """Draw predicted against true values, with the line on which they are equal.
 
@@ -155,11 +169,13 @@ def parity(
         What they are, for the axis labels.
     unit
         Their unit.
+    digits
+        Significant digits in the text alternative, as in `loss_curves`.
 
     Returns
     -------
     Picture
-        Its text alternative tells the mean absolute error and the largest one.
+        Its text alternative tells the mean absolute error.
     """
     figure, (ax,) = axes(4.8, 4.6)
     ax.scatter(true, predicted, s=6, alpha=0.35, linewidths=0, rasterized=True)
@@ -167,19 +183,19 @@ def parity(
     ax.plot([low, high], [low, high], color="#555555", linewidth=1)
     ax.set(xlabel=f"true {quantity} ({unit})", ylabel=f"predicted {quantity} ({unit})")
     ax.set_aspect("equal")
-    error = np.abs(predicted - true)
+    error = _plain(mae(predicted, true, unit=unit, to=unit), digits)
     return Picture(
         figure,
         f"Scatter plot of predicted against true {quantity} of {len(true):,} molecules, with the "
-        f"diagonal. Mean absolute error {_plain(error.mean())} {unit}, "
-        f"largest {_plain(error.max())} {unit}.",
+        f"diagonal. The mean absolute error is {error} {unit}.",
     )
 
 
+@_styled
 def histograms(
     values: Mapping[str, Float[np.ndarray, "..."]], *, ylabel: str = "molecules", bins: int = 60
 ) -> Picture:
-    """Draw one histogram per array, side by side.
+    """Draw one histogram per array, one below the other.
 
     Parameters
     ----------
@@ -195,18 +211,17 @@ def histograms(
     Picture
         Its text alternative tells mean and standard deviation of each.
     """
-    figure, panels = axes(3.2 * len(values), 3.0, columns=len(values))
+    figure, panels = axes(height=2.1 * len(values), rows=len(values))
     told = []
     for ax, (name, array) in zip(panels, values.items(), strict=True):
         ax.hist(array, bins=bins, color=COLORS[0])
-        ax.set(xlabel=name)
-        ax.locator_params(axis="x", nbins=4)
+        ax.set(xlabel=name, ylabel=ylabel)
         told.append(f"{name}: mean {array.mean():.4g}, standard deviation {array.std():.3g}")
-    panels[0].set(ylabel=ylabel)
     return Picture(figure, f"Histograms. {'; '.join(told)}.")
 
 
-def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
+@_styled
+def bars(values: Mapping[str, float], *, xlabel: str, digits: int = 3) -> Picture:
     """Draw one horizontal bar per number on a logarithmic axis, the first on top.
 
     Parameters
@@ -215,6 +230,8 @@ def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
         Positive numbers by name.
     xlabel
         Axis label; the unit belongs into it.
+    digits
+        Significant digits of the numbers, in the figure and in its text alternative.
 
     Returns
     -------
@@ -224,10 +241,10 @@ def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
     figure, (ax,) = axes(6.4, 0.6 + 0.45 * len(values))
     names = list(values)
     drawn = ax.barh(names, list(values.values()), color=COLORS[0])
-    ax.bar_label(drawn, fmt=_plain, padding=4)
+    ax.bar_label(drawn, fmt=lambda value: _plain(value, digits), padding=4)
     ax.invert_yaxis()
     ax.set(xlabel=xlabel, xscale="log")
     ax.margins(x=0.15)
     ax.grid(visible=False, axis="y")
-    told = "; ".join(f"{name}: {_plain(value)}" for name, value in values.items())
+    told = "; ".join(f"{name}: {_plain(value, digits)}" for name, value in values.items())
     return Picture(figure, f"Bar chart of {xlabel}. {told}.")

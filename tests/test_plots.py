@@ -20,9 +20,14 @@ def pictures() -> dict[str, plots.Picture]:
 def test_text_alternatives_carry_the_numbers() -> None:
     alt = {name: picture.alt for name, picture in pictures().items()}
     assert "a starts at 20 and ends at 7.5; baseline is at 19.9" in alt["curves"]
-    assert "300 molecules" in alt["parity"] and "Mean absolute error 0.1 kcal/mol" in alt["parity"]
+    assert "300 molecules" in alt["parity"] and "error is 0.1 kcal/mol" in alt["parity"]
     assert "mu (D): mean" in alt["histograms"] and "gap (eV): mean" in alt["histograms"]
     assert "mean: 8,120; composition: 867" in alt["bars"]
+
+
+def test_few_digits_where_the_last_ones_vary() -> None:
+    picture = plots.loss_curves({"a": [19.3, 6.17]}, digits=1)
+    assert "a starts at 20 and ends at 6." in picture.alt
 
 
 @pytest.mark.parametrize("name", ["curves", "parity", "histograms", "bars"])

@@ -15,7 +15,7 @@ from qm9lib.training import Settings, fit
 
 @pytest.fixture(autouse=True)
 def _optax_promotes():
-    """Let Adam in optax multiply floats by its int32 step count; our own step is tested strictly."""
+    """Let Adam in optax multiply floats by its int32 step count; our own step stays strict."""
     with jax.numpy_dtype_promotion("standard"):
         yield
 

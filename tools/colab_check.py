@@ -85,14 +85,14 @@ def run_notebook(
     file.write_text(text, "utf-8")
     env = {**base, "XDG_CACHE_HOME": str(cache), "QM9LIB_CACHE": str(cache / "qm9lib")}
 
-    before, problem = versions(python), ""
+    before, problems = versions(python), []
     if "qm9lib" in before:
         raise NotebookError("the environment has qm9lib before the notebook runs")
     start = time.perf_counter()
     try:
         call(python, "-m", "jupyter", "execute", "--timeout=900", file, env=env, cwd=work)
     except NotebookError as error:
-        problem = str(error)
+        problems.append(str(error))
     seconds = time.perf_counter() - start
 
     after = versions(python)
@@ -102,20 +102,20 @@ def run_notebook(
         for package, version in before.items()
         if after.get(package) != version
     ]
-    if not problem and "qm9lib" not in added:
-        problem = "qm9lib was not installed"
+    if not problems and "qm9lib" not in added:
+        problems.append("qm9lib was not installed")
     if changed:
-        problem += "changed: " + ", ".join(changed)
+        problems.append("changed: " + ", ".join(changed))
     if added:
         call(python, "-m", "pip", "uninstall", "--quiet", "--yes", *added)
     if changed:
         call(python, "-m", "pip", "install", "--quiet", *(f"{n}=={v}" for n, v in before.items()))
-    return Outcome(name, seconds, added, problem)
+    return Outcome(name, seconds, added, "\n".join(problems))
 
 
 def check(names: Sequence[str], revision: str, folder: Path) -> list[Outcome]:
     """Run the named chapters, or all, of one revision."""
-    repository = read_repository(ROOT)
+    repository, wanted = read_repository(ROOT), chapters(ROOT, names)
     clone(ROOT, folder / "repository.git", revision, repository.branch)
     print("making an environment as Colab has it (a few minutes)", flush=True)
     venv.create(folder / "environment", with_pip=True)
@@ -124,7 +124,7 @@ def check(names: Sequence[str], revision: str, folder: Path) -> list[Outcome]:
     base = environment(folder, repository)
 
     outcomes = []
-    for name, path in chapters(ROOT, names).items():
+    for name, path in wanted.items():
         file = path.with_suffix(".ipynb").relative_to(ROOT).as_posix()
         text = call("git", "show", f"{revision}:{file}")
         outcomes.append(run_notebook(name, text, python, folder, base))
