@@ -53,12 +53,16 @@ def bessel_edges(
     Array
         Shape (atoms, atoms, n); zero for pairs that `qm9lib.graphs.pairs` leaves out.
     """
-    pair = pairs(mask)[:, :, None]
-    distance = jnp.where(pair, distances(positions, mask)[:, :, None], 1.0)
-    inside = 0.5 * (jnp.cos(jnp.pi * jnp.minimum(distance / cutoff, 1.0)) + 1.0)
-    k = jnp.arange(1.0, n + 1.0)[None, None, :]
-    waves = jnp.sqrt(2.0 / cutoff) * jnp.sin(k * jnp.pi * distance / cutoff) / distance
-    return jnp.where(pair, waves * inside, 0.0)
+    pair = pairs(mask)
+    distance = jnp.where(pair, distances(positions, mask), 1.0)
+    angle = jnp.pi * distance / cutoff
+    # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x): one sine for all k.
+    cosine, sines = jnp.cos(angle), [jnp.zeros_like(angle), jnp.sin(angle)]
+    for _ in range(n - 1):
+        sines.append(2.0 * cosine * sines[-1] - sines[-2])
+    inside = jnp.where(pair & (distance < cutoff), 0.5 * (cosine + 1.0), 0.0)
+    scale = np.sqrt(2.0 / cutoff) * inside / distance
+    return jnp.stack(sines[1:], axis=-1) * scale[:, :, None]
 
 
 class GraphLayer(eqx.Module):
@@ -110,9 +114,10 @@ class GraphLayer(eqx.Module):
             Shape (atoms,), true for real atoms.
         """
         sent = jnp.einsum("jn,knm->jkm", nodes, self.edge_weight)
-        message = jax.nn.leaky_relu(
-            jnp.einsum("ijk,jkm->ijm", edges, sent) + self.edge_bias[None, None, :]
-        )
+        # A plain sum over the few edge features, which XLA fuses with what follows. As an einsum it
+        # would be thousands of tiny matrix products.
+        weighted = sum(edges[:, :, k, None] * sent[None, :, k, :] for k in range(edges.shape[2]))
+        message = jax.nn.leaky_relu(weighted + self.edge_bias[None, None, :])
         received = jnp.sum(jnp.where(pairs(mask)[:, :, None], message, 0.0), axis=1)
         nodes = jax.nn.leaky_relu(received @ self.node_weight) + nodes
         nodes = jnp.where(mask[:, None], nodes, 0.0)

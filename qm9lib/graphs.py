@@ -229,6 +229,6 @@ def chunks(
     >>> list(chunks(np.array([5, 3, 4]), 2))
     [array([5, 3]), array([ 4, -1])]
     """
-    filled = np.full(-(-len(rows) // length) * length, -1)
+    filled = np.full(-(-len(rows) // length) * length, -1, rows.dtype)
     filled[: len(rows)] = rows
     yield from filled.reshape(-1, length)

@@ -7,12 +7,13 @@ function from atomic numbers and positions to a number, so any model can be test
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import numpy as np
-from jaxtyping import ArrayLike, Float, Integer
+from jaxtyping import Float, Integer
 from scipy.spatial.transform import Rotation
 
-Energy = Callable[[np.ndarray, np.ndarray], ArrayLike]
+Energy = Callable[[np.ndarray, np.ndarray], SupportsFloat]
 """From atomic numbers, shape (atoms,), and positions in Å, shape (atoms, 3), to a number."""
 
 
@@ -134,8 +135,8 @@ def assert_padding_invariant(
         _compare("padding", before, energy(numbers, padded), tolerance)
 
 
-def _compare(name: str, before: float, after: ArrayLike, tolerance: float) -> None:
-    after = float(np.asarray(after))
+def _compare(name: str, before: float, changed: SupportsFloat, tolerance: float) -> None:
+    after = float(changed)
     # Written so that a NaN fails.
     if not abs(after - before) <= tolerance * max(1.0, abs(before)):
         raise AssertionError(

@@ -30,6 +30,7 @@ from qm9lib.metrics import mae
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
 """An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
 
+_STEPS_TOGETHER = 4  # per call of the compiled program: starting it costs as much as a small step
 _PREDICTED_TOGETHER = 256  # molecules; one length, so that any number of them needs one program
 
 
@@ -145,13 +146,7 @@ class Model:
         unit
             Unit of the result; by default the published one of the label.
         """
-        standardised = np.empty(len(qm9))
-        for bucket in bucketed(qm9):
-            rows = np.asarray(bucket.row)
-            for piece in chunks(np.arange(len(rows)), _PREDICTED_TOGETHER):
-                real = piece >= 0
-                output = _predict(self.network, bucket, jnp.asarray(piece))
-                standardised[rows[piece[real]]] = np.asarray(output)[real]
+        standardised = _predict_all(self.network, bucketed(qm9))
         values = self.reference.predict(qm9) + self.mean + self.scale * standardised
         published = LABELS[self.reference.label].unit
         return values if unit is None else convert(values, published, unit)
@@ -225,10 +220,11 @@ def fit(
         ),
     )
     weights, static = eqx.partition(network, eqx.is_inexact_array)
-    step = _make_step(static, optimizer, settings.average)
+    steps = _make_steps(static, optimizer, settings.average)
     state = _State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
     state = jax.tree.map(jnp.copy, state)  # each step gives its arrays away: they must be its own
 
+    valid_buckets, valid_residual = bucketed(valid), reference.residual(valid) - mean
     run = Run(label, unit, settings)
     best = Model(network, reference, mean, scale)
     rng = np.random.default_rng(settings.seed)
@@ -240,20 +236,23 @@ def fit(
         **({} if progress else {"disable": True}),
     ) as bar:
         for _ in range(settings.epochs):
-            losses = []
+            loss_sums = []
             for number, rows in _order(buckets, settings.batch_size, rng):
-                state, loss = step(state, buckets[number], bucket_targets[number], rows)
-                losses.append(loss)
+                state, loss_sum = steps(state, buckets[number], bucket_targets[number], rows)
+                loss_sums.append(loss_sum)
                 bar.update(int(np.sum(rows >= 0)))
             # A copy, for the next step gives the arrays of this state away.
             averaged = jax.tree.map(jnp.copy, state.averaged)
             model = Model(eqx.combine(averaged, static), reference, mean, scale)
+            predicted = scale * _predict_all(model.network, valid_buckets)
             epoch = Epoch(
                 seconds=time.perf_counter() - start,
                 train_rmse=convert(
-                    scale * float(np.sqrt(np.mean(jax.device_get(losses)))), published, unit
+                    scale * float(np.sqrt(sum(jax.device_get(loss_sums)) / len(train))),
+                    published,
+                    unit,
                 ),
-                valid_mae=mae(model.predict(valid), valid.target(label), unit=published, to=unit),
+                valid_mae=mae(predicted, valid_residual, unit=published, to=unit),
             )
             run.history.append(epoch)
             bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
@@ -271,10 +270,14 @@ class _State(NamedTuple):
     steps: Int[Array, ""]
 
 
-def _make_step(
+def _make_steps(
     static: PyTree, optimizer: optax.GradientTransformation, average: float
 ) -> Callable[..., tuple[_State, Float[Array, ""]]]:
-    """Return the compiled training step: (state, bucket, its targets, rows) -> (state, loss)."""
+    """Return the compiled training steps.
+
+    They take the state, a bucket, its targets and rows of shape (steps, batch); they return the
+    new state and the sum of the squared errors of all molecules.
+    """
 
     def loss_of(weights: PyTree, bucket: Batch, targets: Array, rows: Array) -> Array:
         network = eqx.combine(weights, static)
@@ -283,18 +286,41 @@ def _make_step(
         predicted = jax.vmap(network)(bucket.atomic_numbers[rows], bucket.positions[rows])
         return jnp.sum(real * (predicted - targets[rows]) ** 2) / jnp.sum(real)
 
-    @partial(jax.jit, donate_argnums=0)
     def step(state: _State, bucket: Batch, targets: Array, rows: Array) -> tuple[_State, Array]:
         loss, gradient = jax.value_and_grad(loss_of)(state.weights, bucket, targets, rows)
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.weights)
         weights = optax.apply_updates(state.weights, updates)
         # A young average forgets faster, so that the initial weights do not linger in it.
-        steps = state.steps.astype(jnp.float32)
-        decay = jnp.minimum(average, (1.0 + steps) / (10.0 + steps))
+        count = state.steps.astype(jnp.float32)
+        decay = jnp.minimum(average, (1.0 + count) / (10.0 + count))
         averaged = optax.incremental_update(weights, state.averaged, 1.0 - decay)
-        return _State(weights, averaged, optimizer_state, state.steps + 1), loss
+        squared_errors = loss * jnp.sum((rows >= 0).astype(jnp.float32))
+        return _State(weights, averaged, optimizer_state, state.steps + 1), squared_errors
 
-    return step
+    @partial(jax.jit, donate_argnums=0)
+    def steps(state: _State, bucket: Batch, targets: Array, rows: Array) -> tuple[_State, Array]:
+        def body(i: Array, carry: tuple[_State, Array]) -> tuple[_State, Array]:
+            state, squared_errors = step(carry[0], bucket, targets, rows[i])
+            return state, carry[1] + squared_errors
+
+        # A batch without molecules ends the loop: it stands there to keep one shape.
+        count = jnp.sum((rows[:, 0] >= 0).astype(jnp.int32))
+        return jax.lax.fori_loop(0, count, body, (state, jnp.zeros(())))
+
+    return steps
+
+
+def _predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " molecules"]:
+    """Apply a network to all molecules of the buckets; return its output by row."""
+    output = np.empty(sum(len(bucket.row) for bucket in buckets))
+    for bucket in buckets:
+        rows = np.asarray(bucket.row)
+        for piece in chunks(np.arange(len(rows), dtype=np.int32), _PREDICTED_TOGETHER):
+            real = piece >= 0
+            output[rows[piece[real]]] = np.asarray(_predict(network, bucket, jnp.asarray(piece)))[
+                real
+            ]
+    return output
 
 
 @eqx.filter_jit
@@ -304,12 +330,14 @@ def _predict(network: Network, bucket: Batch, rows: Int[Array, " batch"]) -> Flo
 
 def _order(
     buckets: list[Batch], batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[int, Int[np.ndarray, " batch"]]]:
+) -> Iterator[tuple[int, Int[np.ndarray, "steps batch"]]]:
     """Yield (number of the bucket, rows in it) in random order; every molecule comes once."""
     plan = [
-        (number, rows.astype(np.int32))
+        (number, rows.reshape(_STEPS_TOGETHER, batch_size))
         for number, bucket in enumerate(buckets)
-        for rows in chunks(rng.permutation(len(bucket.row)), batch_size)
+        for rows in chunks(
+            rng.permutation(len(bucket.row)).astype(np.int32), _STEPS_TOGETHER * batch_size
+        )
     ]
     for i in rng.permutation(len(plan)):
         yield plan[i]
