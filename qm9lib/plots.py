@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -101,7 +102,7 @@ def loss_curves(
     reference: Mapping[str, float] | None = None,
     ylabel: str = "validation MAE (kcal/mol)",
     xlabel: str = "epoch",
-    digits: int = 3,
+    rounded_up: bool = False,
 ) -> Picture:
     """Draw errors against epochs, on a logarithmic axis.
 
@@ -113,9 +114,9 @@ def loss_curves(
         Errors to mark with a horizontal line, by name.
     ylabel, xlabel
         Axis labels; units included.
-    digits
-        Significant digits in the text alternative: few for what training produces, since the last
-        ones differ between processors.
+    rounded_up
+        Tell whole numbers that the errors are below. For what training produces: its digits
+        differ between processors.
 
     Returns
     -------
@@ -123,15 +124,14 @@ def loss_curves(
         Its text alternative tells where each curve starts and ends.
     """
     figure, (ax,) = axes()
+    tell = _below if rounded_up else _at
     told = []
     for name, values in curves.items():
         ax.plot(np.arange(1, len(values) + 1), values, label=name)
-        told.append(
-            f"{name} starts at {_plain(values[0], digits)} and ends at {_plain(values[-1], digits)}"
-        )
+        told.append(f"{name} starts {tell(values[0])} and ends {tell(values[-1])}")
     for number, (name, value) in enumerate((reference or {}).items()):
         ax.axhline(value, label=name, color="#555555", linestyle=("--", ":", "-.")[number % 3])
-        told.append(f"{name} is at {_plain(value, digits)}")
+        told.append(f"{name} is {tell(value)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
     # Plain numbers such as 20 are easier to read than 2 x 10^1.
     ax.yaxis.set_major_formatter("{x:,g}")
@@ -140,9 +140,17 @@ def loss_curves(
     return Picture(figure, f"Line plot of {ylabel} against {xlabel}: {'; '.join(told)}.")
 
 
-def _plain(value: float, digits: int = 3) -> str:
-    """Round to significant digits and write without an exponent: 8,120 or 0.77."""
-    return f"{float(f'{value:.{digits}g}'):,.10g}"
+def _plain(value: float) -> str:
+    """Round to three significant digits and write without an exponent: 8,120 or 0.77."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def _at(value: float) -> str:
+    return f"at {_plain(value)}"
+
+
+def _below(value: float) -> str:
+    return f"below {math.ceil(value):,}"
 
 
 def _span(ax: Axes) -> float:
@@ -157,7 +165,7 @@ def parity(
     *,
     quantity: str,
     unit: str,
-    digits: int = 3,
+    rounded_up: bool = False,
 ) -> Picture:
     """Draw predicted against true values, with the line on which they are equal.
 
@@ -169,8 +177,8 @@ def parity(
         What they are, for the axis labels.
     unit
         Their unit.
-    digits
-        Significant digits in the text alternative, as in `loss_curves`.
+    rounded_up
+        Tell a whole number that the error is below, as in `loss_curves`.
 
     Returns
     -------
@@ -183,7 +191,7 @@ def parity(
     ax.plot([low, high], [low, high], color="#555555", linewidth=1)
     ax.set(xlabel=f"true {quantity} ({unit})", ylabel=f"predicted {quantity} ({unit})")
     ax.set_aspect("equal")
-    error = _plain(mae(predicted, true, unit=unit, to=unit), digits)
+    error = (_below if rounded_up else _plain)(mae(predicted, true, unit=unit, to=unit))
     return Picture(
         figure,
         f"Scatter plot of predicted against true {quantity} of {len(true):,} molecules, with the "
@@ -221,7 +229,7 @@ def histograms(
 
 
 @_styled
-def bars(values: Mapping[str, float], *, xlabel: str, digits: int = 3) -> Picture:
+def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
     """Draw one horizontal bar per number on a logarithmic axis, the first on top.
 
     Parameters
@@ -230,8 +238,6 @@ def bars(values: Mapping[str, float], *, xlabel: str, digits: int = 3) -> Pictur
         Positive numbers by name.
     xlabel
         Axis label; the unit belongs into it.
-    digits
-        Significant digits of the numbers, in the figure and in its text alternative.
 
     Returns
     -------
@@ -241,10 +247,10 @@ def bars(values: Mapping[str, float], *, xlabel: str, digits: int = 3) -> Pictur
     figure, (ax,) = axes(6.4, 0.6 + 0.45 * len(values))
     names = list(values)
     drawn = ax.barh(names, list(values.values()), color=COLORS[0])
-    ax.bar_label(drawn, fmt=lambda value: _plain(value, digits), padding=4)
+    ax.bar_label(drawn, fmt=_plain, padding=4)
     ax.invert_yaxis()
     ax.set(xlabel=xlabel, xscale="log")
     ax.margins(x=0.15)
     ax.grid(visible=False, axis="y")
-    told = "; ".join(f"{name}: {_plain(value, digits)}" for name, value in values.items())
+    told = "; ".join(f"{name}: {_plain(value)}" for name, value in values.items())
     return Picture(figure, f"Bar chart of {xlabel}. {told}.")

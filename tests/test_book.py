@@ -102,3 +102,13 @@ def test_requirements_satisfy_the_package():
 def test_version_is_the_same_in_the_citation():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_code_fits_the_page(name):
+    notebook = notebooks.from_markdown(CHAPTERS[name])
+    for cell in notebooks.code_cells(notebook):
+        if notebooks.is_setup(cell.source) or cell.source.startswith("record = "):
+            continue  # hidden; and a record of QM9, shown as it is
+        long = [line for line in cell.source.splitlines() if len(line) > 92]
+        assert not long, f"longer than 92 characters, so the reader has to scroll: {long[0]}"

@@ -25,9 +25,12 @@ def test_text_alternatives_carry_the_numbers() -> None:
     assert "mean: 8,120; composition: 867" in alt["bars"]
 
 
-def test_few_digits_where_the_last_ones_vary() -> None:
-    picture = plots.loss_curves({"a": [19.3, 6.17]}, digits=1)
-    assert "a starts at 20 and ends at 6." in picture.alt
+def test_bounds_where_digits_vary() -> None:
+    picture = plots.loss_curves({"a": [19.3, 6.17]}, rounded_up=True)
+    assert "a starts below 20 and ends below 7." in picture.alt
+    values = np.array([1.0, 2.0])
+    picture = plots.parity(values + 0.3, values, quantity="H", unit="eV", rounded_up=True)
+    assert "error is below 1 eV" in picture.alt
 
 
 @pytest.mark.parametrize("name", ["curves", "parity", "histograms", "bars"])
