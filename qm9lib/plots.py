@@ -115,8 +115,8 @@ def loss_curves(
     ylabel, xlabel
         Axis labels; units included.
     rounded_up
-        Tell whole numbers that the errors are below. For what training produces: its digits
-        differ between processors.
+        Tell only a whole number that each curve ends below. For what training produces: its
+        digits differ between processors.
 
     Returns
     -------
@@ -128,7 +128,8 @@ def loss_curves(
     told = []
     for name, values in curves.items():
         ax.plot(np.arange(1, len(values) + 1), values, label=name)
-        told.append(f"{name} starts {tell(values[0])} and ends {tell(values[-1])}")
+        start = "" if rounded_up else f"starts at {_plain(values[0])} and "
+        told.append(f"{name} {start}ends {tell(values[-1])}")
     for number, (name, value) in enumerate((reference or {}).items()):
         ax.axhline(value, label=name, color="#555555", linestyle=("--", ":", "-.")[number % 3])
         told.append(f"{name} is {tell(value)}")
