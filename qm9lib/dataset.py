@@ -289,6 +289,12 @@ class QM9:
         ------
         UnknownNameError
             If the label has no energies of free atoms, or the unit is not one of energy.
+
+        Examples
+        --------
+        >>> import qm9lib
+        >>> qm9lib.load_sample().atomization_energy("H", "kcal/mol")[:1].round(1)
+        array([-401.])
         """
         if label not in ATOM_REFERENCES:
             raise UnknownNameError("total energy", label, [*ATOM_REFERENCES])
@@ -315,6 +321,13 @@ class QM9:
         ------
         ValueError
             If the split is unknown, or this is not the set of 130,831 characterized molecules.
+
+        Examples
+        --------
+        >>> import qm9lib
+        >>> train, valid, test = qm9lib.load().split("course")
+        >>> train[0]
+        Molecule(114631: C6H10O3, COC12CC1OC2CO, 19 atoms)
         """
         if name not in _SPLITS:
             raise UnknownNameError("split", name, list(_SPLITS))
@@ -352,6 +365,11 @@ def load() -> QM9:
     DataError
         If ``qm9pack`` is not installed or damaged, or the cache file cannot be written; the
         message says what to do.
+
+    Examples
+    --------
+    >>> load()
+    QM9(130,831 molecules, 2,359,210 atoms)
     """
     path = cache_path()
     cached = _read_cache(path)

@@ -25,7 +25,14 @@ EdgeFunction = Callable[
 def inverse_distance_edges(
     positions: Float[Array, "atoms 3"], mask: Bool[Array, " atoms"]
 ) -> Float[Array, "atoms atoms 1"]:
-    """One feature per edge: the inverse distance in 1/Å."""
+    """One feature per edge: the inverse distance in 1/Å; see `qm9lib.graphs.inverse_distance`.
+
+    Examples
+    --------
+    >>> pair = jnp.array([[0.0, 0, 0], [0, 0, 2.0]])
+    >>> inverse_distance_edges(pair, jnp.array([True, True]))[0, 1]
+    Array([0.5], dtype=float32)
+    """
     return inverse_distance(positions, mask)[:, :, None]
 
 
@@ -52,6 +59,12 @@ def bessel_edges(
     -------
     Array
         Shape (atoms, atoms, n); zero for pairs that `qm9lib.graphs.pairs` leaves out.
+
+    Examples
+    --------
+    >>> pair = jnp.array([[0.0, 0, 0], [0, 0, 2.5]])
+    >>> bessel_edges(pair, jnp.array([True, True]), n=3)[0, 1].round(3)
+    Array([ 0.126, -0.   , -0.126], dtype=float32)
     """
     pair = pairs(mask)
     distance = jnp.where(pair, distances(positions, mask), 1.0)

@@ -107,6 +107,12 @@ def distances(
     -------
     Array
         Shape (atoms, atoms).
+
+    Examples
+    --------
+    >>> distances(jnp.array([[0.0, 0, 0], [0, 3.0, 4.0]]), jnp.array([True, True]))
+    Array([[0., 5.],
+           [5., 0.]], dtype=float32)
     """
     pair = pairs(mask)
     difference = positions[:, None, :] - positions[None, :, :]
@@ -115,7 +121,15 @@ def distances(
 
 
 def pairs(mask: Bool[Array, " atoms"]) -> Bool[Array, "atoms atoms"]:
-    """Return which pairs are two different real atoms, given which atoms are real."""
+    """Return which pairs are two different real atoms, given which atoms are real.
+
+    Examples
+    --------
+    >>> pairs(jnp.array([True, True, False])).astype(int)
+    Array([[0, 1, 0],
+           [1, 0, 0],
+           [0, 0, 0]], dtype=int32)
+    """
     return mask[:, None] & mask[None, :] & ~jnp.eye(mask.shape[0], dtype=bool)
 
 
@@ -206,6 +220,13 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int) -> Batch:
     -------
     Batch
         Arrays on the default device.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> pad(qm9lib.load_sample(), np.array([2, 3]), atoms=5).atomic_numbers
+    Array([[8, 1, 1, 0, 0],
+           [6, 6, 1, 1, 0]], dtype=int32)
     """
     molecules = qm9[rows]
     real = (np.arange(atoms) < molecules.n_atoms[:, None]) & (rows >= 0)[:, None]

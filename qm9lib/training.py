@@ -194,6 +194,17 @@ def fit(
     -----
     Mean squared error, Adam with warm-up and cosine decay, gradient clipping, and an exponential
     moving average of the weights.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> from qm9lib.gnn import GraphNetwork
+    >>> sample = qm9lib.load_sample()
+    >>> network = GraphNetwork(key=jax.random.key(0))
+    >>> model, run = fit(network, sample[:150], sample[150:200], settings=Settings(epochs=2),
+    ...                  progress=False)
+    >>> len(run.history), model.predict(sample[:2]).shape
+    (2, (2,))
     """
     settings = Settings() if settings is None else settings
     _check_sets(train, valid)
