@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import numpy as np
 import pytest
 
 import qm9lib
 
-# Ends silent (n,) - (n, 1) and float32 + float64.
-jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_debug_nans", True)
+
+@pytest.fixture(autouse=True)
+def _strict() -> Iterator[None]:
+    """End silent (n,) - (n, 1) and float32 + float64, and stop at the first NaN."""
+    with (
+        jax.numpy_dtype_promotion("strict"),
+        jax.numpy_rank_promotion("raise"),
+        jax.debug_nans(True),
+    ):
+        yield
 
 
 @pytest.fixture(scope="session")
