@@ -33,6 +33,7 @@ from qm9lib import gnn, graphs, qm9_fetch, qm9_parse, training
 
 RESULT = Path(__file__).parent / "results" / "throughput.json"
 LABEL = 13  # the enthalpy
+ROUNDS = 3
 
 
 def classic_layer(nodes, edges, features, weights):
@@ -126,10 +127,15 @@ def main() -> None:
 
     train, valid, _ = qm9lib.load().split("course")
     enthalpy = train.target("H")
+    mean, std = float(enthalpy.mean()), float(enthalpy.std())
+    slow, fast, first = 0.0, 0.0, float("inf")
     with tempfile.TemporaryDirectory() as folder:
         records = qm9_fetch(train, Path(folder) / "train.tfrecord")
-        slow = classic_loop(records, enthalpy.mean(), enthalpy.std(), seconds)
-    fast, first = batched(train, valid, seconds)
+        # In turns, and the best of each: what else the machine does then hits both alike.
+        for _ in range(ROUNDS):
+            slow = max(slow, classic_loop(records, mean, std, seconds / ROUNDS))
+            rate_, first_ = batched(train, valid, seconds / ROUNDS)
+            fast, first = max(fast, rate_), min(first, first_)
     result = {
         "classic loop (molecules/s)": round(slow),
         "batched (molecules/s)": round(fast),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -102,7 +101,7 @@ def loss_curves(
     reference: Mapping[str, float] | None = None,
     ylabel: str = "validation MAE (kcal/mol)",
     xlabel: str = "epoch",
-    rounded_up: bool = False,
+    bounds: Mapping[str, float] | None = None,
 ) -> Picture:
     """Draw errors against epochs, on a logarithmic axis.
 
@@ -114,14 +113,19 @@ def loss_curves(
         Errors to mark with a horizontal line, by name.
     ylabel, xlabel
         Axis labels; units included.
-    rounded_up
-        Tell only a whole number that each curve ends below. For what training produces: its
-        digits differ between processors.
+    bounds
+        For a curve that training produced: a number that it ends below, by name. The text
+        alternative tells it instead of digits, which differ between processors.
 
     Returns
     -------
     Picture
         Its text alternative tells where each curve starts and ends.
+
+    Raises
+    ------
+    ValueError
+        If a curve does not end below its bound.
 
     Examples
     --------
@@ -130,15 +134,17 @@ def loss_curves(
     at 6.5; baseline is at 19.9.
     """
     figure, (ax,) = axes()
-    tell = _below if rounded_up else _at
+    bounds = bounds or {}
     told = []
     for name, values in curves.items():
         ax.plot(np.arange(1, len(values) + 1), values, label=name)
-        start = "" if rounded_up else f"starts at {_plain(values[0])} and "
-        told.append(f"{name} {start}ends {tell(values[-1])}")
+        if name in bounds:
+            told.append(f"{name} ends {_below(values[-1], bounds[name])}")
+        else:
+            told.append(f"{name} starts at {_plain(values[0])} and ends at {_plain(values[-1])}")
     for number, (name, value) in enumerate((reference or {}).items()):
         ax.axhline(value, label=name, color="#555555", linestyle=("--", ":", "-.")[number % 3])
-        told.append(f"{name} is {tell(value)}")
+        told.append(f"{name} is at {_plain(value)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
     # Plain numbers such as 20 are easier to read than 2 x 10^1.
     ax.yaxis.set_major_formatter("{x:,g}")
@@ -152,12 +158,11 @@ def _plain(value: float) -> str:
     return f"{float(f'{value:.3g}'):,.10g}"
 
 
-def _at(value: float) -> str:
-    return f"at {_plain(value)}"
-
-
-def _below(value: float) -> str:
-    return f"below {math.ceil(value):,}"
+def _below(value: float, bound: float) -> str:
+    """Tell a bound of a value, having checked that it is one."""
+    if not value < bound:
+        raise ValueError(f"the text alternative would say below {bound:g}, but it is {value:.4g}")
+    return f"below {bound:g}"
 
 
 def _span(ax: Axes) -> float:
@@ -172,7 +177,7 @@ def parity(
     *,
     quantity: str,
     unit: str,
-    rounded_up: bool = False,
+    bound: float | None = None,
 ) -> Picture:
     """Draw predicted against true values, with the line on which they are equal.
 
@@ -184,13 +189,18 @@ def parity(
         What they are, for the axis labels.
     unit
         Their unit.
-    rounded_up
-        Tell a whole number that the error is below, as in `loss_curves`.
+    bound
+        A number that the mean absolute error is below, told instead of its digits.
 
     Returns
     -------
     Picture
         Its text alternative tells the mean absolute error.
+
+    Raises
+    ------
+    ValueError
+        If the mean absolute error is not below its bound.
 
     Examples
     --------
@@ -204,11 +214,12 @@ def parity(
     ax.plot([low, high], [low, high], color="#555555", linewidth=1)
     ax.set(xlabel=f"true {quantity} ({unit})", ylabel=f"predicted {quantity} ({unit})")
     ax.set_aspect("equal")
-    error = (_below if rounded_up else _plain)(mae(predicted, true, unit=unit, to=unit))
+    error = mae(predicted, true, unit=unit, to=unit)
+    told = _plain(error) if bound is None else _below(error, bound)
     return Picture(
         figure,
         f"Scatter plot of predicted against true {quantity} of {len(true):,} molecules, with the "
-        f"diagonal. The mean absolute error is {error} {unit}.",
+        f"diagonal. The mean absolute error is {told} {unit}.",
     )
 
 
@@ -247,7 +258,9 @@ def histograms(
 
 
 @_styled
-def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
+def bars(
+    values: Mapping[str, float], *, xlabel: str, bounds: Mapping[str, float] | None = None
+) -> Picture:
     """Draw one horizontal bar per number on a logarithmic axis, the first on top.
 
     Parameters
@@ -256,11 +269,18 @@ def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
         Positive numbers by name.
     xlabel
         Axis label; the unit belongs into it.
+    bounds
+        For a number that training produced: what it is below, as in `loss_curves`.
 
     Returns
     -------
     Picture
-        Its text alternative tells all numbers.
+        Its text alternative tells all numbers, or their bounds.
+
+    Raises
+    ------
+    ValueError
+        If a number is not below its bound.
 
     Examples
     --------
@@ -275,5 +295,9 @@ def bars(values: Mapping[str, float], *, xlabel: str) -> Picture:
     ax.set(xlabel=xlabel, xscale="log")
     ax.margins(x=0.15)
     ax.grid(visible=False, axis="y")
-    told = "; ".join(f"{name}: {_plain(value)}" for name, value in values.items())
-    return Picture(figure, f"Bar chart of {xlabel}. {told}.")
+    bounds = bounds or {}
+    told = [
+        f"{name}: {_below(value, bounds[name]) if name in bounds else _plain(value)}"
+        for name, value in values.items()
+    ]
+    return Picture(figure, f"Bar chart of {xlabel}. {'; '.join(told)}.")

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int
 from tqdm import tqdm
 
 from qm9lib import composition
@@ -230,8 +231,14 @@ def fit(
             )
         ),
     )
-    weights, static = eqx.partition(network, eqx.is_inexact_array)
-    steps = _make_steps(static, optimizer, settings.average)
+    tree, static = eqx.partition(network, eqx.is_inexact_array)
+    # One vector of weights: Adam on a dozen small arrays would take longer than the network.
+    weights, unravel = ravel_pytree(tree)
+
+    def network_of(weights: Float[Array, " weights"]) -> Network:
+        return eqx.combine(unravel(weights), static)
+
+    steps = _make_steps(network_of, optimizer, settings.average)
     state = _State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
     state = jax.tree.map(jnp.copy, state)  # each step gives its arrays away: they must be its own
 
@@ -253,8 +260,7 @@ def fit(
                 loss_sums.append(loss_sum)
                 bar.update(int(np.sum(rows >= 0)))
             # A copy, for the next step gives the arrays of this state away.
-            averaged = jax.tree.map(jnp.copy, state.averaged)
-            model = Model(eqx.combine(averaged, static), reference, mean, scale)
+            model = Model(network_of(jnp.copy(state.averaged)), reference, mean, scale)
             predicted = scale * _predict_all(model.network, valid_buckets)
             epoch = Epoch(
                 seconds=time.perf_counter() - start,
@@ -275,14 +281,16 @@ def fit(
 class _State(NamedTuple):
     """What a step changes: weights, their moving average, Adam's moments, number of steps."""
 
-    weights: PyTree
-    averaged: PyTree
+    weights: Float[Array, " weights"]
+    averaged: Float[Array, " weights"]
     optimizer: optax.OptState
     steps: Int[Array, ""]
 
 
 def _make_steps(
-    static: PyTree, optimizer: optax.GradientTransformation, average: float
+    network_of: Callable[[Array], Network],
+    optimizer: optax.GradientTransformation,
+    average: float,
 ) -> Callable[..., tuple[_State, Float[Array, ""]]]:
     """Return the compiled training steps.
 
@@ -290,8 +298,8 @@ def _make_steps(
     new state and the sum of the squared errors of all molecules.
     """
 
-    def loss_of(weights: PyTree, bucket: Batch, targets: Array, rows: Array) -> Array:
-        network = eqx.combine(weights, static)
+    def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> Array:
+        network = network_of(weights)
         # Rows of -1 fill up the batch: they take part with weight zero.
         real = (rows >= 0).astype(jnp.float32)
         predicted = jax.vmap(network)(bucket.atomic_numbers[rows], bucket.positions[rows])

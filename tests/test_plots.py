@@ -26,11 +26,13 @@ def test_text_alternatives_carry_the_numbers() -> None:
 
 
 def test_bounds_where_digits_vary() -> None:
-    picture = plots.loss_curves({"a": [19.3, 6.17]}, rounded_up=True)
-    assert "a ends below 7." in picture.alt
-    values = np.array([1.0, 2.0])
-    picture = plots.parity(values + 0.3, values, quantity="H", unit="eV", rounded_up=True)
-    assert "error is below 1 eV" in picture.alt
+    curves, values = {"a": [19.3, 6.17]}, np.array([1.0, 2.0])
+    assert "epoch: a ends below 7." in plots.loss_curves(curves, bounds={"a": 7.0}).alt
+    picture = plots.parity(values + 0.3, values, quantity="H", unit="eV", bound=0.5)
+    assert "error is below 0.5 eV" in picture.alt
+    assert "b: 2" in plots.bars({"a": 6.17, "b": 2.0}, xlabel="x (eV)", bounds={"a": 6.5}).alt
+    with pytest.raises(ValueError, match="would say below 6, but it is 6.17"):
+        plots.loss_curves(curves, bounds={"a": 6.0})
 
 
 @pytest.mark.parametrize("name", ["curves", "parity", "histograms", "bars"])
