@@ -31,7 +31,7 @@ from qm9lib.metrics import mae
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
 """An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
 
-_STEPS_TOGETHER = 2  # per call of the compiled program: starting it costs time, too
+_STEPS_TOGETHER = 1  # per call; more is faster, but steps on molecules of one size learn less
 _PREDICTED_TOGETHER = 256  # molecules; one length, so that any number of them needs one program
 
 
