@@ -31,7 +31,6 @@ from qm9lib.metrics import mae
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
 """An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
 
-_STEPS_TOGETHER = 1  # per call; more is faster, but steps on molecules of one size learn less
 _PREDICTED_TOGETHER = 256  # molecules; one length, so that any number of them needs one program
 
 
@@ -238,7 +237,7 @@ def fit(
     def network_of(weights: Float[Array, " weights"]) -> Network:
         return eqx.combine(unravel(weights), static)
 
-    steps = _make_steps(network_of, optimizer, settings.average)
+    step = _make_step(network_of, optimizer, settings.average)
     state = _State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
     state = jax.tree.map(jnp.copy, state)  # each step gives its arrays away: they must be its own
 
@@ -256,7 +255,7 @@ def fit(
         for _ in range(settings.epochs):
             loss_sums = []
             for number, rows in _order(buckets, settings.batch_size, rng):
-                state, loss_sum = steps(state, buckets[number], bucket_targets[number], rows)
+                state, loss_sum = step(state, buckets[number], bucket_targets[number], rows)
                 loss_sums.append(loss_sum)
                 bar.update(int(np.sum(rows >= 0)))
             # A copy, for the next step gives the arrays of this state away.
@@ -287,46 +286,40 @@ class _State(NamedTuple):
     steps: Int[Array, ""]
 
 
-def _make_steps(
+def _make_step(
     network_of: Callable[[Array], Network],
     optimizer: optax.GradientTransformation,
     average: float,
 ) -> Callable[..., tuple[_State, Float[Array, ""]]]:
-    """Return the compiled training steps.
+    """Return the compiled training step.
 
-    They take the state, a bucket, its targets and rows of shape (steps, batch); they return the
-    new state and the sum of the squared errors of all molecules.
+    It takes the state, a bucket, its targets and rows of shape (batch,); it returns the new state
+    and the sum of the squared errors.
     """
 
-    def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> Array:
-        network = network_of(weights)
+    def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> tuple[Array, Array]:
         # Rows of -1 fill up the batch: they take part with weight zero.
         real = (rows >= 0).astype(jnp.float32)
-        predicted = jax.vmap(network)(bucket.atomic_numbers[rows], bucket.positions[rows])
-        return jnp.sum(real * (predicted - targets[rows]) ** 2) / jnp.sum(real)
+        predicted = jax.vmap(network_of(weights))(
+            bucket.atomic_numbers[rows], bucket.positions[rows]
+        )
+        squared_errors = jnp.sum(real * (predicted - targets[rows]) ** 2)
+        return squared_errors / jnp.sum(real), squared_errors
 
+    @partial(jax.jit, donate_argnums=0)
     def step(state: _State, bucket: Batch, targets: Array, rows: Array) -> tuple[_State, Array]:
-        loss, gradient = jax.value_and_grad(loss_of)(state.weights, bucket, targets, rows)
+        gradient, squared_errors = jax.grad(loss_of, has_aux=True)(
+            state.weights, bucket, targets, rows
+        )
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.weights)
         weights = optax.apply_updates(state.weights, updates)
         # A young average forgets faster, so that the initial weights do not linger in it.
         count = state.steps.astype(jnp.float32)
         decay = jnp.minimum(average, (1.0 + count) / (10.0 + count))
         averaged = optax.incremental_update(weights, state.averaged, 1.0 - decay)
-        squared_errors = loss * jnp.sum((rows >= 0).astype(jnp.float32))
         return _State(weights, averaged, optimizer_state, state.steps + 1), squared_errors
 
-    @partial(jax.jit, donate_argnums=0)
-    def steps(state: _State, bucket: Batch, targets: Array, rows: Array) -> tuple[_State, Array]:
-        def body(i: Array, carry: tuple[_State, Array]) -> tuple[_State, Array]:
-            state, squared_errors = step(carry[0], bucket, targets, rows[i])
-            return state, carry[1] + squared_errors
-
-        # A batch without molecules ends the loop: it stands there to keep one shape.
-        count = jnp.sum((rows[:, 0] >= 0).astype(jnp.int32))
-        return jax.lax.fori_loop(0, count, body, (state, jnp.zeros(())))
-
-    return steps
+    return step
 
 
 def _predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " molecules"]:
@@ -349,14 +342,12 @@ def _predict(network: Network, bucket: Batch, rows: Int[Array, " batch"]) -> Flo
 
 def _order(
     buckets: list[Batch], batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[int, Int[np.ndarray, "steps batch"]]]:
+) -> Iterator[tuple[int, Int[np.ndarray, " batch"]]]:
     """Yield (number of the bucket, rows in it) in random order; every molecule comes once."""
     plan = [
-        (number, rows.reshape(_STEPS_TOGETHER, batch_size))
+        (number, rows)
         for number, bucket in enumerate(buckets)
-        for rows in chunks(
-            rng.permutation(len(bucket.row)).astype(np.int32), _STEPS_TOGETHER * batch_size
-        )
+        for rows in chunks(rng.permutation(len(bucket.row)).astype(np.int32), batch_size)
     ]
     for i in rng.permutation(len(plan)):
         yield plan[i]

@@ -90,7 +90,8 @@ def run_notebook(
         raise NotebookError("the environment has qm9lib before the notebook runs")
     start = time.perf_counter()
     try:
-        call(python, "-m", "jupyter", "execute", "--timeout=900", file, env=env, cwd=work)
+        # By its path: `jupyter execute` would take the first one on PATH, an active venv's.
+        call(python.parent / "jupyter-execute", "--timeout=900", file, env=env, cwd=work)
     except NotebookError as error:
         problems.append(str(error))
     seconds = time.perf_counter() - start
