@@ -46,7 +46,8 @@ check: $(INSTALLED) ## lint, formatting, types, and whether all pairs are in ste
 notebooks: $(INSTALLED) ## derive and execute the chapters (NAMES="labels data": only these)
 	$(BIN)/python tools/notebooks.py execute $(NAMES)
 
-bench: $(INSTALLED) ## measure training throughput; results go to benchmarks/results
+bench: $(INSTALLED) ## measure reading and training; results go to benchmarks/results
+	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/throughput.py
 
 colab: $(INSTALLED) ## run each committed notebook as Colab would: alone, without qm9lib

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -24,3 +26,10 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
         return (yield)
     with mock.patch.dict(os.environ, ENVIRONMENT):
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _published_record(doctest_namespace: dict[str, Any]) -> None:
+    """Give the examples in docstrings a true record, hydrogen cyanide, as ``hcn``."""
+    file = Path(__file__).parent / "tests" / "data" / "dsgdb9nsd_000005.xyz"
+    doctest_namespace["hcn"] = file.read_text(encoding="ascii")

@@ -35,7 +35,10 @@ __all__ = [
     "rmse",
 ]
 
-_MODULES = ("composition", "gnn", "graphs", "invariance", "plots", "tfdata", "training")
+_MODULES = (
+    "composition", "figshare", "gnn", "graphs", "invariance", "plots", "qm9pack", "records",
+    "tfdata", "training", "verify",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""QM9 as flat read-only arrays, its named splits, and the cache file.
+"""QM9 as flat read-only arrays, and its named splits.
 
 A molecule is a slice of long arrays, so that reading all 130,831 of them is mapping one file.
 """
@@ -6,20 +6,13 @@ A molecule is a slice of long arrays, so that reading all 130,831 of them is map
 from __future__ import annotations
 
 import hashlib
-import json
 import operator
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import numpy as np
-import platformdirs
 from jaxtyping import Float, Int, Int8, Shaped
-from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
 from qm9lib import sources
 from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, UnknownNameError, convert
@@ -31,8 +24,6 @@ CHARACTERIZED = 130_831
 _INDEX_SHA256 = "0f765488b299e839161159ae9209ae86dc40bbd9d22c8e8051515367b97d8b38"
 
 _SPLITS = ("dimenet", "course")
-
-_CACHE_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -348,12 +339,25 @@ class QM9:
         return f"QM9({len(self):,} molecules, {len(self.atomic_numbers):,} atoms)"
 
 
-def load() -> QM9:
+def load(source: str = "auto", *, keep_uncharacterized: bool = False) -> QM9:
     """Return the 130,831 characterized molecules of QM9.
 
-    The first call reads the installed ``qm9pack`` and writes a cache file; later calls map that
-    file into memory. The file lies in the user's cache folder, or in the folder that the
-    environment variable ``QM9LIB_CACHE`` names.
+    The first call reads them from their source, checks that they are the published ones, and
+    writes a cache file of 110 MB. Later calls check that file and map it into memory. It lies in
+    the user's cache folder, or in the folder that the environment variable ``QM9LIB_CACHE`` names.
+
+    Parameters
+    ----------
+    source
+        ``"auto"``: whatever is here already: the cache, the installed package ``qm9pack``, or the
+        published archive once it has been fetched. Nothing is downloaded.
+        ``"qm9pack"``: the installed package.
+        ``"figshare"``: the published archive of Ramakrishnan et al. (2014), which is fetched
+        (87 MB) unless it is here. Its molecules are the same, to the last bit.
+        ``"sample"``: what `load_sample` returns.
+    keep_uncharacterized
+        Whether to keep the 3,054 molecules whose geometry did not keep its bonds, which the
+        authors advise to leave out. Only the archive has them.
 
     Returns
     -------
@@ -362,23 +366,18 @@ def load() -> QM9:
 
     Raises
     ------
+    UnknownNameError
+        If there is no such source.
     DataError
-        If ``qm9pack`` is not installed or damaged, or the cache file cannot be written; the
-        message says what to do.
+        If the source is missing or damaged, cannot be fetched, or does not have these molecules;
+        or if the cache file cannot be written. The message says what to do.
 
     Examples
     --------
     >>> load()
     QM9(130,831 molecules, 2,359,210 atoms)
     """
-    path = cache_path()
-    cached = _read_cache(path)
-    if cached is None:
-        _write_cache(path, sources.read_qm9pack())
-        cached = _read_cache(path)
-        if cached is None:
-            raise sources.DataError(f"{path} changed while it was written; call load() again")
-    return cached
+    return QM9(**sources.columns(source, keep_uncharacterized))
 
 
 def load_sample() -> QM9:
@@ -392,60 +391,4 @@ def load_sample() -> QM9:
     >>> load_sample()
     QM9(2,000 molecules, 30,360 atoms)
     """
-    return QM9(**sources.read_sample())
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache file: ``QM9LIB_CACHE``, or the platform's usual place."""
-    return Path(os.environ.get("QM9LIB_CACHE") or platformdirs.user_cache_dir("qm9lib"))
-
-
-def cache_path() -> Path:
-    """Return the path of the cache file, whether it exists or not."""
-    return cache_folder() / f"qm9-v{_CACHE_VERSION}.safetensors"
-
-
-def _digests(arrays: sources.Columns) -> dict[str, str]:
-    """Return the SHA-256 of each array, computed side by side (hashing releases the lock)."""
-
-    def digest(array: np.ndarray) -> str:
-        return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()
-
-    # The largest first: with two threads the rest is done while it runs.
-    names = sorted(arrays, key=lambda name: -arrays[name].nbytes)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(names, pool.map(lambda name: digest(arrays[name]), names), strict=True))
-
-
-def _write_cache(path: Path, columns: sources.Columns) -> None:
-    """Write the arrays as a safetensors file, with the digest of each in its header."""
-    arrays = dict(columns)
-    # safetensors knows no text: the code points of `<U28` are an (molecules, 28) uint32 array.
-    arrays["smiles"] = columns["smiles"].view(np.uint32).reshape(len(columns["smiles"]), -1)
-    with sources.replacing(path, "110 MB") as temporary:
-        try:
-            save_file(arrays, temporary, metadata={"format": path.stem, **_digests(arrays)})
-        except SafetensorError as error:  # how safetensors reports a full disk
-            raise OSError(str(error)) from error
-
-
-def _read_cache(path: Path) -> QM9 | None:
-    """Map a cache file; return ``None`` if there is none, or not exactly what was written."""
-    try:
-        mapped = np.memmap(path, dtype=np.uint8, mode="r")
-        # A safetensors file: length of the header (uint64), header (JSON), raw little-endian data.
-        size = 8 + int(mapped[:8].view("<u8")[0])
-        header = json.loads(mapped[8:size].tobytes())
-        metadata = header.pop("__metadata__")
-        kinds = {"I8": np.int8, "I64": np.int64, "U32": np.uint32, "F64": np.float64}
-        arrays = {}
-        for name, entry in header.items():
-            start, stop = entry["data_offsets"]
-            data = np.asarray(mapped[size + start : size + stop]).view(kinds[entry["dtype"]])
-            arrays[name] = data.reshape(entry["shape"])
-        if metadata != {"format": path.stem, **_digests(arrays)}:
-            return None
-        arrays["smiles"] = arrays["smiles"].view(f"<U{arrays['smiles'].shape[1]}")[:, 0]
-        return QM9(**arrays)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None
+    return QM9(**sources.columns("sample"))

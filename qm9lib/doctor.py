@@ -7,12 +7,14 @@ import os
 import platform
 from importlib import metadata
 
-from qm9lib import dataset, sources
+from qm9lib import cache, figshare, qm9pack
 
 _PACKAGES = (
     "qm9lib", "qm9pack", "numpy", "scipy", "jax", "jaxlib", "optax", "equinox", "jaxtyping",
-    "safetensors", "tqdm", "matplotlib", "tensorflow", "tensorflow-cpu",
+    "safetensors", "pooch", "filelock", "tqdm", "matplotlib", "tensorflow", "tensorflow-cpu",
 )  # fmt: skip
+
+Rows = list[tuple[str, str]]
 
 
 def report() -> str:
@@ -24,19 +26,46 @@ def report() -> str:
     python
     """
     rows = [("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")]
-    for name in _PACKAGES:
-        try:
-            rows.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            rows.append((name, "not installed"))
-    rows.append(("processors", str(os.cpu_count())))
-    rows.append(("devices", _devices()))
-    rows.append(("data", _data()))
-    path = dataset.cache_path()
-    size = f"{path.stat().st_size:,} bytes" if path.exists() else "not written yet"
-    rows.append(("cache", f"{path} ({size})"))
+    rows += [(name, _version(name)) for name in _PACKAGES]
+    rows += [("processors", str(os.cpu_count())), ("devices", _devices())]
+    return table(rows + data())
+
+
+def table(rows: Rows) -> str:
+    """Return names and values as aligned lines."""
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def data() -> Rows:
+    """Return where the molecules are, without reading them."""
+    rows = [("qm9pack data", _qm9pack())]
+    for file in figshare.PUBLISHED.files:
+        path = figshare.folder() / file.name
+        size = f"{path.stat().st_size:,} of {file.size:,} bytes" if path.exists() else "not fetched"
+        rows.append((file.name, size))
+    rows.append(("cache folder", str(cache.cache_folder())))
+    for kind in cache.KINDS:
+        path = cache.arrays_path(kind)
+        size = f"{path.stat().st_size:,} bytes" if path.exists() else "not written"
+        rows.append((path.name, size))
+    return rows
+
+
+def has_data() -> bool:
+    """Return whether ``load()`` would find the molecules without the network."""
+    return (
+        any(cache.arrays_path(kind).exists() for kind in ("qm9pack", "figshare"))
+        or qm9pack.is_installed()
+        or figshare.is_fetched()
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _devices() -> str:
@@ -47,10 +76,9 @@ def _devices() -> str:
     return ", ".join(str(device) for device in jax.devices())
 
 
-def _data() -> str:
-    try:
-        folder = sources.qm9pack_folder()
-    except sources.DataError as error:
-        return str(error)
-    missing = [name for name in sources.QM9PACK_FILES if not (folder / name).is_file()]
-    return f"missing: {', '.join(missing)} in {folder}" if missing else f"qm9pack in {folder}"
+def _qm9pack() -> str:
+    if not qm9pack.is_installed():
+        return "not installed"
+    folder = qm9pack.installed_folder()
+    missing = [name for name in qm9pack.FILES if not (folder / name).is_file()]
+    return f"missing: {', '.join(missing)} in {folder}" if missing else str(folder)

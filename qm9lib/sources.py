@@ -1,236 +1,100 @@
-"""Where the molecules come from: the CSV files of the PyPI package ``qm9pack``.
+"""Where the molecules come from, in this order: cache, installed qm9pack, published archive.
 
-``qm9pack`` (by R. Ramakrishnan, an author of QM9) carries the 130,831 characterized molecules as
-three CSV files. They are read as data, with their SHA-256 checked; the package's own code is not
-imported.
-
-The same reader takes the bundled sample, whose lines are lines of those files.
+Nothing is fetched over the network unless the user asks for it by name.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import lzma
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from importlib import resources
-from pathlib import Path
+from qm9lib import cache
+from qm9lib.cache import DataError
+from qm9lib.columns import Columns
+from qm9lib.labels import UnknownNameError
 
-import numpy as np
-
-from qm9lib.labels import LABELS, SYMBOLS
-
-QM9PACK_VERSION = "1.0.3"
-
-QM9PACK_FILES: dict[str, str] = {
-    "qm9_part1.csv": "19f0a5d595462d52cd82eef3370f3e9eb55a1f52cb14985657200349568deff3",
-    "qm9_part2.csv": "2bca113fdc0b28a13563c80ed9b240e934f3da6c64c64fe74ddb4f0f36036e61",
-    "qm9_part3.csv": "9c5efb5733d2af149db8d95d36ff198b4ffed12d9f7b344220a1e5877d5c6a43",
-}
-"""SHA-256 of each CSV file of qm9pack 1.0.3, in the order of the molecules."""
-
-Columns = dict[str, np.ndarray]
-"""The arrays of a `qm9lib.QM9` by field name."""
-
-# A row has eight quoted fields. Split at the quotes it has 17 pieces; these are the ones read.
-_PIECES = 17
-_INDEX, _SMILES, _ELEMENTS, _POSITIONS, _CHARGES, _PROPERTIES = 2, 3, 9, 11, 13, 16
+SOURCES = ("auto", "qm9pack", "figshare", "sample")
+"""What `qm9lib.load` takes as ``source``."""
 
 
-class DataError(ValueError):
-    """Data that is missing, damaged or not what it should be; the message says what to do."""
+def columns(source: str = "auto", keep_uncharacterized: bool = False) -> Columns:
+    """Return the arrays of a `qm9lib.QM9`: from the cache, or built and kept there.
 
-
-def qm9pack_folder() -> Path:
-    """Return the folder with the CSV files of the installed ``qm9pack``.
+    Parameters
+    ----------
+    source
+        ``"auto"``, ``"qm9pack"``, ``"figshare"`` or ``"sample"``; see `qm9lib.load`.
+    keep_uncharacterized
+        Whether to keep the 3,054 molecules that only the published archive has.
 
     Raises
     ------
+    UnknownNameError
+        If there is no such source.
     DataError
-        If ``qm9pack`` is not installed; the message says how to install it.
+        If the source does not have these molecules, or has none, or the cache cannot be written;
+        the message says what to do.
     """
-    spec = importlib.util.find_spec("qm9pack")  # finds the package without running its code
-    if spec is None or spec.origin is None:
+    if source not in SOURCES:
+        raise UnknownNameError("source", source, list(SOURCES))
+    if keep_uncharacterized and source in ("qm9pack", "sample"):
         raise DataError(
-            "the QM9 molecules are not installed: run `pip install qm9pack=="
-            f"{QM9PACK_VERSION}` (104 MB) and call load() again, "
-            "or use qm9lib.load_sample() for 2,000 molecules that need no download"
+            f"{source} does not have the uncharacterized molecules: "
+            'use load("figshare", keep_uncharacterized=True)'
         )
-    return Path(spec.origin).parent / "data"
+    if source == "sample":
+        from qm9lib import qm9pack
+
+        return qm9pack.read_sample()
+    named = ("qm9pack", "figshare") if source == "auto" else (source,)
+    kinds = ["figshare-all"] if keep_uncharacterized else list(named)
+    missing = [kind for kind in kinds if not cache.arrays_path(kind).exists()]
+    for kind in kinds:
+        if (found := cache.read_arrays(kind)) is not None:
+            return found
+    with cache.exclusive():
+        # While this process waited for the lock, another one may have built the file.
+        for kind in missing:
+            if (found := cache.read_arrays(kind)) is not None:
+                return found
+        kind = _available(keep_uncharacterized) if source == "auto" else kinds[0]
+        cache.write_arrays(kind, _read(kind))
+        built = cache.read_arrays(kind)
+    if built is None:
+        raise DataError(f"{cache.arrays_path(kind)} changed while it was written: load again")
+    return built
 
 
-def read_qm9pack(folder: Path | None = None) -> Columns:
-    """Read the 130,831 characterized molecules from qm9pack's CSV files.
+def fetch(source: str = "auto", keep_uncharacterized: bool = False) -> Columns:
+    """Do as `columns`, but let ``"auto"`` download the published archive if nothing is here."""
+    from qm9lib import qm9pack
 
-    Parameters
-    ----------
-    folder
-        Folder with the files of ``QM9PACK_FILES``; by default that of the installed package.
-
-    Returns
-    -------
-    dict
-        The arrays of a `qm9lib.QM9` by field name.
-
-    Raises
-    ------
-    DataError
-        If a file is missing, or its SHA-256 is not the published one.
-    """
-    folder = qm9pack_folder() if folder is None else folder
-
-    def checked(name: str) -> bytes:
-        return _checked_bytes(folder / name, QM9PACK_FILES[name])
-
-    # Reading and hashing release the interpreter lock: the next file loads while one is parsed.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        parts = [parse_csv(text) for text in pool.map(checked, QM9PACK_FILES)]
-    return _concatenate(parts)
+    if source == "auto" and (keep_uncharacterized or not qm9pack.is_installed()):
+        source = "figshare"
+    return columns(source, keep_uncharacterized)
 
 
-def read_sample() -> Columns:
-    """Read the bundled sample of 2,000 molecules; returns what `read_qm9pack` returns."""
-    packed = resources.files("qm9lib").joinpath("data/sample.csv.xz").read_bytes()
-    return _concatenate([parse_csv(lzma.decompress(packed))])
+def _read(kind: str) -> Columns:
+    # Imported here: reading a cache file needs neither of them.
+    if kind == "qm9pack":
+        from qm9lib import qm9pack
+
+        return qm9pack.read()
+    from qm9lib import figshare
+
+    return figshare.read(keep_uncharacterized=kind == "figshare-all")
 
 
-def _checked_bytes(path: Path, sha256: str) -> bytes:
-    advice = f"reinstall it with `pip install --force-reinstall qm9pack=={QM9PACK_VERSION}`"
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}; {advice}") from error
-    found = hashlib.sha256(text).hexdigest()
-    if found != sha256:
-        raise DataError(
-            f"{path} is not the file of qm9pack {QM9PACK_VERSION}: its SHA-256 is {found}, "
-            f"expected {sha256}; {advice}"
-        )
-    return text
+def _available(keep_uncharacterized: bool) -> str:
+    """Return the kind of arrays that can be built without the network."""
+    from qm9lib import figshare, qm9pack
 
-
-@contextmanager
-def replacing(path: Path, size: str) -> Iterator[Path]:
-    """Write a file under a temporary name beside it, then rename: no reader ever sees half a file.
-
-    Parameters
-    ----------
-    path
-        File to write or replace; its folder is made if there is none.
-    size
-        What it takes, for the error message.
-
-    Yields
-    ------
-    Path
-        Where to write. It is renamed at the end, or removed after any exception.
-
-    Raises
-    ------
-    DataError
-        If the system refuses; the message says what to do.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(
-            f"cannot write {path}: {error}; free some space (it takes {size}) or set the "
-            "environment variable QM9LIB_CACHE to a folder that can be written"
-        ) from error
-    finally:
-        # Asked first: where the folder turns out to be a file, unlink would raise once more.
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def parse_csv(text: bytes) -> Columns:
-    """Parse CSV text in the format of qm9pack, header line included.
-
-    Parameters
-    ----------
-    text
-        Whole lines: file name, index, SMILES, InChI, number of atoms, stoichiometry, elements,
-        coordinates (Å), Mulliken charges (e), frequencies, and the fifteen properties.
-
-    Returns
-    -------
-    dict
-        ``index``, ``n_atoms``, ``atomic_numbers``, ``positions``, ``charges``, ``labels`` and
-        ``smiles`` of the molecules in the order of the lines.
-
-    Raises
-    ------
-    DataError
-        If a line has another number of fields, an element is not one of H C N O F, or the numbers
-        do not add up to the atoms.
-    """
-    # One list per column and never one per row: 130,831 small lists would keep the garbage
-    # collector busy for longer than the parsing takes.
-    columns: dict[int, list[bytes]] = {
-        piece: [] for piece in (_INDEX, _SMILES, _ELEMENTS, _POSITIONS, _CHARGES, _PROPERTIES)
-    }
-    for number, line in enumerate(text.splitlines()[1:], start=2):
-        pieces = line.split(b'"')
-        if len(pieces) != _PIECES:
-            raise DataError(
-                f"line {number}: expected 8 quoted fields, found {(len(pieces) - 1) / 2:g}"
-            )
-        for piece, column in columns.items():
-            column.append(pieces[piece])
-
-    # "['C','H']" has four characters per atom and one more.
-    n_atoms = np.array([len(field) // 4 for field in columns[_ELEMENTS]], dtype=np.int64)
-    symbols = np.frombuffer(b"".join(columns[_ELEMENTS]).translate(None, b"[]', "), dtype=np.uint8)
-    atomic_number_of = np.zeros(256, dtype=np.int8)
-    for atomic_number, symbol in SYMBOLS.items():
-        atomic_number_of[ord(symbol)] = atomic_number
-    atomic_numbers = atomic_number_of[symbols]
-    if not atomic_numbers.all():
-        found = chr(symbols[np.argmin(atomic_numbers)])
-        raise DataError(f"element {found!r} is not one of {', '.join(SYMBOLS.values())}")
-
-    properties = _numbers(b"\n".join(columns[_PROPERTIES]).replace(b"\n,", b",").lstrip(b","))
-    index = _numbers(b",".join(field.strip(b",") for field in columns[_INDEX]))
-    positions = _numbers(b",".join(columns[_POSITIONS]).translate(None, b"[]"))
-    charges = _numbers(b",".join(columns[_CHARGES]).translate(None, b"[]"))
-    molecules, atoms = len(n_atoms), int(n_atoms.sum())
-    for what, array, size in (
-        ("elements", atomic_numbers, atoms),
-        ("coordinates", positions, 3 * atoms),
-        ("charges", charges, atoms),
-        ("indices", index, molecules),
-        ("properties", properties, (len(LABELS) - 1) * molecules),
-    ):
-        if array.size != size:
-            raise DataError(f"found {array.size} {what} in {molecules} lines, expected {size}")
-    return {
-        "index": index.astype(np.int64),
-        "n_atoms": n_atoms,
-        "atomic_numbers": atomic_numbers,
-        "positions": positions.reshape(atoms, 3),
-        "charges": charges,
-        "labels": np.column_stack([index, properties.reshape(molecules, len(LABELS) - 1)]),
-        "smiles": np.array([field.decode("ascii") for field in columns[_SMILES]], dtype=np.str_),
-    }
-
-
-def _numbers(text: bytes) -> np.ndarray:
-    # NumPy's text reader: correctly rounded float64, without a Python object per number. Where it
-    # stops at something else it raises or warns, by version; the caller's count fails either way.
-    try:
-        return np.fromstring(text, dtype=np.float64, sep=",")
-    except ValueError as error:
-        raise DataError(f"a field has something that is no number: {error}") from error
-
-
-def _concatenate(parts: list[Columns]) -> Columns:
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    n_atoms = columns.pop("n_atoms")
-    columns["offsets"] = np.concatenate([[0], np.cumsum(n_atoms)])
-    return columns
+    if not keep_uncharacterized and qm9pack.is_installed():
+        return "qm9pack"
+    if figshare.is_fetched():
+        return "figshare-all" if keep_uncharacterized else "figshare"
+    choices = [
+        f"`pip install qm9pack=={qm9pack.VERSION}` (104 MB)",
+        'load("figshare") or `python -m qm9lib fetch --source figshare` (87 MB)',
+        "qm9lib.load_sample() for 2,000 molecules that need no download",
+    ]
+    if keep_uncharacterized:
+        choices = ['load("figshare", keep_uncharacterized=True), which fetches them (87 MB)']
+    raise DataError("these molecules of QM9 are not here: use " + "; or ".join(choices))

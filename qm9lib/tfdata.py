@@ -6,19 +6,28 @@ qm9_parse``. TensorFlow is imported when one of them is called.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from qm9lib.dataset import QM9, Molecule, cache_folder, load
-from qm9lib.sources import DataError, replacing
+from qm9lib.cache import DataError, cache_folder, exclusive, file_sha256, replacing
+from qm9lib.dataset import QM9, Molecule, load
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_FILE = "qm9-v1.tfrecord"
+_FILE = "qm9-v2.tfrecord"
+
+# The last record of a file tells what stands before it. Its length is fixed, so that it is found:
+# TensorFlow frames a record with 12 bytes before it and 4 after it.
+_FOOTER = '{{"format":"qm9lib-tfrecord-2","molecules":{molecules:9d},"sha256":"{sha256:64}"}}'
+_FOOTER_BYTES = len(_FOOTER.format(molecules=0, sha256=""))
+_FRAME_BYTES = 12 + _FOOTER_BYTES + 4
 
 
 def _tensorflow() -> Any:
@@ -62,15 +71,31 @@ def qm9_fetch(qm9: QM9 | None = None, path: str | Path | None = None) -> str:
         raise ValueError(
             "qm9_fetch(qm9) needs a path too: the file in the cache holds all molecules"
         )
-    target = cache_folder() / _FILE if path is None else Path(path)
-    if path is None and target.exists():
-        return str(target)
-    _write(load() if qm9 is None else qm9, target)
+    if path is not None:
+        _write(load() if qm9 is None else qm9, Path(path))
+        return str(path)
+    target = cache_folder() / _FILE
+    if not _is_usable(target):
+        molecules = load()
+        with exclusive():
+            if not target.exists() or not _is_usable(target):  # another process may have written it
+                _write(molecules, target)
     return str(target)
 
 
+def _is_usable(target: Path) -> bool:
+    if not target.exists():
+        return False
+    try:
+        _count(target)
+    except DataError as error:
+        warnings.warn(f"{error} It is written again.", stacklevel=3)
+        return False
+    return True
+
+
 def _write(molecules: QM9, target: Path) -> None:
-    """Write a TFRecord file of all molecules."""
+    """Write a TFRecord file of all molecules, and a last record with their number and checksum."""
     tf = _tensorflow()
     with replacing(target, "60 MB for all molecules") as temporary:
         try:
@@ -79,8 +104,35 @@ def _write(molecules: QM9, target: Path) -> None:
                     molecules, desc=target.name, unit=" molecules", unit_scale=True
                 ):
                     writer.write(_example(tf, molecule))
+                writer.flush()
+                footer = _FOOTER.format(molecules=len(molecules), sha256=file_sha256(temporary))
+                writer.write(footer.encode("ascii"))
         except tf.errors.OpError as error:  # how TensorFlow reports a full disk
             raise OSError(str(error)) from error
+
+
+def _count(path: Path) -> int:
+    """Return the number of molecules in a file of `qm9_fetch`, after checking every byte of it.
+
+    Raises
+    ------
+    DataError
+        If it is another file, or not complete.
+    """
+    data = path.read_bytes()
+    body, frame = memoryview(data)[:-_FRAME_BYTES], data[-_FRAME_BYTES:]
+    try:
+        footer = json.loads(frame[12:-4])
+        molecules = footer["molecules"]
+        expected = _FOOTER.format(molecules=molecules, sha256=hashlib.sha256(body).hexdigest())
+        if frame[12:-4] != expected.encode("ascii"):
+            raise ValueError("its checksum is another")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is damaged, or no file of qm9_fetch() ({error}): delete it, and call "
+            "qm9_fetch() again."
+        ) from error
+    return int(molecules)
 
 
 def _example(tf: Any, molecule: Molecule) -> bytes:
@@ -118,11 +170,12 @@ def qm9_parse(path: str | Path) -> tf.data.Dataset:
     ImportError
         If TensorFlow is not installed.
     DataError
-        If there is no such file.
+        If there is no such file, or it is not exactly what `qm9_fetch` wrote.
     """
     tf = _tensorflow()
     if not Path(path).is_file():
         raise DataError(f"there is no file {path}: call qm9_fetch() for its path")
+    molecules = _count(Path(path))
     names = ("elements", "positions", "labels")
     raw = {name: tf.io.FixedLenFeature([], tf.string) for name in names}
 
@@ -133,6 +186,8 @@ def qm9_parse(path: str | Path) -> tf.data.Dataset:
         labels = tf.ensure_shape(tf.io.decode_raw(example["labels"], tf.float32), (16,))
         return (elements, positions), labels
 
-    return tf.data.TFRecordDataset(str(path)).map(
-        parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    return (
+        tf.data.TFRecordDataset(str(path))
+        .take(molecules)
+        .map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     )

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +5,8 @@ import pytest
 from scipy import constants
 
 import qm9lib
-from qm9lib import dataset, sources
+from qm9lib import qm9pack
 from qm9lib.dataset import QM9
-from qm9lib.sources import DataError
 
 UNCHARACTERIZED = Path(__file__).parent / "data" / "uncharacterized.txt"
 
@@ -165,81 +161,5 @@ def test_sample_is_part_of_the_whole(qm9: QM9, sample: QM9) -> None:
         np.testing.assert_array_equal(getattr(sample, name), getattr(same, name))
     assert np.bincount(sample.n_heavy)[:6].tolist() == np.bincount(qm9.n_heavy)[:6].tolist()
     assert np.all(np.bincount(sample.n_heavy)[6:] > 400)
-    packed = Path(sources.__file__).parent / "data" / "sample.csv.xz"
+    packed = Path(qm9pack.__file__).parent / "data" / "sample.csv.xz"
     assert packed.stat().st_size < 1_000_000
-
-
-# The cache -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder, and the sample in place of the large CSV files."""
-    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(sources, "read_qm9pack", sources.read_sample)
-    return tmp_path / "cache"
-
-
-def test_cache_round_trip(small_cache: Path, sample: QM9, monkeypatch: pytest.MonkeyPatch) -> None:
-    qm9lib.load()
-    assert [path.name for path in small_cache.iterdir()] == ["qm9-v1.safetensors"]
-    monkeypatch.setattr(sources, "read_qm9pack", lambda: pytest.fail("the cache was not used"))
-    cached = qm9lib.load()
-    for name in QM9.__dataclass_fields__:
-        array = getattr(cached, name)
-        np.testing.assert_array_equal(array, getattr(sample, name))
-        assert array.dtype == getattr(sample, name).dtype
-
-
-def test_cache_is_mapped_not_copied(small_cache: Path) -> None:
-    base = qm9lib.load().positions
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    assert isinstance(base, np.memmap)
-
-
-@pytest.mark.parametrize("position", [0, 3, 40, 200, 900, 5_000, -50_000, -1])
-def test_damaged_cache_is_never_trusted(small_cache: Path, sample: QM9, position: int) -> None:
-    qm9lib.load()
-    path = dataset.cache_path()
-    data = bytearray(path.read_bytes())
-    data[position] ^= 1
-    path.write_bytes(data)
-    np.testing.assert_array_equal(qm9lib.load().positions, sample.positions)
-    assert path.read_bytes() != data
-
-
-@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 200, b"PK" + bytes(5_000)])
-def test_foreign_or_truncated_cache(small_cache: Path, sample: QM9, content: bytes) -> None:
-    small_cache.mkdir()
-    dataset.cache_path().write_bytes(content)
-    np.testing.assert_array_equal(qm9lib.load().labels, sample.labels)
-
-
-def test_cache_that_cannot_be_written(small_cache: Path) -> None:
-    small_cache.write_text("a file where the folder should be")
-    with pytest.raises(DataError, match="cannot write .*QM9LIB_CACHE"):
-        qm9lib.load()
-
-
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path))
-    assert dataset.cache_folder() == tmp_path
-    monkeypatch.delenv("QM9LIB_CACHE")
-    assert dataset.cache_folder().name == "qm9lib"
-
-
-def test_processes_side_by_side(tmp_path: Path) -> None:
-    """Four processes that all find an empty cache: each gets the right arrays."""
-    code = (
-        "import qm9lib, qm9lib.sources as s; s.read_qm9pack = s.read_sample;"
-        "print(qm9lib.load().positions.sum())"
-    )
-    environment = os.environ | {"QM9LIB_CACHE": str(tmp_path)}
-    running = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
-        for _ in range(4)
-    ]
-    sums = {process.communicate()[0] for process in running}
-    assert len(sums) == 1 and all(process.returncode == 0 for process in running)
-    assert [path.name for path in tmp_path.iterdir()] == ["qm9-v1.safetensors"]

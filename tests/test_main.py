@@ -1,33 +1,122 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from qm9lib import doctor, sources
+from qm9lib import cache, doctor, qm9pack, verify
+from qm9lib.__main__ import main
+from qm9lib.cache import DataError
+
+
+def rows_of(text: str) -> dict[str, str]:
+    return {name: value for name, value in (line.split("  ", 1) for line in text.splitlines())}
 
 
 def test_doctor_prints_what_a_report_needs() -> None:
     command = [sys.executable, "-m", "qm9lib", "doctor"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rows = dict(line.split(None, 1) for line in out.splitlines())
+    rows = {name: value.strip() for name, value in rows_of(out).items()}
     assert rows["python"].startswith(sys.version.split()[0])
     assert rows["qm9pack"] == "1.0.3"
     assert rows["devices"].startswith(("cpu", "TFRT_CPU", "cuda"))
-    assert rows["data"].startswith("qm9pack in ")
-    assert "qm9-v1.safetensors" in rows["cache"]
+    assert rows["qm9pack data"].endswith("data")
+    assert rows["cache folder"] == str(cache.cache_folder())
+    assert "qm9-v2-qm9pack.safetensors" in rows
 
 
-def test_doctor_where_the_data_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing() -> None:
-        raise sources.DataError("the QM9 molecules are not installed")
+def test_info_where_the_data_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path))
+    assert main(["info"]) == 0
+    monkeypatch.setattr(qm9pack, "is_installed", lambda: False)
+    capsys.readouterr()
+    assert main(["info"]) == 1
+    rows = {name: value.strip() for name, value in rows_of(capsys.readouterr().out).items()}
+    assert rows["qm9pack data"] == "not installed"
+    assert rows["dsgdb9nsd.xyz.tar.bz2"] == "not fetched"
+    assert rows["qm9-v2-figshare-all.safetensors"] == "not written"
+    (tmp_path / "qm9-v2-figshare.safetensors").write_bytes(b"")
+    assert doctor.has_data()
+    assert list(tmp_path.iterdir()) == [tmp_path / "qm9-v2-figshare.safetensors"]
 
-    monkeypatch.setattr(sources, "qm9pack_folder", nothing)
-    assert "data            the QM9 molecules are not installed" in doctor.report()
+
+def test_fetch_and_verify_all_molecules(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch"]) == 0
+    assert capsys.readouterr().out == "QM9(130,831 molecules, 2,359,210 atoms)\n"
+    assert main(["verify"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 7 and all(line.startswith("ok ") for line in lines)
+    assert "ok      130,831 characterized molecules: 130,831" in lines
+    assert "ok      gap = lumo - homo within 1.5e-04 hartree: largest difference 1.0e-04" in lines
 
 
-@pytest.mark.parametrize("arguments", [[], ["diagnose"]])
+def test_verify_finds_what_is_wrong(qm9, sample) -> None:
+    failed = [check.name for check in verify.checks(sample) if not check.passed]
+    assert failed == ["130,831 characterized molecules", "their content (SHA-256)"]
+    fields = {name: getattr(sample, name).copy() for name in type(sample).__dataclass_fields__}
+    fields["labels"][5, 11] = fields["labels"][5, 12] + 1  # U0 above U
+    fields["labels"][6, 13] += 2e-6  # H
+    fields["labels"][7, 7] += 2e-4  # lumo
+    fields["labels"][8, 1] = float("nan")
+    fields["smiles"][9] = "C"
+    damaged = {check.name: check for check in verify.checks(type(sample)(**fields))}
+    assert [name for name, check in damaged.items() if not check.passed] == [
+        "130,831 characterized molecules",
+        "their content (SHA-256)",
+        "labels and positions are finite",
+        "gap = lumo - homo within 1.5e-04 hartree",
+        "H - U = RT within 1.0e-06 hartree",
+        "U0 < U < H and G < H",
+        "heavy atoms as in the SMILES",
+    ]
+    assert damaged["their content (SHA-256)"].found.startswith("different: ['atomic_numbers',")
+    assert damaged["heavy atoms as in the SMILES"].found == "1 exceptions"
+
+
+def test_verify_reports_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path))
+    monkeypatch.setattr(qm9pack, "read", qm9pack.read_sample)
+    (tmp_path / "figshare").mkdir()
+    (tmp_path / "figshare" / "atomref.txt").write_text("")
+    assert main(["verify"]) == 1
+    streams = capsys.readouterr()
+    assert "FAILED  atomref.txt (SHA-256): e3b0c442" in streams.out
+    assert "FAILED  130,831 characterized molecules: 2,000" in streams.out
+    assert streams.err == "error: 3 checks failed\n"
+
+
+def test_bad_data_shows_no_traceback(tmp_path: Path) -> None:
+    environment = os.environ | {"QM9LIB_CACHE": "/proc/nowhere"}
+    command = [sys.executable, "-m", "qm9lib", "fetch"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: cannot write /proc/nowhere: ")
+    assert "QM9LIB_CACHE" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_interrupt_has_its_own_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "report", interrupted)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["diagnose"], ["fetch", "--source", "web"]])
 def test_bad_command_line_shows_usage_and_no_traceback(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "qm9lib", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "usage: python -m qm9lib" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_library_errors_reach_the_caller() -> None:
+    assert issubclass(DataError, ValueError)

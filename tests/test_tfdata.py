@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from qm9lib import tfdata
+from qm9lib.cache import DataError
 from qm9lib.dataset import QM9
-from qm9lib.sources import DataError
 
 pytest.importorskip("tensorflow")
 
@@ -70,7 +70,7 @@ def test_full_set_goes_through(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL_SET]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"130831 molecules in {tmp_path}/qm9-v1.tfrecord\n"
+    assert done.stdout == f"130831 molecules in {tmp_path}/qm9-v2.tfrecord\n"
 
 
 def test_a_failed_write_leaves_nothing(

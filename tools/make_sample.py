@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qm9lib.sources import QM9PACK_FILES, parse_csv, qm9pack_folder, read_qm9pack
+from qm9lib import qm9pack
 
 MOLECULES = 2_000
 FREQUENCIES = 15  # the piece of a line split at the quotes that holds the frequencies
@@ -31,10 +31,12 @@ def draw(n_heavy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def main() -> None:
     """Write the sample and say how large it is."""
-    columns = read_qm9pack()
+    columns = qm9pack.read()
     heavy = (columns["atomic_numbers"] > 1).astype(np.int64)
     chosen = draw(np.add.reduceat(heavy, columns["offsets"][:-1]), np.random.default_rng(0))
-    parts = [(qm9pack_folder() / name).read_bytes().splitlines() for name in QM9PACK_FILES]
+    parts = [
+        (qm9pack.installed_folder() / name).read_bytes().splitlines() for name in qm9pack.FILES
+    ]
     header, lines = parts[0][0], [line for part in parts for line in part[1:]]
     rows = []
     for i in chosen:
@@ -44,7 +46,7 @@ def main() -> None:
     text = b"\n".join([header, *rows, b""])
     path = Path(__file__).parents[1] / "qm9lib" / "data" / "sample.csv.xz"
     path.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
-    sample = parse_csv(text)
+    sample = qm9pack.parse_csv(text)
     print(f"{path.name}: {len(sample['index'])} molecules, {path.stat().st_size:,} bytes")
 
 

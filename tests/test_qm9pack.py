@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qm9lib import sources
-from qm9lib.sources import DataError, parse_csv
+from qm9lib import qm9pack
+from qm9lib.cache import DataError
+from qm9lib.labels import SYMBOLS
+from qm9lib.qm9pack import parse_csv
+from qm9lib.records import parse_record
 
 DATA = Path(__file__).parent / "data"
 
@@ -59,11 +62,11 @@ def test_text_that_is_no_number() -> None:
 
 
 def test_wrong_hash_names_both(tmp_path: Path) -> None:
-    for name in sources.QM9PACK_FILES:
+    for name in qm9pack.FILES:
         (tmp_path / name).write_bytes(HEADER + ROW)
     found = hashlib.sha256(HEADER + ROW).hexdigest()
     with pytest.raises(DataError) as caught:
-        sources.read_qm9pack(tmp_path)
+        qm9pack.read(tmp_path)
     message = str(caught.value)
     assert "qm9_part1.csv is not the file of qm9pack 1.0.3" in message
     assert f"its SHA-256 is {found}, expected 19f0a5d5" in message
@@ -72,41 +75,30 @@ def test_wrong_hash_names_both(tmp_path: Path) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*qm9_part1.csv: No such file .*reinstall"):
-        sources.read_qm9pack(tmp_path)
+        qm9pack.read(tmp_path)
 
 
 def test_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "qm9pack", None)
-    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(qm9pack.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"pip install qm9pack==1.0.3` .*load_sample\(\)"):
-        sources.read_qm9pack()
+        qm9pack.read()
 
 
 def test_package_is_not_imported() -> None:
-    sources.qm9pack_folder()
+    qm9pack.installed_folder()
     assert "qm9pack" not in sys.modules
-
-
-def read_xyz(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Read a published record in the plainest way: the oracle for everything above."""
-    lines = path.read_text().replace("*^", "e").splitlines()
-    n = int(lines[0])
-    atoms = [line.split() for line in lines[2 : 2 + n]]
-    return (
-        [atom[0] for atom in atoms],
-        np.array([[float(x) for x in atom[1:]] for atom in atoms]),
-        np.array([float(x) for x in lines[1].split()[1:]]),
-    )
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.xyz")), ids=lambda path: path.stem)
 def test_against_published_records(qm9, path: Path) -> None:
-    symbols, coordinates, properties = read_xyz(path)
-    if properties[0] == 21490:  # one of the 3,054 uncharacterized molecules
-        assert properties[0] not in qm9.index
+    record = parse_record(path.read_bytes())
+    if record.index == 21490:  # one of the 3,054 uncharacterized molecules
+        assert record.index not in qm9.index
         return
-    molecule = qm9[int(np.searchsorted(qm9.index, properties[0]))]
-    assert [sources.SYMBOLS[int(z)] for z in molecule.atomic_numbers] == symbols
-    np.testing.assert_array_equal(molecule.positions, coordinates[:, :3])
-    np.testing.assert_array_equal(molecule.charges, coordinates[:, 3])
-    np.testing.assert_array_equal(molecule.labels, properties)
+    molecule = qm9[int(np.searchsorted(qm9.index, record.index))]
+    assert [SYMBOLS[int(z)] for z in molecule.atomic_numbers] == list(record.symbols)
+    np.testing.assert_array_equal(molecule.positions, record.positions)
+    np.testing.assert_array_equal(molecule.charges, record.charges)
+    np.testing.assert_array_equal(molecule.labels, [record.index, *record.properties])
+    assert molecule.smiles == record.smiles[0]

@@ -1,0 +1,205 @@
+"""Files that are never half-written: the cache folder, its lock, and a file of arrays.
+
+A file is written under a temporary name and renamed when it is complete. What it holds is checked
+by SHA-256 when it is read, and one process at a time writes to the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from qm9lib.columns import Columns
+
+KINDS = ("qm9pack", "figshare", "figshare-all")
+"""The files of arrays: their source, and whether the uncharacterized molecules are in them."""
+
+_FORMAT = "qm9-v2"  # in the name and inside: another version writes another file
+
+
+class DataError(ValueError):
+    """Data that is missing, damaged or not what it should be; the message says what to do."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of all cache files: ``QM9LIB_CACHE``, or the platform's usual place."""
+    return Path(os.environ.get("QM9LIB_CACHE") or platformdirs.user_cache_dir("qm9lib"))
+
+
+@contextmanager
+def exclusive() -> Iterator[Path]:
+    """Hold the lock of the cache folder: of many processes one fetches and builds, once.
+
+    A process that was killed leaves its lock to the next one, which removes what is half-written.
+
+    Yields
+    ------
+    Path
+        The cache folder, which exists now.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be made or written to; the message says what to do.
+    """
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", is_singleton=True)  # the same thread may take it again
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            print(f"waiting for another process that prepares data in {folder}", file=sys.stderr)
+            lock.acquire()
+    except OSError as error:
+        raise refused(folder, error) from error
+    try:
+        if lock.lock_counter == 1:
+            for leftover in folder.glob("*.part"):
+                leftover.unlink(missing_ok=True)
+        yield folder
+    finally:
+        lock.release()
+
+
+@contextmanager
+def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
+    """Write a file under a temporary name beside it, then rename: no reader ever sees half a file.
+
+    Parameters
+    ----------
+    path
+        File to write or replace; its folder is made if there is none.
+    size
+        What it takes, for the error message.
+
+    Yields
+    ------
+    Path
+        Where to write. It is renamed at the end, or removed after any exception.
+
+    Raises
+    ------
+    DataError
+        If the system refuses; the message says what to do.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.chmod(0o644)  # a class may share one folder: all read, its owner writes
+        os.replace(temporary, path)
+    except OSError as error:
+        raise refused(path, error, size) from error
+    finally:
+        # Asked first: where the folder turns out to be a file, unlink would raise once more.
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
+    """Return the error for a file or folder that the system does not let us write."""
+    takes = f" (it takes {size})" if size else ""
+    return DataError(
+        f"cannot write {path}: {error}; free some space{takes} or set the environment variable "
+        "QM9LIB_CACHE to a folder that can be written"
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def arrays_path(kind: str) -> Path:
+    """Return the path of the file of arrays of a kind, whether it exists or not."""
+    return cache_folder() / f"{_FORMAT}-{kind}.safetensors"
+
+
+def digests(columns: Columns) -> dict[str, str]:
+    """Return the SHA-256 of each array, computed side by side (hashing releases the lock)."""
+
+    def digest(array: np.ndarray) -> str:
+        return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()
+
+    # The largest first: with two threads the rest is done while it runs.
+    names = sorted(columns, key=lambda name: -columns[name].nbytes)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(names, pool.map(lambda name: digest(columns[name]), names), strict=True))
+
+
+def write_arrays(kind: str, columns: Columns) -> None:
+    """Write the arrays as a safetensors file, with version, kind and digests in its header.
+
+    Parameters
+    ----------
+    kind
+        One of ``KINDS``.
+    columns
+        The arrays of a `qm9lib.QM9`.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written; nothing is left of it.
+    """
+    arrays = dict(columns)
+    # safetensors knows no text: the code points of `<U28` are an (molecules, 28) uint32 array.
+    arrays["smiles"] = columns["smiles"].view(np.uint32).reshape(len(columns["smiles"]), -1)
+    metadata = {"format": _FORMAT, "kind": kind, **digests(arrays)}
+    with replacing(arrays_path(kind), "110 MB") as temporary:
+        try:
+            save_file(arrays, temporary, metadata=metadata)
+        except SafetensorError as error:  # how safetensors reports a full disk
+            raise OSError(str(error)) from error
+
+
+def read_arrays(kind: str) -> Columns | None:
+    """Map a file of `write_arrays` into memory, without copying it.
+
+    Returns
+    -------
+    dict or None
+        Read-only arrays; ``None`` if there is no such file, or, with a warning, if it is not
+        exactly what was written.
+    """
+    path = arrays_path(kind)
+    try:
+        mapped = np.memmap(path, dtype=np.uint8, mode="r")
+        # A safetensors file: length of the header (uint64), header (JSON), raw little-endian data.
+        size = 8 + int(mapped[:8].view("<u8")[0])
+        header = json.loads(mapped[8:size].tobytes())
+        metadata = header.pop("__metadata__")
+        kinds = {"I8": np.int8, "I64": np.int64, "U32": np.uint32, "F64": np.float64}
+        arrays = {}
+        for name, entry in header.items():
+            start, stop = entry["data_offsets"]
+            data = np.asarray(mapped[size + start : size + stop]).view(kinds[entry["dtype"]])
+            arrays[name] = data.reshape(entry["shape"])
+        if metadata != {"format": _FORMAT, "kind": kind, **digests(arrays)}:
+            raise ValueError("its checksums do not agree")
+        arrays["smiles"] = arrays["smiles"].view(f"<U{arrays['smiles'].shape[1]}")[:, 0]
+        return arrays
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        warnings.warn(
+            f"{path} is damaged, or no file of qm9lib ({type(error).__name__}: {error}): it is not "
+            "used but built again",
+            stacklevel=2,
+        )
+        return None

@@ -1,0 +1,32 @@
+"""The arrays of a data set by field name, as the readers of all sources make them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Columns = dict[str, np.ndarray]
+"""The arrays of a `qm9lib.QM9` by field name."""
+
+
+def concatenate(parts: list[Columns]) -> Columns:
+    """Join parts that have ``n_atoms`` in place of ``offsets``, in the order of the index.
+
+    Parameters
+    ----------
+    parts
+        ``index``, ``n_atoms``, ``atomic_numbers``, ``positions``, ``charges``, ``labels`` and
+        ``smiles`` of some molecules each.
+
+    Returns
+    -------
+    dict
+        The arrays of a `qm9lib.QM9`.
+    """
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    molecules = np.argsort(columns["index"], kind="stable")
+    atoms = np.argsort(np.repeat(columns["index"], columns["n_atoms"]), kind="stable")
+    for name in columns:
+        of_atoms = name in ("atomic_numbers", "positions", "charges")
+        columns[name] = columns[name][atoms if of_atoms else molecules]
+    columns["offsets"] = np.concatenate([[0], np.cumsum(columns.pop("n_atoms"))])
+    return columns

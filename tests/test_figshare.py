@@ -1,0 +1,89 @@
+"""The archive as a whole; what can go wrong with it is in test_faults.py."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qm9lib import figshare
+from qm9lib.cache import DataError
+from qm9lib.labels import ATOM_REFERENCES, SYMBOLS
+
+ALL_RECORDS = """
+import sys
+from pathlib import Path
+
+import make_archive
+from qm9lib import cache, figshare, qm9pack, verify
+from qm9lib.records import format_record, parse_record
+
+
+def checked():
+    for name, text in make_archive.all_records():
+        assert format_record(parse_record(text, name)).encode("ascii") == text, name
+        yield name, text
+
+
+archive = Path(sys.argv[1]) / "all.tar.bz2"
+make_archive.write(archive, checked(), total=130_831)
+columns = figshare.read_archive(archive, 130_831)
+assert cache.digests(columns) == cache.digests(qm9pack.read()) == verify.CONTENT
+print(len(columns["index"]), "records round-trip and give the arrays of qm9pack")
+"""
+
+
+def test_all_records_round_trip_and_both_sources_agree(tmp_path: Path) -> None:
+    """In a process of its own, where no array is checked twice: about a minute."""
+    tools = Path(__file__).parents[1] / "tools"
+    command = [sys.executable, "-c", ALL_RECORDS, str(tmp_path)]
+    done = subprocess.run(command, cwd=tools, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "130831 records round-trip and give the arrays of qm9pack\n"
+
+
+def test_the_table_of_published_files() -> None:
+    """Sizes and hashes as in the API of figshare and the checksums of TensorFlow Datasets."""
+    release = figshare.PUBLISHED
+    assert [file.size for file in release.files] == [486_752, 964, 86_144_227]
+    assert release.molecules - release.uncharacterized_molecules == 130_831
+    for file in release.files:
+        assert len(bytes.fromhex(file.sha256)) == 32
+        assert len(file.urls) >= 2 and all(url.startswith("https://") for url in file.urls)
+        # These two hosts answer scripts with 202 and nothing.
+        assert not any("//figshare.com" in url or "springernature" in url for url in file.urls)
+
+
+LIST = """
+List of molecules for which the geometry and the bonds do not agree.
+
+==========================================
+#   Index          GDB17 SMILES       D_IJ
+==========================================
+      58           NC(=N)C#N      6.036217
+      61           NC(=N)C=O      5.631463
+==========================================
+"""
+
+
+def test_list_of_uncharacterized_molecules(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(LIST)
+    assert figshare.read_uncharacterized(path) == {58, 61}
+    path.write_text(LIST.replace("      61 ", "     x61 "))
+    with pytest.raises(DataError, match="lists 'x61', expected the number of a molecule"):
+        figshare.read_uncharacterized(path)
+    path.write_text("<html>not found</html>")
+    assert figshare.read_uncharacterized(path) == frozenset()  # their number is checked by read()
+
+
+def test_atom_references_are_those_of_the_published_file() -> None:
+    text = (Path(__file__).parent / "data" / "atomref.txt").read_bytes()
+    assert hashlib.sha256(text).hexdigest() == figshare.PUBLISHED.atom_references.sha256
+    rows = {line.split()[0]: line.split()[1:] for line in text.decode().splitlines()[5:10]}
+    for column, label in enumerate(("U0", "U", "H", "G"), start=1):
+        for atomic_number, energy in ATOM_REFERENCES[label].items():
+            assert float(rows[SYMBOLS[atomic_number]][column]) == energy
+    assert np.all([float(row[0]) == 0 for row in rows.values()])
