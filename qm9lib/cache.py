@@ -27,6 +27,9 @@ from qm9lib.columns import Columns
 KINDS = ("qm9pack", "figshare", "figshare-all")
 """The files of arrays: their source, and whether the uncharacterized molecules are in them."""
 
+MODE = 0o644
+"""Of all files: a class may share one folder, which all read and its owner writes to."""
+
 _FORMAT = "qm9-v2"  # in the name and inside: another version writes another file
 
 
@@ -100,7 +103,7 @@ def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.chmod(0o644)  # a class may share one folder: all read, its owner writes
+        temporary.chmod(MODE)
         os.replace(temporary, path)
     except OSError as error:
         raise refused(path, error, size) from error
@@ -185,18 +188,28 @@ def read_arrays(kind: str) -> Columns | None:
         header = json.loads(mapped[8:size].tobytes())
         metadata = header.pop("__metadata__")
         kinds = {"I8": np.int8, "I64": np.int64, "U32": np.uint32, "F64": np.float64}
-        arrays = {}
+        arrays, end = {}, size
         for name, entry in header.items():
             start, stop = entry["data_offsets"]
             data = np.asarray(mapped[size + start : size + stop]).view(kinds[entry["dtype"]])
-            arrays[name] = data.reshape(entry["shape"])
+            arrays[name], end = data.reshape(entry["shape"]), max(end, size + stop)
+        if end != len(mapped):
+            raise ValueError(f"{end:,} bytes expected, {len(mapped):,} found")
         if metadata != {"format": _FORMAT, "kind": kind, **digests(arrays)}:
             raise ValueError("its checksums do not agree")
         arrays["smiles"] = arrays["smiles"].view(f"<U{arrays['smiles'].shape[1]}")[:, 0]
         return arrays
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         warnings.warn(
             f"{path} is damaged, or no file of qm9lib ({type(error).__name__}: {error}): it is not "
             "used but built again",

@@ -112,9 +112,9 @@ def folder() -> Path:
 
 
 def is_fetched() -> bool:
-    """Return whether all files are there with their published sizes; nothing is read."""
+    """Return whether all files are here, with the published bytes."""
     return all(
-        path.is_file() and path.stat().st_size == file.size
+        path.is_file() and cache.file_sha256(path) == file.sha256
         for file in PUBLISHED.files
         for path in [folder() / file.name]
     )
@@ -156,6 +156,7 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
             pooch.retrieve(
                 url, f"sha256:{file.sha256}", file.name, target, downloader=_Download(file)
             )
+            path.chmod(cache.MODE)
             return
         except (DataError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
             reasons.append(f"{url}: {_reason(error)}")
@@ -171,17 +172,19 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what a killed process left of its download; its names are made at random."""
-    for path in target.iterdir():
-        if path.name not in {file.name for file in PUBLISHED.files}:
-            path.unlink()
+    """Remove what a killed process left of its download, under the names that pooch gives."""
+    for path in target.glob("tmp*"):
+        path.unlink()
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return f"no answer within {TIMEOUT:g} s"
-    cause = getattr(error.args[0] if error.args else None, "reason", None)  # without the retries
-    return str(cause or error)
+    cause = error.args[0] if error.args else error
+    if isinstance(cause, urllib3.exceptions.ProtocolError):  # as wrapped by requests
+        cause = cause.args[-1]
+    cause = getattr(cause, "reason", None) or cause  # without the account of the retries
+    return " ".join(str(cause).split())
 
 
 @dataclass(frozen=True)
@@ -391,6 +394,8 @@ def _read_header(header: bytes, path: Path) -> tuple[str, int, bool]:
         if int(header[148:156].rstrip(b" \0"), 8) != sum(header) - sum(header[148:156]) + 8 * 32:
             raise ValueError("checksum")
         size = int(header[124:136].rstrip(b" \0"), 8)
+        if size < 0:
+            raise ValueError("size")
     except ValueError as error:
         raise DataError(f"{path} is no tar file, or damaged: a header cannot be read") from error
     return header[:100].rstrip(b"\0").decode("latin-1"), size, header[156:157] in (b"0", b"\0")

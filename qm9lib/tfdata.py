@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from qm9lib.cache import DataError, cache_folder, exclusive, file_sha256, replacing
+from qm9lib.cache import DataError, cache_folder, exclusive, replacing
 from qm9lib.dataset import QM9, Molecule, load
 
 if TYPE_CHECKING:
@@ -105,10 +105,16 @@ def _write(molecules: QM9, target: Path) -> None:
                 ):
                     writer.write(_example(tf, molecule))
                 writer.flush()
-                footer = _FOOTER.format(molecules=len(molecules), sha256=file_sha256(temporary))
-                writer.write(footer.encode("ascii"))
+                writer.write(_footer(len(molecules), temporary.read_bytes()))
         except tf.errors.OpError as error:  # how TensorFlow reports a full disk
             raise OSError(str(error)) from error
+
+
+def _footer(molecules: int, body: bytes | memoryview) -> bytes:
+    """Return the last record: the number of molecules, and the SHA-256 of it and the others."""
+    checksum = hashlib.sha256(body)
+    checksum.update(b"%d" % molecules)
+    return _FOOTER.format(molecules=molecules, sha256=checksum.hexdigest()).encode("ascii")
 
 
 def _count(path: Path) -> int:
@@ -122,12 +128,10 @@ def _count(path: Path) -> int:
     data = path.read_bytes()
     body, frame = memoryview(data)[:-_FRAME_BYTES], data[-_FRAME_BYTES:]
     try:
-        footer = json.loads(frame[12:-4])
-        molecules = footer["molecules"]
-        expected = _FOOTER.format(molecules=molecules, sha256=hashlib.sha256(body).hexdigest())
-        if frame[12:-4] != expected.encode("ascii"):
+        molecules = json.loads(frame[12:-4])["molecules"]
+        if frame[12:-4] != _footer(molecules, body):
             raise ValueError("its checksum is another")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path} is damaged, or no file of qm9_fetch() ({error}): delete it, and call "
             "qm9_fetch() again."
