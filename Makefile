@@ -2,6 +2,8 @@ PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= 2
 BRANCH ?= main
+RUNS ?= 1000000
+SEED ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +20,7 @@ NBVAL := --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-isa check notebooks bench colab repository clean
+.PHONY: help book serve test test-isa check notebooks bench fuzz colab repository clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +51,10 @@ notebooks: $(INSTALLED) ## derive and execute the chapters (NAMES="labels data":
 bench: $(INSTALLED) ## measure reading and training; results go to benchmarks/results
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/throughput.py
+
+fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEED=...; Linux)
+	$(RUN) pip install --quiet "atheris>=3.0"
+	$(BIN)/python tests/fuzz_records.py --runs $(RUNS) --seed $(SEED)
 
 colab: $(INSTALLED) ## run each committed notebook as Colab would: alone, without qm9lib
 	$(BIN)/python tools/colab_check.py $(NAMES)

@@ -29,13 +29,14 @@ import numpy as np
 from qm9lib.cache import DataError
 from qm9lib.labels import LABELS
 
-# Plain decimals from 1e-5 to 1e6, powers of ten outside; no zero at the end, and at most 15 digits:
-# so many are kept by a float64. Nothing is tried twice (?>, ++): 18 million numbers stay fast.
+# Plain decimals from 1e-5 to 1e6, powers of ten outside; no zero at the end; at most 15 digits, for
+# so many are kept by a float64, and nine decimals from 100 on. Nothing is tried twice (?>, ++):
+# 18 million numbers stay fast.
 _FRACTION = r"(?:\d{1,%d}+(?<!0))?"
 _REAL = (
-    r"(?>0\.(?:0{0,4}+[1-9]\d{0,13}+(?<!0))?"
+    r"(?>0\.(?:0{0,4}+[1-9]\d{0,14}+(?<!0))?"
     r"|[1-9](?>"
-    rf"\.{_FRACTION % 14}(?:\*\^-?(?:[6-9]|[1-9]\d))?"
+    rf"\.{_FRACTION % 14}(?:\*\^-?(?:[1-9]\d|[6-9]))?"
     rf"|\d\.{_FRACTION % 13}"
     rf"|\d{{2,5}}+\.{_FRACTION % 9}))"
 )
@@ -43,7 +44,7 @@ _SIGNED = f"-?{_REAL}"
 _PADDED = f"[ -]{_REAL}"
 # The rotational constant A of four linear molecules is the whole number 0.
 _PROPERTY = rf"(?>{_SIGNED}|0|-?[1-9]\d{{0,5}})"
-_COUNT = r"[1-9]\d{0,2}"
+_COUNT = r"(?:[2-9]|[1-9]\d{1,2})"
 _INDEX = r"gdb [1-9]\d{0,5}"
 _ELEMENT = "[HCNOF]"
 _SMILES = "[!-~]+"
@@ -197,7 +198,8 @@ def format_record(record: Record) -> str:
     Parameters
     ----------
     record
-        What `parse_record` returned, or one made from numbers of at most 15 digits.
+        What `parse_record` returned, or one made from numbers with at most 15 digits, and at most
+        nine decimals from 100 on.
 
     Returns
     -------
@@ -229,7 +231,7 @@ def format_record(record: Record) -> str:
     lines.append("\t".join(_spell(value) for value in record.frequencies))
     lines.append("".join(f"{smiles}\t" for smiles in record.smiles))
     lines.append("\t".join(record.inchi))
-    text = "\n".join(lines) + "\n" * record.line_end
+    text = "\n".join(lines) + "\n" * bool(record.line_end)
     # Whatever is wrong with the values shows as a text that cannot be read back.
     if parse_record(text, f"record {record.index}") != record:
         raise RecordError(f"record {record.index} cannot be written: its lists do not fit together")
