@@ -14,7 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from qm9lib.graphs import distances, inverse_distance, one_hot, pairs
+from qm9lib.graphs import (
+    check_one_molecule,
+    distances,
+    inverse_distance,
+    one_hot,
+    pairs,
+    radial_bessel,
+)
 
 EdgeFunction = Callable[
     [Float[Array, "atoms 3"], Bool[Array, " atoms"]], Float[Array, "atoms atoms features"]
@@ -39,10 +46,7 @@ def inverse_distance_edges(
 def bessel_edges(
     positions: Float[Array, "atoms 3"], mask: Bool[Array, " atoms"], n: int = 8, cutoff: float = 5.0
 ) -> Float[Array, "atoms atoms n"]:
-    r"""Radial Bessel functions of the distance (Gasteiger et al. 2020, eq. 7), cut off smoothly.
-
-    Feature k is :math:`\sqrt{2/c}\,\sin(k \pi r / c) / r` times a cosine that falls from 1 at
-    r = 0 to 0 at the cutoff c.
+    """Several features per edge: `qm9lib.graphs.radial_bessel` of the distance.
 
     Parameters
     ----------
@@ -68,14 +72,7 @@ def bessel_edges(
     """
     pair = pairs(mask)
     distance = jnp.where(pair, distances(positions, mask), 1.0)
-    angle = jnp.pi * distance / cutoff
-    # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x): one sine for all k.
-    cosine, sines = jnp.cos(angle), [jnp.zeros_like(angle), jnp.sin(angle)]
-    for _ in range(n - 1):
-        sines.append(2.0 * cosine * sines[-1] - sines[-2])
-    inside = jnp.where(pair & (distance < cutoff), 0.5 * (cosine + 1.0), 0.0)
-    scale = np.sqrt(2.0 / cutoff) * inside / distance
-    return jnp.stack(sines[1:], axis=-1) * scale[:, :, None]
+    return jnp.where(pair[:, :, None], radial_bessel(distance, n, cutoff), 0.0)
 
 
 class GraphLayer(eqx.Module):
@@ -210,12 +207,7 @@ class GraphNetwork(eqx.Module):
         ValueError
             If the shapes are not those of one molecule.
         """
-        if atomic_numbers.ndim != 1 or positions.shape != (*atomic_numbers.shape, 3):
-            raise ValueError(
-                f"a network takes one molecule: atomic numbers (atoms,) and positions (atoms, 3); "
-                f"given {atomic_numbers.shape} and {positions.shape}; "
-                "for a batch use jax.vmap(network)"
-            )
+        check_one_molecule(atomic_numbers, positions)
         mask = atomic_numbers > 0
         edges = self.edge_function(positions, mask)
         nodes = one_hot(atomic_numbers, self.nodes)

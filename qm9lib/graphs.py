@@ -160,6 +160,64 @@ def inverse_distance(
     return jnp.where(pairs(mask), 1.0 / jnp.where(pairs(mask), distance, 1.0), 0.0)
 
 
+def radial_bessel(
+    distance: Float[Array, "*pairs"], n: int, cutoff: float
+) -> Float[Array, "*pairs {n}"]:
+    r"""Radial Bessel functions of the distance (Gasteiger et al. 2020, eq. 7), cut off smoothly.
+
+    Function k is :math:`\sqrt{2/c}\,\sin(k \pi r / c) / r` times a cosine that falls from 1 at
+    r = 0 to 0 at the cutoff c.
+
+    Parameters
+    ----------
+    distance
+        Distances r in Å, larger than 0; any shape.
+    n
+        Number of functions.
+    cutoff
+        Distance c in Å from which on all functions are 0.
+
+    Returns
+    -------
+    Array
+        Shape (..., n).
+
+    Examples
+    --------
+    >>> radial_bessel(jnp.array([2.5, 4.0]), n=3, cutoff=5.0).round(3)
+    Array([[ 0.126, -0.   , -0.126],
+           [ 0.   ,  0.   ,  0.   ]], dtype=float32)
+    """
+    angle = jnp.pi * distance / cutoff
+    # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x): one sine for all k.
+    cosine, sines = jnp.cos(angle), [jnp.zeros_like(angle), jnp.sin(angle)]
+    for _ in range(n - 1):
+        sines.append(2.0 * cosine * sines[-1] - sines[-2])
+    inside = jnp.where(distance < cutoff, 0.5 * (cosine + 1.0), 0.0)
+    scale = np.sqrt(2.0 / cutoff) * inside / distance
+    return jnp.stack(sines[1:], axis=-1) * scale[..., None]
+
+
+def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
+    """Raise an error that a student can read if the arrays are not those of one molecule.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not (atoms,) and (atoms, 3).
+
+    Examples
+    --------
+    >>> check_one_molecule(jnp.array([8, 1, 1]), jnp.zeros((3, 3)))
+    """
+    if atomic_numbers.ndim != 1 or positions.shape != (*atomic_numbers.shape, 3):
+        raise ValueError(
+            f"a network takes one molecule: atomic numbers (atoms,) and positions (atoms, 3); "
+            f"given {atomic_numbers.shape} and {positions.shape}; "
+            "for a batch use jax.vmap(network)"
+        )
+
+
 def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
     """Pad all molecules, those of similar size together.
 

@@ -1,0 +1,219 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+from scipy.special import expit
+
+from qm9lib import invariance
+from qm9lib.dataset import QM9
+from qm9lib.gnn import count_parameters
+from qm9lib.painn import Edges, PaiNN
+
+
+@eqx.filter_jit
+def _energy(network: PaiNN, z: jax.Array, x: jax.Array) -> jax.Array:
+    return network(z, x)
+
+
+@eqx.filter_jit
+def _value_and_gradient(network: PaiNN, z: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jax.value_and_grad(network, argnums=1)(z, x)
+
+
+@eqx.filter_jit
+def _weight_gradient(network: PaiNN, z: jax.Array, x: jax.Array) -> PaiNN:
+    return eqx.filter_grad(lambda network: network(z, x))(network)
+
+
+def energy_of(network: PaiNN):
+    return lambda z, x: _energy(network, jnp.asarray(z, jnp.int32), jnp.asarray(x, jnp.float32))
+
+
+def plain_loops(network: PaiNN, numbers: np.ndarray, positions: np.ndarray) -> float:
+    """The equations of the paper, one pair of atoms at a time, in float64."""
+
+    def mlp(net, x: np.ndarray) -> np.ndarray:
+        first, last = (
+            (np.asarray(layer.weight, np.float64), np.asarray(layer.bias, np.float64))
+            for layer in net.layers
+        )
+        hidden = first[0] @ x + first[1]
+        return last[0] @ (hidden * expit(hidden)) + last[1]
+
+    n, width = len(numbers), network.embedding.shape[1]
+    s = np.asarray(network.embedding, np.float64)[numbers]
+    v = np.zeros((n, width, 3))
+    for message, update in zip(network.messages, network.updates, strict=True):
+        filters = np.asarray(message.filters, np.float64)
+        new_s, new_v = s.copy(), v.copy()
+        for i in range(n):
+            for j in range(n):
+                r_ij = positions[j] - positions[i]
+                r = np.sqrt(r_ij @ r_ij + 1e-6)
+                if i == j or r >= network.cutoff:
+                    continue
+                k = np.arange(1, network.radial + 1)
+                bessel = np.sqrt(2 / network.cutoff) * np.sin(k * np.pi * r / network.cutoff) / r
+                bessel *= 0.5 * (np.cos(np.pi * r / network.cutoff) + 1)
+                phi = mlp(message.network, s[j]).reshape(-1, width)
+                w = np.einsum("k,pkf->pf", bessel, filters)
+                new_s[i] += phi[0] * w[0]
+                new_v[i] += np.outer(phi[1] * w[1], r_ij / r)
+                if len(filters) == 3:
+                    new_v[i] += v[j] * (phi[2] * w[2])[:, None]
+        s, v = new_s, new_v
+        u_matrix, v_matrix = np.split(np.asarray(update.mix, np.float64), 2, axis=1)
+        for i in range(n):
+            uv, vv = u_matrix.T @ v[i], v_matrix.T @ v[i]
+            lengths = np.sqrt((vv**2).sum(axis=1) + 1e-8)
+            a = mlp(update.network, np.concatenate([s[i], lengths])).reshape(-1, width)
+            s[i] = s[i] + a[0] + a[1] * (uv * vv).sum(axis=1)
+            if len(a) == 3:
+                v[i] = v[i] + a[2][:, None] * uv
+    return float(sum(mlp(network.readout, s[i])[0] for i in range(n)))
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 4), (6, 1, 3), (4, 2, 8)])
+def test_against_plain_loops(sample: QM9, shape: tuple[int, int, int]) -> None:
+    network = PaiNN(*shape, key=jax.random.key(3))
+    for i in (0, 2, 300, 1999):
+        molecule = sample[i]
+        expected = plain_loops(network, molecule.atomic_numbers, molecule.positions)
+        found = energy_of(network)(molecule.atomic_numbers, molecule.positions)
+        assert float(found) == pytest.approx(expected, rel=2e-5, abs=2e-5)
+
+
+NETWORK = PaiNN(16, 3, 8, key=jax.random.key(1))
+
+
+@settings(max_examples=6, deadline=None)
+@given(row=st.sampled_from([0, 30, 700, 1999]), seed=st.integers(0, 2**31 - 1))
+def test_invariances(sample: QM9, row: int, seed: int) -> None:
+    molecule = sample[row]
+    given_ = molecule.atomic_numbers.astype(int), molecule.positions
+    energy = energy_of(NETWORK)
+    invariance.assert_invariant(energy, *given_, trials=1, seed=seed)
+    invariance.assert_permutation_invariant(energy, *given_, trials=1, seed=seed)
+    invariance.assert_padding_invariant(energy, *given_, seed=seed)
+
+
+@settings(max_examples=6, deadline=None)
+@given(n=st.sampled_from([1, 2, 9]), seed=st.integers(0, 2**31 - 1))
+def test_invariances_of_random_atoms(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    given_ = rng.choice([1, 6, 7, 8, 9], n), rng.normal(scale=2.0, size=(n, 3))
+    energy = energy_of(NETWORK)
+    invariance.assert_invariant(energy, *given_, tolerance=1e-3, trials=1, seed=seed)
+    invariance.assert_permutation_invariant(energy, *given_, trials=1, seed=seed)
+    invariance.assert_padding_invariant(energy, *given_, seed=seed)
+
+
+def test_forces_turn_with_the_molecule(sample: QM9) -> None:
+    molecule = sample[700]
+    numbers = jnp.asarray(molecule.atomic_numbers, jnp.int32)
+
+    def force(x: jax.Array) -> jax.Array:
+        return -_value_and_gradient(NETWORK, numbers, x)[1]
+
+    turn = Rotation.random(random_state=np.random.RandomState(0)).as_matrix()
+    turned = force(jnp.asarray(molecule.positions @ turn.T, jnp.float32))
+    expected = np.asarray(force(jnp.asarray(molecule.positions, jnp.float32))) @ turn.T
+    np.testing.assert_allclose(turned, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_forces_against_finite_differences(sample: QM9) -> None:
+    with jax.enable_x64(True):
+        network = jax.tree.map(
+            lambda leaf: leaf.astype(jnp.float64) if hasattr(leaf, "astype") else leaf, NETWORK
+        )
+        molecule = sample[123]
+        numbers = jnp.asarray(molecule.atomic_numbers, jnp.int32)
+        x = jnp.asarray(molecule.positions, jnp.float64)
+        gradient = np.asarray(_value_and_gradient(network, numbers, x)[1])
+        energies = jax.jit(jax.vmap(lambda x: network(numbers, x)))
+        step = 1e-4 * jnp.eye(x.size).reshape(x.size, *x.shape)
+        plus, minus = energies(x[None] + step), energies(x[None] - step)
+    found = np.asarray(plus - minus).reshape(x.shape) / 2e-4
+    np.testing.assert_allclose(gradient, found, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [np.zeros((1, 3)), np.zeros((3, 3)), np.array([[0.0, 0, 0], [0, 0, 5.0]]),
+     np.array([[0.0, 0, 0], [0, 0, 50.0]])],
+    ids=["one atom", "three at one place", "at the cutoff", "far apart"],
+)  # fmt: skip
+def test_value_and_gradient_are_finite(positions: np.ndarray) -> None:
+    numbers = jnp.asarray([6, 1, 8][: len(positions)], jnp.int32)
+    x = jnp.asarray(positions, jnp.float32)
+    value, gradient = _value_and_gradient(NETWORK, numbers, x)
+    assert np.isfinite(value) and np.isfinite(gradient).all()
+    weights = _weight_gradient(NETWORK, numbers, x)
+    assert all(
+        np.isfinite(leaf).all() for leaf in jax.tree.leaves(eqx.filter(weights, eqx.is_array))
+    )
+
+
+def test_padding_has_no_gradient(sample: QM9) -> None:
+    molecule = sample[9]
+    n = len(molecule)
+    numbers = jnp.zeros(n + 4, jnp.int32).at[:n].set(molecule.atomic_numbers.astype(np.int32))
+    x = jnp.ones((n + 4, 3)).at[:n].set(molecule.positions.astype(np.float32))
+    gradient = np.asarray(_value_and_gradient(NETWORK, numbers, x)[1])
+    assert np.all(gradient[n:] == 0) and np.any(gradient[:n] != 0)
+    assert np.all(np.asarray(eqx.filter_jit(PaiNN.atom_energies)(NETWORK, numbers, x))[n:] == 0)
+
+
+def test_energy_is_smooth_at_the_cutoff() -> None:
+    numbers = jnp.array([6, 8])
+    (inside, slope), (outside, none) = (
+        _value_and_gradient(NETWORK, numbers, jnp.array([[0.0, 0.0, 0.0], [0.0, 0.0, r]]))
+        for r in (4.999, 5.001)
+    )
+    assert abs(inside - outside) < 1e-5 and np.abs(slope - none).max() < 1e-2
+    assert np.all(none == 0)
+
+
+def test_distances_alone_are_not_all(sample: QM9) -> None:
+    """The vectors see angles: bending water changes the energy at fixed bond lengths."""
+
+    def bent(angle: float) -> float:
+        x = 0.96 * np.array([[0, 0, 0], [1, 0, 0], [np.cos(angle), np.sin(angle), 0]])
+        network = PaiNN(8, 1, 4, cutoff=1.2, key=jax.random.key(2))  # H and H do not see each other
+        return float(energy_of(network)(np.array([8, 1, 1]), x))
+
+    assert abs(bent(1.8) - bent(2.6)) > 1e-4
+
+
+def test_mean_pooling_divides_by_the_real_atoms(sample: QM9) -> None:
+    molecule = sample[40]
+    total = PaiNN(8, 2, 4, key=jax.random.key(5))
+    mean = PaiNN(8, 2, 4, pooling="mean", key=jax.random.key(5))
+    z, x = molecule.atomic_numbers, molecule.positions
+    assert float(energy_of(mean)(z, x)) == pytest.approx(float(energy_of(total)(z, x)) / len(z))
+    invariance.assert_padding_invariant(energy_of(mean), z.astype(int), x)
+
+
+def test_no_array_of_pairs_times_features() -> None:
+    """What makes it fast: the largest array is atoms x radial x channels, not atoms x atoms."""
+    atoms, features = 29, 64
+    network = PaiNN(features, 2, 8, key=jax.random.key(0))
+    z, x = jnp.ones(atoms, jnp.int32), jnp.zeros((atoms, 3))
+    shapes = [
+        variable.aval.shape
+        for equation in jax.make_jaxpr(network)(z, x).eqns
+        for variable in equation.outvars
+    ]
+    assert not any(shape.count(atoms) > 1 and features in shape for shape in shapes)
+
+
+def test_shapes(sample: QM9) -> None:
+    edges = Edges(jnp.ones((5, 3)), jnp.ones(5, bool), 4, 5.0)
+    assert edges.radial.shape == (5, 4, 5) and edges.directed.shape == (5, 3, 4, 5)
+    assert count_parameters(PaiNN(key=jax.random.key(0))) == 35_361
+    with pytest.raises(ValueError, match=r"takes one molecule.*given \(2, 3\) and \(2, 3, 3\)"):
+        NETWORK(jnp.ones((2, 3), jnp.int32), jnp.zeros((2, 3, 3)))
