@@ -23,10 +23,13 @@ def concatenate(parts: list[Columns]) -> Columns:
         The arrays of a `qm9lib.QM9`.
     """
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    molecules = np.argsort(columns["index"], kind="stable")
-    atoms = np.argsort(np.repeat(columns["index"], columns["n_atoms"]), kind="stable")
-    for name in columns:
-        of_atoms = name in ("atomic_numbers", "positions", "charges")
-        columns[name] = columns[name][atoms if of_atoms else molecules]
-    columns["offsets"] = np.concatenate([[0], np.cumsum(columns.pop("n_atoms"))])
+    index, n_atoms = columns["index"], columns.pop("n_atoms")
+    if np.any(np.diff(index) < 0):
+        molecules = np.argsort(index, kind="stable")
+        atoms = np.argsort(np.repeat(index, n_atoms), kind="stable")
+        n_atoms = n_atoms[molecules]
+        for name in columns:
+            of_atoms = name in ("atomic_numbers", "positions", "charges")
+            columns[name] = columns[name][atoms if of_atoms else molecules]
+    columns["offsets"] = np.concatenate([[0], np.cumsum(n_atoms)])
     return columns

@@ -198,6 +198,17 @@ class PaiNN(eqx.Module):
         self.cutoff = cutoff
         self.pooling = pooling
 
+    @property
+    def config(self) -> dict[str, int | float | str]:
+        """What `PaiNN` was made with, but for the key."""
+        return {
+            "features": self.embedding.shape[1],
+            "layers": len(self.messages),
+            "radial": self.radial,
+            "cutoff": self.cutoff,
+            "pooling": self.pooling,
+        }
+
     # The shapes are checked by hand: the error is one that a student can read.
     def atom_energies(
         self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]

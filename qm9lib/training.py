@@ -6,11 +6,15 @@ and XLA compiles one step per padded size.
 
 from __future__ import annotations
 
+import math
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import NamedTuple
+from importlib import metadata
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,16 +26,13 @@ from jaxtyping import Array, Float, Int
 from tqdm import tqdm
 
 from qm9lib import composition
-from qm9lib.composition import Composition
 from qm9lib.dataset import QM9
 from qm9lib.graphs import Batch, bucketed, chunks
-from qm9lib.labels import LABELS, convert
+from qm9lib.labels import LABELS, UnknownNameError, convert
 from qm9lib.metrics import mae
+from qm9lib.models import Model, Network, describe, predict_all
 
-Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
-"""An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
-
-_PREDICTED_TOGETHER = 256  # molecules; one length, so that any number of them needs one program
+_IN_FLIGHT = 16  # steps that may be queued before the loop waits for one
 
 
 @dataclass(frozen=True)
@@ -42,39 +43,62 @@ class Settings:
     ----------
     epochs
         Passes over the training molecules.
+    minutes
+        Time that training may take, compilation included, instead of a number of epochs. The
+        learning rate then falls with the clock, so that the result depends on the machine.
     batch_size
         Molecules per step.
+    loss
+        ``"squared"`` error or ``"absolute"`` error, averaged over the batch.
     learning_rate
-        Highest step size of Adam, reached after ``warmup`` steps; falls to 0 along a cosine.
+        Highest step size of AdamW, reached after ``warmup`` steps; falls to 0 along a cosine.
     warmup
         Steps until the highest learning rate.
+    weight_decay
+        Decoupled weight decay (Loshchilov and Hutter 2019); 0 for plain Adam.
     clip
         Largest norm of the gradient; a longer one is shortened to it.
     average
         Decay of the exponential moving average of the weights, which is what is kept.
+    patience
+        Epochs without a better validation error after which training stops; by default never.
     seed
         Seed of the order of the molecules. (The initial weights come with the network.)
     """
 
     epochs: int = 100
+    minutes: float | None = None
     batch_size: int = 32
+    loss: Literal["squared", "absolute"] = "squared"
     learning_rate: float = 3e-3
     warmup: int = 100
+    weight_decay: float = 0.0
     clip: float = 1.0
     average: float = 0.999
+    patience: int | None = None
     seed: int = 0
 
+    def rate(self, progress: float, step: int) -> float:
+        """Return the learning rate of a step (from 0), given how much of the training is done."""
+        rising = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        return self.learning_rate * rising * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)!r}")
+        for name in ("epochs", "minutes", "batch_size", "learning_rate", "clip", "patience"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, not {value!r}")
+        if self.loss not in ("squared", "absolute"):
+            raise UnknownNameError("loss", self.loss, ["squared", "absolute"])
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must not be negative, not {self.weight_decay!r}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average must be at least 0 and below 1, not {self.average!r}")
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What was measured after one pass: seconds since the start and errors in `Run.unit`."""
+    """What was measured after one pass: seconds since the start, and errors in `Run.unit`."""
 
     seconds: float
     train_rmse: float
@@ -93,13 +117,23 @@ class Run:
         Unit of the errors: kcal/mol for energies, the published one for other labels.
     settings
         As given to `fit`.
+    n_train, n_valid
+        Numbers of molecules.
+    network
+        Class of the network and, where it has a ``config``, what it is made from.
+    environment
+        Versions of Python and of the packages, and the devices.
     history
-        One `Epoch` per pass.
+        One `Epoch` per pass; the last one may be cut short by the clock or by Ctrl-C.
     """
 
     label: str
     unit: str
     settings: Settings
+    n_train: int
+    n_valid: int
+    network: dict[str, Any]
+    environment: dict[str, str]
     history: list[Epoch] = field(default_factory=list)
 
     @property
@@ -112,44 +146,16 @@ class Run:
         """Epoch whose weights were kept, from 0: the one with the least validation error."""
         return int(np.argmin(self.valid_mae))
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings, lists and dictionaries, ready for JSON."""
         return asdict(self)
 
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A trained network with what turns its output into a label.
-
-    Attributes
-    ----------
-    network
-        Trained `Network`.
-    reference
-        Composition model that the network adds to.
-    mean, scale
-        Mean and standard deviation of the training residual, in the label's published unit.
-    """
-
-    network: Network
-    reference: Composition
-    mean: float
-    scale: float
-
-    def predict(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
-        """Predict the label of all molecules, in float64.
-
-        Parameters
-        ----------
-        qm9
-            Molecules.
-        unit
-            Unit of the result; by default the published one of the label.
-        """
-        standardised = _predict_all(self.network, bucketed(qm9))
-        values = self.reference.predict(qm9) + self.mean + self.scale * standardised
-        published = LABELS[self.reference.label].unit
-        return values if unit is None else convert(values, published, unit)
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Run:
+        """Return the run that `to_dict` described."""
+        settings = Settings(**record["settings"])
+        history = [Epoch(**epoch) for epoch in record["history"]]
+        return cls(**{**record, "settings": settings, "history": history})
 
 
 def fit(
@@ -192,8 +198,8 @@ def fit(
 
     Notes
     -----
-    Mean squared error, Adam with warm-up and cosine decay, gradient clipping, and an exponential
-    moving average of the weights.
+    AdamW with warm-up and cosine decay, gradient clipping, and an exponential moving average of the
+    weights. Ctrl-C ends the training; the best weights so far are returned.
 
     Examples
     --------
@@ -208,6 +214,7 @@ def fit(
     """
     settings = Settings() if settings is None else settings
     _check_sets(train, valid)
+    start = time.perf_counter()
     published = LABELS[label].unit
     unit = "kcal/mol" if published == "hartree" else published
     reference = composition.fit(train, label)
@@ -215,21 +222,11 @@ def fit(
     mean, scale = float(residual.mean()), float(residual.std())
     # Cast to float32 only here, where the numbers are about 1.
     targets = jnp.asarray((residual - mean) / scale, jnp.float32)
-
     buckets = bucketed(train)
     bucket_targets = [targets[bucket.row] for bucket in buckets]
     steps_per_epoch = sum(-(-len(bucket.row) // settings.batch_size) for bucket in buckets)
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(settings.clip),
-        optax.adam(
-            optax.warmup_cosine_decay_schedule(
-                0.0,
-                settings.learning_rate,
-                min(settings.warmup, steps_per_epoch * settings.epochs // 2),
-                steps_per_epoch * settings.epochs,
-            )
-        ),
-    )
+    valid_buckets, valid_residual = bucketed(valid), reference.residual(valid) - mean
+
     tree, static = eqx.partition(network, eqx.is_inexact_array)
     # One vector of weights: Adam on a dozen small arrays would take longer than the network.
     weights, unravel = ravel_pytree(tree)
@@ -237,36 +234,57 @@ def fit(
     def network_of(weights: Float[Array, " weights"]) -> Network:
         return eqx.combine(unravel(weights), static)
 
-    step = _make_step(network_of, optimizer, settings.average)
+    optimizer = _optimizer(settings)
+    step = _make_step(network_of, optimizer, settings)
     state = _State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
     state = jax.tree.map(jnp.copy, state)  # each step gives its arrays away: they must be its own
 
-    valid_buckets, valid_residual = bucketed(valid), reference.residual(valid) - mean
-    run = Run(label, unit, settings)
+    run = Run(label, unit, settings, len(train), len(valid), describe(network), _environment())
     best = Model(network, reference, mean, scale)
     rng = np.random.default_rng(settings.seed)
-    start = time.perf_counter()
+    steps, ended = 0, False
+
+    def progress_now() -> float:
+        if settings.minutes is not None:
+            return (time.perf_counter() - start) / (60.0 * settings.minutes)
+        return steps / (steps_per_epoch * settings.epochs)
+
     with tqdm(
-        total=settings.epochs * len(train),
+        total=None if settings.minutes else settings.epochs * len(train),
         unit=" molecules",
         unit_scale=True,
         **({} if progress else {"disable": True}),
     ) as bar:
-        for _ in range(settings.epochs):
-            loss_sums = []
-            for number, rows in _order(buckets, settings.batch_size, rng):
-                state, loss_sum = step(state, buckets[number], bucket_targets[number], rows)
-                loss_sums.append(loss_sum)
-                bar.update(int(np.sum(rows >= 0)))
+        while not ended:
+            loss_sums, seen = [], 0
+            try:
+                for number, rows in _order(buckets, settings.batch_size, rng):
+                    done = progress_now()
+                    if done >= 1.0:  # the clock; epochs end with their last molecule
+                        break
+                    rate = jnp.float32(settings.rate(done, steps))
+                    state, loss_sum = step(
+                        state, buckets[number], bucket_targets[number], rows, rate
+                    )
+                    loss_sums.append(loss_sum)
+                    steps += 1
+                    seen += int(np.sum(rows >= 0))
+                    bar.update(int(np.sum(rows >= 0)))
+                    if steps % _IN_FLIGHT == 0:  # or the clock would be that of the queue
+                        loss_sum.block_until_ready()
+                ended = progress_now() >= 1.0
+            except KeyboardInterrupt:
+                ended = True
+                bar.write("interrupted: the best weights so far are kept")
+            if not seen:
+                break
             # A copy, for the next step gives the arrays of this state away.
             model = Model(network_of(jnp.copy(state.averaged)), reference, mean, scale)
-            predicted = scale * _predict_all(model.network, valid_buckets)
+            predicted = scale * predict_all(model.network, valid_buckets)
             epoch = Epoch(
                 seconds=time.perf_counter() - start,
                 train_rmse=convert(
-                    scale * float(np.sqrt(sum(jax.device_get(loss_sums)) / len(train))),
-                    published,
-                    unit,
+                    scale * float(np.sqrt(sum(jax.device_get(loss_sums)) / seen)), published, unit
                 ),
                 valid_mae=mae(predicted, valid_residual, unit=published, to=unit),
             )
@@ -274,7 +292,28 @@ def fit(
             bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
             if run.best_epoch == len(run.history) - 1:
                 best = model
+            elif settings.patience and len(run.history) - 1 - run.best_epoch >= settings.patience:
+                ended = True
     return best, run
+
+
+def _optimizer(settings: Settings) -> optax.GradientTransformation:
+    """AdamW without the learning rate, which each step is given."""
+    return optax.chain(
+        optax.clip_by_global_norm(settings.clip),
+        optax.scale_by_adam(),
+        optax.add_decayed_weights(settings.weight_decay),
+    )
+
+
+def _environment() -> dict[str, str]:
+    packages = ("qm9lib", "jax", "jaxlib", "numpy", "optax", "equinox")
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+        "devices": ", ".join(f"{device.device_kind} {device.id}" for device in jax.devices()),
+        "processors": str(os.cpu_count()),
+    }
 
 
 class _State(NamedTuple):
@@ -289,12 +328,12 @@ class _State(NamedTuple):
 def _make_step(
     network_of: Callable[[Array], Network],
     optimizer: optax.GradientTransformation,
-    average: float,
+    settings: Settings,
 ) -> Callable[..., tuple[_State, Float[Array, ""]]]:
     """Return the compiled training step.
 
-    It takes the state, a bucket, its targets and rows of shape (batch,); it returns the new state
-    and the sum of the squared errors.
+    It takes the state, a bucket, its targets, rows of shape (batch,) and the learning rate; it
+    returns the new state and the sum of the squared errors.
     """
 
     def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> tuple[Array, Array]:
@@ -303,41 +342,28 @@ def _make_step(
         predicted = jax.vmap(network_of(weights))(
             bucket.atomic_numbers[rows], bucket.positions[rows]
         )
-        squared_errors = jnp.sum(real * (predicted - targets[rows]) ** 2)
-        return squared_errors / jnp.sum(real), squared_errors
+        errors = predicted - targets[rows]
+        squared_errors = jnp.sum(real * errors**2)
+        if settings.loss == "squared":
+            return squared_errors / jnp.sum(real), squared_errors
+        return jnp.sum(real * jnp.abs(errors)) / jnp.sum(real), squared_errors
 
     @partial(jax.jit, donate_argnums=0)
-    def step(state: _State, bucket: Batch, targets: Array, rows: Array) -> tuple[_State, Array]:
+    def step(
+        state: _State, bucket: Batch, targets: Array, rows: Array, rate: Array
+    ) -> tuple[_State, Array]:
         gradient, squared_errors = jax.grad(loss_of, has_aux=True)(
             state.weights, bucket, targets, rows
         )
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.weights)
-        weights = optax.apply_updates(state.weights, updates)
+        weights = state.weights - rate * updates
         # A young average forgets faster, so that the initial weights do not linger in it.
         count = state.steps.astype(jnp.float32)
-        decay = jnp.minimum(average, (1.0 + count) / (10.0 + count))
+        decay = jnp.minimum(settings.average, (1.0 + count) / (10.0 + count))
         averaged = optax.incremental_update(weights, state.averaged, 1.0 - decay)
         return _State(weights, averaged, optimizer_state, state.steps + 1), squared_errors
 
     return step
-
-
-def _predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " molecules"]:
-    """Apply a network to all molecules of the buckets; return its output by row."""
-    output = np.empty(sum(len(bucket.row) for bucket in buckets))
-    for bucket in buckets:
-        rows = np.asarray(bucket.row)
-        for piece in chunks(np.arange(len(rows), dtype=np.int32), _PREDICTED_TOGETHER):
-            real = piece >= 0
-            output[rows[piece[real]]] = np.asarray(_predict(network, bucket, jnp.asarray(piece)))[
-                real
-            ]
-    return output
-
-
-@eqx.filter_jit
-def _predict(network: Network, bucket: Batch, rows: Int[Array, " batch"]) -> Float[Array, " batch"]:
-    return jax.vmap(network)(bucket.atomic_numbers[rows], bucket.positions[rows])
 
 
 def _order(

@@ -1,0 +1,184 @@
+"""A trained model: a network, the composition model that it adds to, and a file for both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from qm9lib.cache import DataError, replacing
+from qm9lib.composition import Composition
+from qm9lib.dataset import QM9
+from qm9lib.graphs import Batch, bucketed, chunks
+from qm9lib.labels import LABELS, convert
+from qm9lib.painn import PaiNN
+
+Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
+"""An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
+
+_FORMAT = "qm9lib-model-1"
+_NETWORKS = {"PaiNN": PaiNN}  # what can be read from a file: made from a ``config``
+_PREDICTED_TOGETHER = 256  # molecules; one length, so that any number of them needs one program
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with what turns its output into a label.
+
+    Attributes
+    ----------
+    network
+        Trained `Network`.
+    reference
+        Composition model that the network adds to.
+    mean, scale
+        Mean and standard deviation of the training residual, in the label's published unit.
+    """
+
+    network: Network
+    reference: Composition
+    mean: float
+    scale: float
+
+    def predict(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
+        """Predict the label of all molecules, in float64.
+
+        Parameters
+        ----------
+        qm9
+            Molecules.
+        unit
+            Unit of the result; by default the published one of the label.
+        """
+        standardised = predict_all(self.network, bucketed(qm9))
+        values = self.reference.predict(qm9) + self.mean + self.scale * standardised
+        published = LABELS[self.reference.label].unit
+        return values if unit is None else convert(values, published, unit)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one safetensors file; `load` reads it.
+
+        Parameters
+        ----------
+        path
+            File to write or replace; it appears when it is complete.
+
+        Raises
+        ------
+        ValueError
+            If the network is of a class that `load` does not know.
+        DataError
+            If the file cannot be written.
+        """
+        description = describe(self.network)
+        if description["class"] not in _NETWORKS:
+            known = ", ".join(_NETWORKS)
+            raise ValueError(f"cannot save a {description['class']}: only {known}")
+        arrays = {name: np.asarray(leaf) for name, leaf in _leaves(self.network).items()}
+        arrays["reference"] = self.reference.coefficients
+        record = {
+            "network": description, "label": self.reference.label,
+            "mean": self.mean, "scale": self.scale,
+        }  # fmt: skip
+        with replacing(Path(path)) as temporary:
+            try:
+                save_file(arrays, temporary, {"format": _FORMAT, "model": json.dumps(record)})
+            except SafetensorError as error:  # how safetensors reports a full disk
+                raise OSError(str(error)) from error
+
+
+def load(path: str | Path) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Parameters
+    ----------
+    path
+        A safetensors file.
+
+    Returns
+    -------
+    Model
+        It predicts exactly what the saved one did.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is damaged, of another version, or no model of qm9lib.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> network = PaiNN(features=4, layers=1, key=jax.random.key(0))
+    >>> model = Model(network, Composition("H", np.zeros(5)), mean=0.0, scale=1.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/model.safetensors")
+    ...     again = load(f"{folder}/model.safetensors")
+    >>> again.network.config == network.config
+    True
+    """
+    if not Path(path).is_file():
+        raise DataError(f"there is no file {path}: write one with `python -m qm9lib train`")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != _FORMAT:
+                raise ValueError(f"format {metadata.get('format')!r}, expected {_FORMAT!r}")
+            record = json.loads(metadata["model"])
+            config = dict(record["network"])
+            network = _NETWORKS[config.pop("class")](**config, key=jax.random.key(0))
+            found = {name: file.get_tensor(name) for name in file.keys()}
+        coefficients = found.pop("reference")
+        expected = {name: leaf.shape for name, leaf in _leaves(network).items()}
+        if {name: array.shape for name, array in found.items()} != expected:
+            raise ValueError("its arrays are not those of the network that it names")
+        trained, static = eqx.partition(network, eqx.is_inexact_array)
+        leaves = [jnp.asarray(found[name], jnp.float32) for name in expected]
+        network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
+        reference = Composition(record["label"], coefficients)
+        return Model(network, reference, float(record["mean"]), float(record["scale"]))
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(
+            f"{path} is damaged, or no model of this version of qm9lib ({error})"
+        ) from error
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """Return the class of a network and, where it has a ``config``, what it is made from."""
+    return {"class": type(network).__name__, **getattr(network, "config", {})}
+
+
+def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " molecules"]:
+    """Apply a network to all molecules of the buckets; return its output by row."""
+    output = np.empty(sum(len(bucket.row) for bucket in buckets))
+    for bucket in buckets:
+        rows = np.asarray(bucket.row)
+        for piece in chunks(np.arange(len(rows), dtype=np.int32), _PREDICTED_TOGETHER):
+            real = piece >= 0
+            output[rows[piece[real]]] = np.asarray(_predict(network, bucket, jnp.asarray(piece)))[
+                real
+            ]
+    return output
+
+
+@eqx.filter_jit
+def _predict(network: Network, bucket: Batch, rows: Int[Array, " batch"]) -> Float[Array, " batch"]:
+    return jax.vmap(network)(bucket.atomic_numbers[rows], bucket.positions[rows])
+
+
+def _leaves(network: Network) -> dict[str, Array]:
+    """Return the trained arrays by their place in the network."""
+    arrays = eqx.filter(network, eqx.is_inexact_array)
+    return {
+        jax.tree_util.keystr(place, simple=True, separator="."): leaf
+        for place, leaf in jax.tree_util.tree_leaves_with_path(arrays)
+    }
