@@ -36,7 +36,8 @@ __all__ = [
 ]
 
 _MODULES = (
-    "composition", "figshare", "gnn", "graphs", "invariance", "plots", "qm9pack", "records",
+    "composition", "figshare", "gnn", "graphs", "invariance", "models", "painn", "plots",
+    "qm9pack", "records",
     "tfdata", "training", "verify",
 )  # fmt: skip
 

@@ -6,10 +6,18 @@ Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
-from qm9lib.cache import DataError
+from qm9lib.cache import DataError, replacing
+from qm9lib.labels import UnknownNameError
+
+_STARTED = time.perf_counter()
+_AFTERWARDS = 8.0  # seconds kept of a training's minutes for the last validation and the files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.run
     try:
         return command(options)
-    except DataError as error:
+    except (DataError, UnknownNameError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -36,8 +44,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], int], help: str) -> None:
-        command = commands.add_parser(name, help=help, description=f"{help.capitalize()}.")
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], help: str
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=help,
+            description=f"{help[0].upper()}{help[1:]}.",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
         command.set_defaults(run=run)
         if name in ("fetch", "verify"):
             command.add_argument(
@@ -45,20 +60,49 @@ def _parser() -> argparse.ArgumentParser:
                 choices=("auto", "qm9pack", "figshare"),
                 default="auto",
                 help="auto: the cache, the installed qm9pack"
-                + (", or else the published archive (87 MB)" if name == "fetch" else "")
-                + " (default)",
+                + (", or else the published archive (87 MB)" if name == "fetch" else ""),
             )
             command.add_argument(
                 "--keep-uncharacterized",
                 action="store_true",
                 help="all 133,885 molecules, which only figshare has",
             )
+        return command
 
     add("fetch", _fetch, "get the molecules, check them, and write the cache file")
     add("info", _info, "tell where the data is; status 1 if load() would find none")
     add("verify", _verify, "recompute counts, hashes and physical identities of all molecules")
     add("doctor", _doctor, "print versions, data, cache and device: text for a bug report")
+
+    train = add("train", _train, "train a PaiNN on the dimenet split, and store it")
+    train.add_argument("file", type=Path, help="safetensors file to write; its record goes beside")
+    train.add_argument(
+        "--minutes", type=_positive(float), default=3.0, help="time for all, from start to end"
+    )
+    train.add_argument("--label", default="H", help="name of the label")
+    train.add_argument("--size", type=_positive(int), default=110_000, help="training molecules")
+    train.add_argument("--seed", type=int, default=0, help="of initial weights and order")
+    train.add_argument("--features", type=_positive(int), default=32, help="channels")
+    train.add_argument("--layers", type=_positive(int), default=3, help="message layers")
+
+    evaluate = add("evaluate", _evaluate, "print the error of a stored model, as JSON")
+    evaluate.add_argument("file", type=Path, help="safetensors file that train has written")
+    evaluate.add_argument(
+        "--part", choices=("valid", "test"), default="valid",
+        help="of the dimenet split; choose by valid, and look at test once",
+    )  # fmt: skip
     return parser
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
+    def read(text: str) -> int | float:
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not positive")
+        return value
+
+    read.__name__ = kind.__name__  # argparse names it where the text is no number
+    return read
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -86,6 +130,54 @@ def _verify(options: argparse.Namespace) -> int:
     if failed:
         print(f"error: {failed} checks failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    import jax
+
+    from qm9lib import load, painn, training
+    from qm9lib.labels import LABELS
+
+    LABELS[options.label]  # before anything takes time
+    split = load().split("dimenet")
+    pooling: Literal["sum", "mean"] = (
+        "mean" if LABELS[options.label].scaling == "intensive" else "sum"
+    )
+    network = painn.PaiNN(
+        options.features, options.layers, pooling=pooling, key=jax.random.key(options.seed)
+    )
+    spent = time.perf_counter() - _STARTED + _AFTERWARDS
+    settings = training.Settings(
+        minutes=max(options.minutes - spent / 60, 0.01), loss="absolute", seed=options.seed
+    )
+    model, run = training.fit(
+        network, split.train[: options.size], split.valid, options.label, settings
+    )
+    model.save(options.file)
+    record = options.file.with_suffix(".json")
+    with replacing(record) as temporary:
+        temporary.write_text(json.dumps(run.to_dict(), indent=2) + "\n", encoding="utf-8")
+    print(f"{options.file}: validation MAE {min(run.valid_mae):.3f} {run.unit}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from qm9lib import load, mae, models, rmse
+    from qm9lib.labels import LABELS
+
+    model = models.load(options.file)
+    part = getattr(load().split("dimenet"), options.part)
+    label = LABELS[model.reference.label]
+    predicted, true = model.predict(part), part.target(label.name)
+    result: dict[str, object] = {
+        "model": str(options.file), "label": label.name, "split": "dimenet",
+        "part": options.part, "n": len(part),
+    }  # fmt: skip
+    for unit in ("kcal/mol", "meV") if label.unit == "hartree" else (label.unit,):
+        for error in (mae, rmse):
+            result[f"{error.__name__} ({unit})"] = error(predicted, true, unit=label.unit, to=unit)
+    print(json.dumps(result, indent=2))
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -146,7 +146,7 @@ def load(path: str | Path) -> Model:
         network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
         reference = Composition(record["label"], coefficients)
         return Model(network, reference, float(record["mean"]), float(record["scale"]))
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path} is damaged, or no model of this version of qm9lib ({error})"
         ) from error

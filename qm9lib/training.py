@@ -6,6 +6,8 @@ and XLA compiles one step per padded size.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import platform
@@ -13,8 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib import metadata
-from typing import Any, Literal, NamedTuple
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,16 +25,21 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from qm9lib import composition
+from qm9lib.cache import DataError, replacing
 from qm9lib.dataset import QM9
 from qm9lib.graphs import Batch, bucketed, chunks
 from qm9lib.labels import LABELS, UnknownNameError, convert
 from qm9lib.metrics import mae
 from qm9lib.models import Model, Network, describe, predict_all
 
+_CHECKPOINT = "qm9lib-checkpoint-1"
 _IN_FLIGHT = 16  # steps that may be queued before the loop waits for one
 
 
@@ -69,7 +77,7 @@ class Settings:
     epochs: int = 100
     minutes: float | None = None
     batch_size: int = 32
-    loss: Literal["squared", "absolute"] = "squared"
+    loss: str = "squared"
     learning_rate: float = 3e-3
     warmup: int = 100
     weight_decay: float = 0.0
@@ -119,6 +127,8 @@ class Run:
         As given to `fit`.
     n_train, n_valid
         Numbers of molecules.
+    molecules
+        SHA-256 of the numbers of all of them, in order.
     network
         Class of the network and, where it has a ``config``, what it is made from.
     environment
@@ -132,6 +142,7 @@ class Run:
     settings: Settings
     n_train: int
     n_valid: int
+    molecules: str
     network: dict[str, Any]
     environment: dict[str, str]
     history: list[Epoch] = field(default_factory=list)
@@ -166,6 +177,8 @@ def fit(
     settings: Settings | None = None,
     *,
     progress: bool = True,
+    checkpoint: str | Path | None = None,
+    mesh: Mesh | None = None,
 ) -> tuple[Model, Run]:
     """Train a network on the residual of the composition model.
 
@@ -183,6 +196,13 @@ def fit(
         By default ``Settings()``.
     progress
         Show a progress bar with the current validation error.
+    checkpoint
+        File that is written after every epoch. If it exists, training goes on from there, and ends
+        with the same weights, bit for bit on the same machine, as if it had not been interrupted.
+    mesh
+        Devices to train on, along one axis: each takes its part of every batch. They may belong to
+        several processes (``jax.distributed``), which all call `fit` with the same arguments. By
+        default one device.
 
     Returns
     -------
@@ -194,7 +214,10 @@ def fit(
     Raises
     ------
     ValueError
-        If a set is empty, or the two have a molecule in common.
+        If a set is empty, the two have a molecule in common, or a batch cannot be divided among
+        the devices.
+    DataError
+        If the checkpoint is damaged, or of another training.
 
     Notes
     -----
@@ -237,12 +260,18 @@ def fit(
     optimizer = _optimizer(settings)
     step = _make_step(network_of, optimizer, settings)
     state = _State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
+    run = Run(
+        label, unit, settings, len(train), len(valid), _index_sha256(train, valid),
+        describe(network), _environment(),
+    )  # fmt: skip
+    best = weights
+    if checkpoint is not None and Path(checkpoint).exists():
+        state, best = _read_checkpoint(Path(checkpoint), state, run)
+        start -= run.history[-1].seconds
+    place, share = _placement(mesh, settings.batch_size)
+    state, buckets, bucket_targets = place(state), place(buckets), place(bucket_targets)
     state = jax.tree.map(jnp.copy, state)  # each step gives its arrays away: they must be its own
-
-    run = Run(label, unit, settings, len(train), len(valid), describe(network), _environment())
-    best = Model(network, reference, mean, scale)
-    rng = np.random.default_rng(settings.seed)
-    steps, ended = 0, False
+    steps, ended = int(state.steps), False
 
     def progress_now() -> float:
         if settings.minutes is not None:
@@ -251,20 +280,24 @@ def fit(
 
     with tqdm(
         total=None if settings.minutes else settings.epochs * len(train),
+        initial=len(run.history) * len(train),
         unit=" molecules",
         unit_scale=True,
         **({} if progress else {"disable": True}),
     ) as bar:
         while not ended:
-            loss_sums, seen = [], 0
+            loss_sums, seen, cut = [], 0, False
+            # Each epoch has its own order, whatever came before: a resumed training meets the same.
+            rng = np.random.default_rng([settings.seed, len(run.history)])
             try:
                 for number, rows in _order(buckets, settings.batch_size, rng):
                     done = progress_now()
                     if done >= 1.0:  # the clock; epochs end with their last molecule
+                        cut = True
                         break
                     rate = jnp.float32(settings.rate(done, steps))
                     state, loss_sum = step(
-                        state, buckets[number], bucket_targets[number], rows, rate
+                        state, buckets[number], bucket_targets[number], share(rows), rate
                     )
                     loss_sums.append(loss_sum)
                     steps += 1
@@ -274,13 +307,13 @@ def fit(
                         loss_sum.block_until_ready()
                 ended = progress_now() >= 1.0
             except KeyboardInterrupt:
-                ended = True
+                ended = cut = True
                 bar.write("interrupted: the best weights so far are kept")
             if not seen:
                 break
-            # A copy, for the next step gives the arrays of this state away.
-            model = Model(network_of(jnp.copy(state.averaged)), reference, mean, scale)
-            predicted = scale * predict_all(model.network, valid_buckets)
+            # By way of the host: each process has its own copy, and the next step gives this away.
+            averaged = jnp.asarray(jax.device_get(state.averaged))
+            predicted = scale * predict_all(network_of(averaged), valid_buckets)
             epoch = Epoch(
                 seconds=time.perf_counter() - start,
                 train_rmse=convert(
@@ -291,10 +324,77 @@ def fit(
             run.history.append(epoch)
             bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
             if run.best_epoch == len(run.history) - 1:
-                best = model
+                best = averaged
             elif settings.patience and len(run.history) - 1 - run.best_epoch >= settings.patience:
                 ended = True
-    return best, run
+            if checkpoint is not None and not cut and jax.process_index() == 0:
+                _write_checkpoint(Path(checkpoint), state, best, run)
+    return Model(network_of(best), reference, mean, scale), run
+
+
+Placement = tuple[Callable[[Any], Any], Callable[[np.ndarray], Any]]
+
+
+def _placement(mesh: Mesh | None, batch_size: int) -> Placement:
+    """Return what puts arrays on all devices, and what shares the rows of a batch among them."""
+    if mesh is None:
+        return (lambda tree: tree), (lambda rows: rows)
+    if len(mesh.axis_names) != 1 or batch_size % mesh.size:
+        raise ValueError(
+            f"a batch of {batch_size} cannot be shared among a mesh of shape {dict(mesh.shape)}: "
+            "use one axis, and a batch_size that its devices divide"
+        )
+    mesh = Mesh(mesh.devices, mesh.axis_names)  # XLA divides the work, whatever the axis said
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    divided = NamedSharding(mesh, PartitionSpec(mesh.axis_names[0]))
+    return (
+        lambda tree: jax.device_put(jax.device_get(tree), everywhere),
+        lambda rows: jax.device_put(rows, divided),
+    )
+
+
+def _write_checkpoint(path: Path, state: _State, best: Array, run: Run) -> None:
+    leaves = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+    metadata = {"format": _CHECKPOINT, "run": json.dumps(run.to_dict())}
+    with replacing(path) as temporary:
+        try:
+            save_file({**leaves, "best": np.asarray(best)}, temporary, metadata)
+        except SafetensorError as error:  # how safetensors reports a full disk
+            raise OSError(str(error)) from error
+
+
+def _read_checkpoint(path: Path, state: _State, run: Run) -> tuple[_State, Array]:
+    """Return state and best weights of a checkpoint, and put its history into the run."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != _CHECKPOINT:
+                raise ValueError(f"format {metadata.get('format')!r}, expected {_CHECKPOINT!r}")
+            stored = Run.from_dict(json.loads(metadata["run"]))
+            leaves = [file.get_tensor(str(i)) for i in range(len(jax.tree.leaves(state)))]
+            best = jnp.asarray(file.get_tensor("best"))
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise DataError(
+            f"{path} is damaged, or no checkpoint of this version of qm9lib ({error}): "
+            "delete it to start anew"
+        ) from error
+    before, now = stored.to_dict(), run.to_dict()
+    different = [
+        f"{name} was {before[name]!r} and is {now[name]!r}"
+        for name in now
+        if name not in ("history", "environment") and before[name] != now[name]
+    ]
+    if different:
+        raise DataError(
+            f"{path} is of another training: {'; '.join(different)}. Delete it to start anew, or "
+            "name another file"
+        )
+    run.history.extend(stored.history)
+    return jax.tree.unflatten(jax.tree.structure(state), map(jnp.asarray, leaves)), best
+
+
+def _index_sha256(train: QM9, valid: QM9) -> str:
+    return hashlib.sha256(np.concatenate([train.index, valid.index]).tobytes()).hexdigest()
 
 
 def _optimizer(settings: Settings) -> optax.GradientTransformation:
@@ -310,7 +410,7 @@ def _environment() -> dict[str, str]:
     packages = ("qm9lib", "jax", "jaxlib", "numpy", "optax", "equinox")
     return {
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
+        **{name: version(name) for name in packages},
         "devices": ", ".join(f"{device.device_kind} {device.id}" for device in jax.devices()),
         "processors": str(os.cpu_count()),
     }

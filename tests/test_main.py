@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -120,3 +121,63 @@ def test_bad_command_line_shows_usage_and_no_traceback(arguments: list[str]) -> 
 
 def test_library_errors_reach_the_caller() -> None:
     assert issubclass(DataError, ValueError)
+
+
+TRAIN = """
+import sys
+import qm9lib
+from qm9lib.__main__ import main
+
+split = qm9lib.load().split("dimenet")
+small = qm9lib.Split(split.train[:300], split.valid[:100], split.test[:100])
+qm9lib.QM9.split = lambda self, name: small
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def test_train_and_evaluate(tmp_path: Path) -> None:
+    """On a few hundred molecules: what is told about a part is computed from the stored model."""
+    environment = os.environ | {"TQDM_DISABLE": "1"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", TRAIN, *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    path = tmp_path / "model.safetensors"
+    small = ("--minutes", "0.4", "--features", "4", "--layers", "1")
+    done = run("train", str(path), *small)
+    assert done.returncode == 0, done.stderr
+    assert sorted(tmp_path.iterdir()) == [path.with_suffix(".json"), path]
+    record = json.loads(path.with_suffix(".json").read_text())
+    assert record["network"] == {
+        "class": "PaiNN", "features": 4, "layers": 1, "radial": 8, "cutoff": 5.0, "pooling": "sum",
+    }  # fmt: skip
+    assert (record["n_train"], record["n_valid"], record["unit"]) == (300, 100, "kcal/mol")
+    assert record["environment"]["python"] == sys.version.split()[0]
+
+    done = run("evaluate", str(path))
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["part"], result["n"], result["label"]) == ("valid", 100, "H")
+    best = min(epoch["valid_mae"] for epoch in record["history"])
+    assert result["mae (kcal/mol)"] == pytest.approx(best, rel=1e-4)
+    assert result["mae (meV)"] == pytest.approx(43.364104 * result["mae (kcal/mol)"], rel=1e-6)
+    assert result["rmse (meV)"] >= result["mae (meV)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["evaluate", "nothing.safetensors"], 1, "error: there is no file nothing.safetensors"),
+        (["train", "x", "--label", "energy"], 1, "error: unknown label 'energy'; use one of"),
+        (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not positive"),
+        (["train", "x", "--size", "many"], 2, "argument --size: invalid int value: 'many'"),
+    ],
+)
+def test_bad_input_to_train_and_evaluate(
+    arguments: list[str], status: int, message: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "qm9lib", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == status and message in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())

@@ -1,4 +1,9 @@
 import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -10,8 +15,10 @@ from jax.flatten_util import ravel_pytree
 
 import qm9lib
 from qm9lib import training
+from qm9lib.cache import DataError
 from qm9lib.dataset import QM9
 from qm9lib.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
+from qm9lib.painn import PaiNN
 from qm9lib.training import Settings, fit
 
 
@@ -131,6 +138,156 @@ def test_run_is_json(parts) -> None:
     _, record = run(parts, epochs=1)
     restored = json.loads(json.dumps(record.to_dict()))
     assert restored["settings"]["epochs"] == 1 and len(restored["history"]) == 1
+    assert restored["environment"]["jax"] == jax.__version__
+    assert training.Run.from_dict(restored) == record
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    settings = Settings(learning_rate=0.5, warmup=10)
+    assert settings.rate(0.0, 0) == pytest.approx(0.05)
+    assert settings.rate(0.0, 9) == pytest.approx(0.5)
+    assert settings.rate(0.5, 100) == pytest.approx(0.25)
+    assert settings.rate(1.0, 200) == settings.rate(1.2, 200) == 0.0
+
+
+def test_absolute_error_is_another_loss(parts) -> None:
+    first, second = (run(parts, epochs=2, loss=loss)[1] for loss in ("squared", "absolute"))
+    assert first.valid_mae != second.valid_mae
+
+
+def test_the_clock_ends_the_training(parts) -> None:
+    _, record = run(parts, minutes=0.15, epochs=1)
+    seconds = record.history[-1].seconds
+    assert 9.0 <= seconds < 30.0 and len(record.history) > 1  # epochs do not count then
+
+
+def test_patience_ends_the_training(parts, monkeypatch) -> None:
+    errors = iter([3.0, 2.0, 2.5, 2.4, 1.0])
+    monkeypatch.setattr(training, "mae", lambda *_, **__: next(errors))
+    _, record = run(parts, epochs=5, patience=2)
+    assert record.valid_mae == [3.0, 2.0, 2.5, 2.4]
+
+
+def interrupt_at(monkeypatch, epoch: int) -> None:
+    """Press Ctrl-C in the middle of an epoch, counted from 0."""
+    order, started = training._order, []
+
+    def interrupted(*arguments):
+        started.append(None)
+        for i, entry in enumerate(order(*arguments)):
+            if len(started) == epoch + 1 and i == 5:
+                raise KeyboardInterrupt
+            yield entry
+
+    monkeypatch.setattr(training, "_order", interrupted)
+
+
+def test_interrupted_training_keeps_the_best(parts, monkeypatch) -> None:
+    interrupt_at(monkeypatch, 1)
+    model, record = run(parts, epochs=9)
+    assert len(record.history) == 2  # the second one is cut short, and measured too
+    error = qm9lib.mae(model.predict(parts[1]), parts[1].target("H"), to="kcal/mol")
+    assert error == pytest.approx(min(record.valid_mae), rel=1e-5)
+
+
+def test_resumed_training_ends_with_the_same_bits(parts, monkeypatch, tmp_path: Path) -> None:
+    train, valid, test = parts
+    network, file = PaiNN(4, 1, 4, key=jax.random.key(0)), tmp_path / "checkpoint"
+    settings = Settings(epochs=3, batch_size=64)
+
+    def fitted(**keywords):
+        return fit(network, train, valid, settings=settings, progress=False, **keywords)
+
+    whole, whole_run = fitted()
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        fitted(checkpoint=file)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+    resumed, resumed_run = fitted(checkpoint=file)
+    np.testing.assert_array_equal(resumed.predict(test), whole.predict(test))
+    assert resumed_run.valid_mae == whole_run.valid_mae
+    seconds = [epoch.seconds for epoch in resumed_run.history]
+    assert seconds == sorted(seconds)
+    again, again_run = fitted(checkpoint=file)  # it is complete: nothing is left to do
+    assert again_run.history == resumed_run.history
+    np.testing.assert_array_equal(again.predict(test), whole.predict(test))
+
+    with pytest.raises(DataError, match=r"another training: .*batch_size.*Delete it to start anew"):
+        fit(network, train, valid, settings=Settings(epochs=3), progress=False, checkpoint=file)
+    with pytest.raises(DataError, match="another training: label was 'H' and is 'U0'"):
+        fit(network, train, valid, "U0", settings=settings, progress=False, checkpoint=file)
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(DataError, match="is damaged, or no checkpoint .*: delete it"):
+        fitted(checkpoint=file)
+
+
+PARALLEL = """
+import sys
+devices, process, port = (int(argument) for argument in sys.argv[1:])
+import jax
+jax.config.update("jax_platforms", "cpu")
+if port:
+    jax.distributed.initialize(f"127.0.0.1:{port}", num_processes=2, process_id=process)
+import numpy as np
+import qm9lib
+from qm9lib.painn import PaiNN
+from qm9lib.painn import PaiNN
+from qm9lib.training import Settings, fit
+
+sample = qm9lib.load_sample()
+small = sample[sample.n_atoms <= 15]
+mesh = jax.make_mesh((devices,), ("batch",)) if devices else None
+_, run = fit(
+    PaiNN(8, 2, 4, key=jax.random.key(0)), small[:320], small[320:400],
+    settings=Settings(epochs=2, learning_rate=1e-3), progress=False, mesh=mesh,
+)
+print(len(jax.devices()), *(f"{epoch.train_rmse} {epoch.valid_mae}" for epoch in run.history))
+"""
+
+
+def losses(output: str) -> tuple[int, np.ndarray]:
+    devices, *numbers = output.splitlines()[-1].split()  # Gloo greets before that
+    return int(devices), np.array(numbers, float)
+
+
+def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
+    """One device, eight of one process, and two processes with four devices each."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def start(devices: int, here: int, process: int = 0, port: int = 0) -> subprocess.Popen:
+        flags = f"--xla_force_host_platform_device_count={here}"
+        command = [sys.executable, "-c", PARALLEL, str(devices), str(process), str(port)]
+        return subprocess.Popen(
+            command, env=os.environ | {"XLA_FLAGS": flags}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    groups = [[start(0, 1)], [start(8, 8)], [start(8, 4, i, port) for i in (0, 1)]]
+    results = []
+    for process in (process for group in groups for process in group):
+        output, messages = process.communicate(timeout=240)
+        assert process.returncode == 0, messages
+        results.append(losses(output))
+    (one, expected), *others = results
+    assert one == 1 and expected.shape == (4,)
+    for devices, found in others:
+        assert devices == 8
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_batches_that_the_devices_cannot_share(parts) -> None:
+    mesh = jax.make_mesh((1,), ("batch",))
+    network = GraphNetwork(key=jax.random.key(0))
+    square = jax.make_mesh((1, 1), ("a", "b"))
+    with pytest.raises(ValueError, match="a batch of 32 cannot be shared among a mesh of shape"):
+        fit(network, parts[0], parts[1], mesh=square)
+    first = fit(network, parts[0], parts[1], settings=Settings(epochs=1), progress=False)[1]
+    second = fit(
+        network, parts[0], parts[1], settings=Settings(epochs=1), progress=False, mesh=mesh
+    )[1]
+    assert first.valid_mae == pytest.approx(second.valid_mae, rel=1e-5)
 
 
 def test_progress_bar_tells_the_error(parts, capsys, monkeypatch) -> None:
@@ -151,5 +308,9 @@ def test_bad_input(parts) -> None:
         fit(network, train, valid, "energy")
     with pytest.raises(ValueError, match="epochs must be positive, not 0"):
         Settings(epochs=0)
+    with pytest.raises(ValueError, match="minutes must be positive, not -1.0"):
+        Settings(minutes=-1.0)
+    with pytest.raises(ValueError, match="unknown loss 'cubed'; use one of: squared, absolute"):
+        Settings(loss="cubed")
     with pytest.raises(ValueError, match="average must be at least 0 and below 1, not 1"):
         Settings(average=1.0)
