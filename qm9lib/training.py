@@ -14,7 +14,6 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,7 +154,13 @@ class Run:
     @property
     def best_epoch(self) -> int:
         """Epoch whose weights were kept, from 0: the one with the least validation error."""
-        return int(np.argmin(self.valid_mae))
+        return int(np.argmin(self.valid_mae)) if self.history else 0
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the last ``settings.patience`` epochs were all no better than the best."""
+        patience = self.settings.patience
+        return patience is not None and len(self.history) > self.best_epoch + patience
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings, lists and dictionaries, ready for JSON."""
@@ -270,7 +275,6 @@ def fit(
         start -= run.history[-1].seconds
     place, share = _placement(mesh, settings.batch_size)
     state, buckets, bucket_targets = place(state), place(buckets), place(bucket_targets)
-    state = jax.tree.map(jnp.copy, state)  # each step gives its arrays away: they must be its own
     steps, ended = int(state.steps), False
 
     def progress_now() -> float:
@@ -285,14 +289,14 @@ def fit(
         unit_scale=True,
         **({} if progress else {"disable": True}),
     ) as bar:
-        while not ended:
+        while not (ended or run.out_of_patience):
             loss_sums, seen, cut = [], 0, False
             # Each epoch has its own order, whatever came before: a resumed training meets the same.
             rng = np.random.default_rng([settings.seed, len(run.history)])
             try:
                 for number, rows in _order(buckets, settings.batch_size, rng):
                     done = progress_now()
-                    if done >= 1.0:  # the clock; epochs end with their last molecule
+                    if done >= 1.0 and steps:  # the clock; epochs end with their last molecule
                         cut = True
                         break
                     rate = jnp.float32(settings.rate(done, steps))
@@ -307,11 +311,13 @@ def fit(
                         loss_sum.block_until_ready()
                 ended = progress_now() >= 1.0
             except KeyboardInterrupt:
+                if not seen and not run.history:
+                    raise  # there is nothing to keep
                 ended = cut = True
                 bar.write("interrupted: the best weights so far are kept")
             if not seen:
                 break
-            # By way of the host: each process has its own copy, and the next step gives this away.
+            # By way of the host: of several processes each needs its own.
             averaged = jnp.asarray(jax.device_get(state.averaged))
             predicted = scale * predict_all(network_of(averaged), valid_buckets)
             epoch = Epoch(
@@ -325,8 +331,6 @@ def fit(
             bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
             if run.best_epoch == len(run.history) - 1:
                 best = averaged
-            elif settings.patience and len(run.history) - 1 - run.best_epoch >= settings.patience:
-                ended = True
             if checkpoint is not None and not cut and jax.process_index() == 0:
                 _write_checkpoint(Path(checkpoint), state, best, run)
     return Model(network_of(best), reference, mean, scale), run
@@ -448,7 +452,8 @@ def _make_step(
             return squared_errors / jnp.sum(real), squared_errors
         return jnp.sum(real * jnp.abs(errors)) / jnp.sum(real), squared_errors
 
-    @partial(jax.jit, donate_argnums=0)
+    # The old state is not given away: Ctrl-C in the middle of a step would leave none.
+    @jax.jit
     def step(
         state: _State, bucket: Batch, targets: Array, rows: Array, rate: Array
     ) -> tuple[_State, Array]:

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,22 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     assert result["mae (kcal/mol)"] == pytest.approx(best, rel=1e-4)
     assert result["mae (meV)"] == pytest.approx(43.364104 * result["mae (kcal/mol)"], rel=1e-6)
     assert result["rmse (meV)"] >= result["mae (meV)"]
+
+
+def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    command = [sys.executable, "-c", TRAIN, "train", str(path), "--features", "4", "--layers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        shown = b""
+        while b"validation MAE" not in shown:  # the first epoch is done
+            shown += process.stderr.read(1)
+        process.send_signal(signal.SIGINT)
+        output, messages = process.communicate(timeout=60)
+    assert process.returncode == 0, messages
+    assert b"interrupted: the best weights so far are kept" in messages
+    assert b"Traceback" not in messages and b"validation MAE" in output
+    assert sorted(tmp_path.iterdir()) == [path.with_suffix(".json"), path]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,6 @@ def test_one_step_against_plain_gradient_descent(parts) -> None:
     optimizer = optax.identity()
     step = training._make_step(network_of, optimizer, Settings(average=0.0))
     state = training._State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
-    state = jax.tree.map(jnp.copy, state)
     bucket = training.bucketed(train, sizes=(29,))[0]
     targets = jnp.arange(6.0)
     rows = np.array([0, 2, 5, -1], np.int32)
@@ -166,6 +165,15 @@ def test_patience_ends_the_training(parts, monkeypatch) -> None:
     monkeypatch.setattr(training, "mae", lambda *_, **__: next(errors))
     _, record = run(parts, epochs=5, patience=2)
     assert record.valid_mae == [3.0, 2.0, 2.5, 2.4]
+
+
+def test_interrupt_before_the_first_step(parts, monkeypatch) -> None:
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_order", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(parts, epochs=1)
 
 
 def interrupt_at(monkeypatch, epoch: int) -> None:
