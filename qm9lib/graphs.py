@@ -186,7 +186,7 @@ def radial_bessel(
     --------
     >>> radial_bessel(jnp.array([2.5, 4.0]), n=3, cutoff=5.0).round(3)
     Array([[ 0.126, -0.   , -0.126],
-           [ 0.   ,  0.   ,  0.   ]], dtype=float32)
+           [ 0.009, -0.014,  0.014]], dtype=float32)
     """
     angle = jnp.pi * distance / cutoff
     # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x): one sine for all k.

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -275,12 +276,33 @@ def fit(
         start -= run.history[-1].seconds
     place, share = _placement(mesh, settings.batch_size)
     state, buckets, bucket_targets = place(state), place(buckets), place(bucket_targets)
-    steps, ended = int(state.steps), False
+    steps = int(state.steps)
 
     def progress_now() -> float:
         if settings.minutes is not None:
             return (time.perf_counter() - start) / (60.0 * settings.minutes)
         return steps / (steps_per_epoch * settings.epochs)
+
+    loss_sums: list[Array] = []
+    seen = 0  # molecules since the last validation
+
+    def validate() -> None:
+        nonlocal best, seen
+        # By way of the host: of several processes each needs its own.
+        averaged = jnp.asarray(jax.device_get(state.averaged))
+        predicted = scale * predict_all(network_of(averaged), valid_buckets)
+        train_rmse = scale * float(np.sqrt(sum(jax.device_get(loss_sums)) / seen))
+        epoch = Epoch(
+            seconds=time.perf_counter() - start,
+            train_rmse=convert(train_rmse, published, unit),
+            valid_mae=mae(predicted, valid_residual, unit=published, to=unit),
+        )
+        run.history.append(epoch)
+        loss_sums.clear()
+        seen = 0
+        if run.best_epoch == len(run.history) - 1:
+            best = averaged
+        bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
 
     with tqdm(
         total=None if settings.minutes else settings.epochs * len(train),
@@ -289,50 +311,35 @@ def fit(
         unit_scale=True,
         **({} if progress else {"disable": True}),
     ) as bar:
-        while not (ended or run.out_of_patience):
-            loss_sums, seen, cut = [], 0, False
-            # Each epoch has its own order, whatever came before: a resumed training meets the same.
-            rng = np.random.default_rng([settings.seed, len(run.history)])
-            try:
+        try:
+            # The clock gives at least one step, and may cut the last epoch short.
+            while not steps or (progress_now() < 1.0 and not run.out_of_patience):
+                # Each epoch has its own order, whatever came before: a resumed training meets it.
+                rng = np.random.default_rng([settings.seed, len(run.history)])
                 for number, rows in _order(buckets, settings.batch_size, rng):
                     done = progress_now()
-                    if done >= 1.0 and steps:  # the clock; epochs end with their last molecule
-                        cut = True
+                    if done >= 1.0 and steps:
                         break
                     rate = jnp.float32(settings.rate(done, steps))
                     state, loss_sum = step(
                         state, buckets[number], bucket_targets[number], share(rows), rate
                     )
-                    loss_sums.append(loss_sum)
                     steps += 1
+                    loss_sums.append(loss_sum)
                     seen += int(np.sum(rows >= 0))
                     bar.update(int(np.sum(rows >= 0)))
                     if steps % _IN_FLIGHT == 0:  # or the clock would be that of the queue
                         loss_sum.block_until_ready()
-                ended = progress_now() >= 1.0
-            except KeyboardInterrupt:
-                if not seen and not run.history:
-                    raise  # there is nothing to keep
-                ended = cut = True
-                bar.write("interrupted: the best weights so far are kept")
-            if not seen:
-                break
-            # By way of the host: of several processes each needs its own.
-            averaged = jnp.asarray(jax.device_get(state.averaged))
-            predicted = scale * predict_all(network_of(averaged), valid_buckets)
-            epoch = Epoch(
-                seconds=time.perf_counter() - start,
-                train_rmse=convert(
-                    scale * float(np.sqrt(sum(jax.device_get(loss_sums)) / seen)), published, unit
-                ),
-                valid_mae=mae(predicted, valid_residual, unit=published, to=unit),
-            )
-            run.history.append(epoch)
-            bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
-            if run.best_epoch == len(run.history) - 1:
-                best = averaged
-            if checkpoint is not None and not cut and jax.process_index() == 0:
-                _write_checkpoint(Path(checkpoint), state, best, run)
+                whole = seen == len(train)
+                validate()
+                if checkpoint is not None and whole and jax.process_index() == 0:
+                    _write_checkpoint(Path(checkpoint), state, best, run)
+        except KeyboardInterrupt:
+            if not steps:
+                raise  # there is nothing to keep
+            bar.write("interrupted: the best weights so far are kept", file=sys.stderr)
+            if seen:
+                validate()
     return Model(network_of(best), reference, mean, scale), run
 
 
