@@ -164,7 +164,14 @@ def write_arrays(kind: str, columns: Columns) -> None:
     # safetensors knows no text: the code points of `<U28` are an (molecules, 28) uint32 array.
     arrays["smiles"] = columns["smiles"].view(np.uint32).reshape(len(columns["smiles"]), -1)
     metadata = {"format": _FORMAT, "kind": kind, **digests(arrays)}
-    with replacing(arrays_path(kind), "110 MB") as temporary:
+    write_safetensors(arrays_path(kind), arrays, metadata, "110 MB")
+
+
+def write_safetensors(
+    path: Path, arrays: Columns, metadata: dict[str, str], size: str | None = None
+) -> None:
+    """Write a safetensors file by way of `replacing`; ``size`` and errors are those of it."""
+    with replacing(path, size) as temporary:
         try:
             save_file(arrays, temporary, metadata=metadata)
         except SafetensorError as error:  # how safetensors reports a full disk

@@ -14,9 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from qm9lib.cache import DataError, replacing
+from qm9lib.cache import DataError, write_safetensors
 from qm9lib.composition import Composition
 from qm9lib.dataset import QM9
 from qm9lib.graphs import Batch, bucketed, chunks
@@ -90,11 +89,7 @@ class Model:
             "network": description, "label": self.reference.label,
             "mean": self.mean, "scale": self.scale,
         }  # fmt: skip
-        with replacing(Path(path)) as temporary:
-            try:
-                save_file(arrays, temporary, {"format": _FORMAT, "model": json.dumps(record)})
-            except SafetensorError as error:  # how safetensors reports a full disk
-                raise OSError(str(error)) from error
+        write_safetensors(Path(path), arrays, {"format": _FORMAT, "model": json.dumps(record)})
 
 
 def load(path: str | Path) -> Model:

@@ -14,7 +14,9 @@ SOURCES = ("auto", "qm9pack", "figshare", "sample")
 """What `qm9lib.load` takes as ``source``."""
 
 
-def columns(source: str = "auto", keep_uncharacterized: bool = False) -> Columns:
+def columns(
+    source: str = "auto", keep_uncharacterized: bool = False, *, download: bool = False
+) -> Columns:
     """Return the arrays of a `qm9lib.QM9`: from the cache, or built and kept there.
 
     Parameters
@@ -23,6 +25,8 @@ def columns(source: str = "auto", keep_uncharacterized: bool = False) -> Columns
         ``"auto"``, ``"qm9pack"``, ``"figshare"`` or ``"sample"``; see `qm9lib.load`.
     keep_uncharacterized
         Whether to keep the 3,054 molecules that only the published archive has.
+    download
+        Whether ``"auto"`` may fetch the published archive if nothing is here.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def columns(source: str = "auto", keep_uncharacterized: bool = False) -> Columns
         for kind in missing:
             if (found := cache.read_arrays(kind)) is not None:
                 return found
-        kind = _available(keep_uncharacterized) if source == "auto" else kinds[0]
+        kind = _available(keep_uncharacterized, download) if source == "auto" else kinds[0]
         cache.write_arrays(kind, _read(kind))
         built = cache.read_arrays(kind)
     if built is None:
@@ -64,11 +68,7 @@ def columns(source: str = "auto", keep_uncharacterized: bool = False) -> Columns
 
 def fetch(source: str = "auto", keep_uncharacterized: bool = False) -> Columns:
     """Do as `columns`, but let ``"auto"`` download the published archive if nothing is here."""
-    from qm9lib import qm9pack
-
-    if source == "auto" and (keep_uncharacterized or not qm9pack.is_installed()):
-        source = "figshare"
-    return columns(source, keep_uncharacterized)
+    return columns(source, keep_uncharacterized, download=True)
 
 
 def _read(kind: str) -> Columns:
@@ -82,13 +82,13 @@ def _read(kind: str) -> Columns:
     return figshare.read(keep_uncharacterized=kind == "figshare-all")
 
 
-def _available(keep_uncharacterized: bool) -> str:
-    """Return the kind of arrays that can be built without the network."""
+def _available(keep_uncharacterized: bool, download: bool) -> str:
+    """Return the kind of arrays that can be built, without the network unless it is allowed."""
     from qm9lib import figshare, qm9pack
 
     if not keep_uncharacterized and qm9pack.is_installed():
         return "qm9pack"
-    if figshare.is_fetched():
+    if download or figshare.is_fetched():
         return "figshare-all" if keep_uncharacterized else "figshare"
     choices = [
         f"`pip install qm9pack=={qm9pack.VERSION}` (104 MB)",

@@ -28,11 +28,10 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from qm9lib import composition
-from qm9lib.cache import DataError, replacing
+from qm9lib.cache import DataError, write_safetensors
 from qm9lib.dataset import QM9
 from qm9lib.graphs import Batch, bucketed, chunks
 from qm9lib.labels import LABELS, UnknownNameError, convert
@@ -367,11 +366,7 @@ def _placement(mesh: Mesh | None, batch_size: int) -> Placement:
 def _write_checkpoint(path: Path, state: _State, best: Array, run: Run) -> None:
     leaves = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
     metadata = {"format": _CHECKPOINT, "run": json.dumps(run.to_dict())}
-    with replacing(path) as temporary:
-        try:
-            save_file({**leaves, "best": np.asarray(best)}, temporary, metadata)
-        except SafetensorError as error:  # how safetensors reports a full disk
-            raise OSError(str(error)) from error
+    write_safetensors(path, {**leaves, "best": np.asarray(best)}, metadata)
 
 
 def _read_checkpoint(path: Path, state: _State, run: Run) -> tuple[_State, Array]:

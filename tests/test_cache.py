@@ -167,6 +167,16 @@ def test_auto_downloads_only_when_asked_to_fetch(monkeypatch: pytest.MonkeyPatch
     assert len(qm9lib.load()) == 2_000  # what was fetched is found now
 
 
+def test_fetch_takes_what_is_in_the_cache(
+    small_cache: Path, sample: QM9, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where qm9pack, which it came from, is not installed any more."""
+    qm9lib.load()
+    monkeypatch.setattr(qm9pack, "is_installed", lambda: False)
+    monkeypatch.setattr(figshare, "fetch", lambda: pytest.fail("the archive was fetched"))
+    assert_same(QM9(**sources.fetch()), sample)
+
+
 def test_sources_that_do_not_have_it(sample: QM9) -> None:
     assert_same(qm9lib.load("sample"), sample)
     with pytest.raises(ValueError, match="unknown source 'web'; use one of: auto, qm9pack, fig"):
