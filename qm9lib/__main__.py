@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, help="of initial weights and order")
     train.add_argument("--features", type=_positive(int), default=32, help="channels")
     train.add_argument("--layers", type=_positive(int), default=3, help="message layers")
+    train.add_argument(
+        "--learning-rate", type=_positive(float), default=6e-3, help="highest, of the optimiser"
+    )
+    train.add_argument(
+        "--checkpoint", type=Path, help="file written after every epoch, to go on from if it exists"
+    )
 
     evaluate = add("evaluate", _evaluate, "print the error of a stored model, as JSON")
     evaluate.add_argument("file", type=Path, help="safetensors file that train has written")
@@ -148,11 +154,16 @@ def _train(options: argparse.Namespace) -> int:
     )
     spent = time.perf_counter() - _STARTED + _AFTERWARDS
     settings = training.Settings(
-        minutes=max(options.minutes - spent / 60, 0.01), loss="absolute", seed=options.seed
+        minutes=max(options.minutes - spent / 60, 0.01),
+        loss="absolute",
+        optimizer="muon",
+        learning_rate=options.learning_rate,
+        seed=options.seed,
     )
     model, run = training.fit(
-        network, split.train[: options.size], split.valid, options.label, settings
-    )
+        network, split.train[: options.size], split.valid, options.label, settings,
+        checkpoint=options.checkpoint,
+    )  # fmt: skip
     model.save(options.file)
     record = options.file.with_suffix(".json")
     with replacing(record) as temporary:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from qm9lib.columns import Columns
@@ -176,6 +176,45 @@ def write_safetensors(
             save_file(arrays, temporary, metadata=metadata)
         except SafetensorError as error:  # how safetensors reports a full disk
             raise OSError(str(error)) from error
+
+
+@contextmanager
+def reading(
+    path: Path, format: str, what: str, remedy: str
+) -> Iterator[tuple[dict[str, str], Columns]]:
+    """Read a file of `write_safetensors`, and translate what goes wrong with its content.
+
+    Parameters
+    ----------
+    path
+        The file.
+    format
+        What its metadata must name under ``format``.
+    what, remedy
+        What the file should be, and what to do if it is not, for the message.
+
+    Yields
+    ------
+    dict, dict
+        Metadata and arrays.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or is of another format, or the block finds that something in it
+        is missing or wrong (`LookupError`, `TypeError`, `ValueError`).
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != format:
+                raise ValueError(f"format {metadata.get('format')!r}, expected {format!r}")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+        yield metadata, arrays
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise DataError(
+            f"{path} is damaged, or no {what} of this version of qm9lib ({error}): {remedy}"
+        ) from error
 
 
 def read_arrays(kind: str) -> Columns | None:

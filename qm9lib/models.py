@@ -13,12 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from safetensors import SafetensorError, safe_open
 
-from qm9lib.cache import DataError, write_safetensors
+from qm9lib.cache import DataError, reading, write_safetensors
 from qm9lib.composition import Composition
 from qm9lib.dataset import QM9
-from qm9lib.graphs import Batch, bucketed, chunks
+from qm9lib.graphs import SIZES, Batch, bucketed, chunks
 from qm9lib.labels import LABELS, convert
 from qm9lib.painn import PaiNN
 
@@ -59,7 +58,10 @@ class Model:
         unit
             Unit of the result; by default the published one of the label.
         """
-        standardised = predict_all(self.network, bucketed(qm9))
+        # A molecule larger than all of QM9's is padded to the largest size at hand.
+        largest = int(qm9.n_atoms.max(initial=0))
+        sizes = SIZES if largest <= SIZES[-1] else (*SIZES, largest)
+        standardised = predict_all(self.network, bucketed(qm9, sizes))
         values = self.reference.predict(qm9) + self.mean + self.scale * standardised
         published = LABELS[self.reference.label].unit
         return values if unit is None else convert(values, published, unit)
@@ -92,6 +94,66 @@ class Model:
         write_safetensors(Path(path), arrays, {"format": _FORMAT, "model": json.dumps(record)})
 
 
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Models of one label that differ in their initial weights and in the order of training.
+
+    Their mean is better than each of them; where they disagree, none is to be trusted.
+
+    Attributes
+    ----------
+    members
+        At least one `Model`.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> reference = Composition("H", np.zeros(5))
+    >>> networks = [PaiNN(features=4, layers=1, key=jax.random.key(seed)) for seed in (0, 1)]
+    >>> ensemble = Ensemble(tuple(Model(n, reference, mean=0.0, scale=1.0) for n in networks))
+    >>> mean, deviation = ensemble.predict(qm9lib.load_sample()[:3])
+    >>> mean.shape, deviation.shape
+    ((3,), (3,))
+    """
+
+    members: tuple[Model, ...]
+
+    def __post_init__(self) -> None:
+        labels = sorted({member.reference.label for member in self.members})
+        if len(labels) != 1:
+            raise ValueError(
+                "an ensemble is of at least one model, and all of one label; "
+                f"given {len(self.members)} models of {', '.join(labels) or 'no label'}"
+            )
+
+    @property
+    def label(self) -> str:
+        """Name of the label."""
+        return self.members[0].reference.label
+
+    def predict(
+        self, qm9: QM9, unit: str | None = None
+    ) -> tuple[Float[np.ndarray, " molecules"], Float[np.ndarray, " molecules"]]:
+        """Predict the label of all molecules, in float64.
+
+        Parameters
+        ----------
+        qm9
+            Molecules.
+        unit
+            Unit of both results; by default the published one of the label.
+
+        Returns
+        -------
+        mean, deviation
+            Mean and standard deviation over the members; of one member the deviation is NaN.
+        """
+        predicted = np.array([member.predict(qm9, unit) for member in self.members])
+        if len(self.members) == 1:
+            return predicted[0], np.full(len(qm9), np.nan)
+        return predicted.mean(axis=0), predicted.std(axis=0, ddof=1)
+
+
 def load(path: str | Path) -> Model:
     """Read a model that `Model.save` wrote.
 
@@ -121,17 +183,13 @@ def load(path: str | Path) -> Model:
     >>> again.network.config == network.config
     True
     """
+    remedy = "write one with `python -m qm9lib train`"
     if not Path(path).is_file():
-        raise DataError(f"there is no file {path}: write one with `python -m qm9lib train`")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise ValueError(f"format {metadata.get('format')!r}, expected {_FORMAT!r}")
-            record = json.loads(metadata["model"])
-            config = dict(record["network"])
-            network = _NETWORKS[config.pop("class")](**config, key=jax.random.key(0))
-            found = {name: file.get_tensor(name) for name in file.keys()}
+        raise DataError(f"there is no file {path}: {remedy}")
+    with reading(Path(path), _FORMAT, "model", remedy) as (metadata, found):
+        record = json.loads(metadata["model"])
+        config = dict(record["network"])
+        network = _NETWORKS[config.pop("class")](**config, key=jax.random.key(0))
         coefficients = found.pop("reference")
         expected = {name: leaf.shape for name, leaf in _leaves(network).items()}
         if {name: array.shape for name, array in found.items()} != expected:
@@ -141,10 +199,7 @@ def load(path: str | Path) -> Model:
         network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
         reference = Composition(record["label"], coefficients)
         return Model(network, reference, float(record["mean"]), float(record["scale"]))
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise DataError(
-            f"{path} is damaged, or no model of this version of qm9lib ({error})"
-        ) from error
+    raise AssertionError("unreachable")
 
 
 def describe(network: Network) -> dict[str, Any]:
@@ -157,7 +212,9 @@ def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " m
     output = np.empty(sum(len(bucket.row) for bucket in buckets))
     for bucket in buckets:
         rows = np.asarray(bucket.row)
-        for piece in chunks(np.arange(len(rows), dtype=np.int32), _PREDICTED_TOGETHER):
+        # All pairs of a large molecule fill the memory that many small ones take.
+        together = _PREDICTED_TOGETHER if bucket.positions.shape[1] <= SIZES[-1] else 1
+        for piece in chunks(np.arange(len(rows), dtype=np.int32), together):
             real = piece >= 0
             output[rows[piece[real]]] = np.asarray(_predict(network, bucket, jnp.asarray(piece)))[
                 real

@@ -14,10 +14,11 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -27,11 +28,10 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
-from safetensors import SafetensorError, safe_open
 from tqdm import tqdm
 
-from qm9lib import composition
-from qm9lib.cache import DataError, write_safetensors
+from qm9lib import composition, optimizers
+from qm9lib.cache import DataError, reading, write_safetensors
 from qm9lib.dataset import QM9
 from qm9lib.graphs import Batch, bucketed, chunks
 from qm9lib.labels import LABELS, UnknownNameError, convert
@@ -57,8 +57,10 @@ class Settings:
         Molecules per step.
     loss
         ``"squared"`` error or ``"absolute"`` error, averaged over the batch.
+    optimizer
+        ``"adamw"`` or ``"muon"``; see `qm9lib.optimizers.make`.
     learning_rate
-        Highest step size of AdamW, reached after ``warmup`` steps; falls to 0 along a cosine.
+        Highest step size, reached after ``warmup`` steps; falls to 0 along a cosine.
     warmup
         Steps until the highest learning rate.
     weight_decay
@@ -77,6 +79,7 @@ class Settings:
     minutes: float | None = None
     batch_size: int = 32
     loss: str = "squared"
+    optimizer: str = "adamw"
     learning_rate: float = 3e-3
     warmup: int = 100
     weight_decay: float = 0.0
@@ -97,6 +100,8 @@ class Settings:
                 raise ValueError(f"{name} must be positive, not {value!r}")
         if self.loss not in ("squared", "absolute"):
             raise UnknownNameError("loss", self.loss, ["squared", "absolute"])
+        if self.optimizer not in optimizers.OPTIMIZERS:
+            raise UnknownNameError("optimizer", self.optimizer, [*optimizers.OPTIMIZERS])
         if not self.weight_decay >= 0:
             raise ValueError(f"weight_decay must not be negative, not {self.weight_decay!r}")
         if not 0 <= self.average < 1:
@@ -226,8 +231,8 @@ def fit(
 
     Notes
     -----
-    AdamW with warm-up and cosine decay, gradient clipping, and an exponential moving average of the
-    weights. Ctrl-C ends the training; the best weights so far are returned.
+    AdamW or Muon with warm-up and cosine decay, gradient clipping, and an exponential moving
+    average of the weights. Ctrl-C ends the training; the best weights so far are returned.
 
     Examples
     --------
@@ -256,14 +261,13 @@ def fit(
     valid_buckets, valid_residual = bucketed(valid), reference.residual(valid) - mean
 
     tree, static = eqx.partition(network, eqx.is_inexact_array)
-    # One vector of weights: Adam on a dozen small arrays would take longer than the network.
     weights, unravel = ravel_pytree(tree)
 
     def network_of(weights: Float[Array, " weights"]) -> Network:
         return eqx.combine(unravel(weights), static)
 
-    optimizer = _optimizer(settings)
-    step = _make_step(network_of, optimizer, settings)
+    optimizer = optimizers.make(settings.optimizer, tree, settings.weight_decay, settings.clip)
+    gradient, update = _make_step(network_of, optimizer, settings)
     state = _State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
     run = Run(
         label, unit, settings, len(train), len(valid), _index_sha256(train, valid),
@@ -276,6 +280,13 @@ def fit(
     place, share = _placement(mesh, settings.batch_size)
     state, buckets, bucket_targets = place(state), place(buckets), place(bucket_targets)
     steps = int(state.steps)
+    gradients = _compiled(
+        gradient,
+        state.weights,
+        buckets,
+        bucket_targets,
+        share(np.full(settings.batch_size, -1, np.int32)),
+    )
 
     def progress_now() -> float:
         if settings.minutes is not None:
@@ -320,9 +331,10 @@ def fit(
                     if done >= 1.0 and steps:
                         break
                     rate = jnp.float32(settings.rate(done, steps))
-                    state, loss_sum = step(
-                        state, buckets[number], bucket_targets[number], share(rows), rate
+                    downhill, loss_sum = gradients[number](
+                        state.weights, buckets[number], bucket_targets[number], share(rows)
                     )
+                    state = update(state, downhill, rate)
                     steps += 1
                     loss_sums.append(loss_sum)
                     seen += int(np.sum(rows >= 0))
@@ -371,19 +383,10 @@ def _write_checkpoint(path: Path, state: _State, best: Array, run: Run) -> None:
 
 def _read_checkpoint(path: Path, state: _State, run: Run) -> tuple[_State, Array]:
     """Return state and best weights of a checkpoint, and put its history into the run."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != _CHECKPOINT:
-                raise ValueError(f"format {metadata.get('format')!r}, expected {_CHECKPOINT!r}")
-            stored = Run.from_dict(json.loads(metadata["run"]))
-            leaves = [file.get_tensor(str(i)) for i in range(len(jax.tree.leaves(state)))]
-            best = jnp.asarray(file.get_tensor("best"))
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise DataError(
-            f"{path} is damaged, or no checkpoint of this version of qm9lib ({error}): "
-            "delete it to start anew"
-        ) from error
+    with reading(path, _CHECKPOINT, "checkpoint", "delete it to start anew") as (metadata, found):
+        stored = Run.from_dict(json.loads(metadata["run"]))
+        leaves = [jnp.asarray(found[str(i)]) for i in range(len(jax.tree.leaves(state)))]
+        best = jnp.asarray(found["best"])
     before, now = stored.to_dict(), run.to_dict()
     different = [
         f"{name} was {before[name]!r} and is {now[name]!r}"
@@ -396,20 +399,11 @@ def _read_checkpoint(path: Path, state: _State, run: Run) -> tuple[_State, Array
             "name another file"
         )
     run.history.extend(stored.history)
-    return jax.tree.unflatten(jax.tree.structure(state), map(jnp.asarray, leaves)), best
+    return jax.tree.unflatten(jax.tree.structure(state), leaves), best
 
 
 def _index_sha256(train: QM9, valid: QM9) -> str:
     return hashlib.sha256(np.concatenate([train.index, valid.index]).tobytes()).hexdigest()
-
-
-def _optimizer(settings: Settings) -> optax.GradientTransformation:
-    """AdamW without the learning rate, which each step is given."""
-    return optax.chain(
-        optax.clip_by_global_norm(settings.clip),
-        optax.scale_by_adam(),
-        optax.add_decayed_weights(settings.weight_decay),
-    )
 
 
 def _environment() -> dict[str, str]:
@@ -435,11 +429,12 @@ def _make_step(
     network_of: Callable[[Array], Network],
     optimizer: optax.GradientTransformation,
     settings: Settings,
-) -> Callable[..., tuple[_State, Float[Array, ""]]]:
-    """Return the compiled training step.
+) -> tuple[Callable[..., tuple[Array, Array]], Callable[..., _State]]:
+    """Return the two compiled halves of a training step.
 
-    It takes the state, a bucket, its targets, rows of shape (batch,) and the learning rate; it
-    returns the new state and the sum of the squared errors.
+    The first takes the weights, a bucket, its targets and rows of shape (batch,), and returns the
+    gradient and the sum of the squared errors. The second takes the state, the gradient and the
+    learning rate, and returns the new state; it does not depend on the size of the molecules.
     """
 
     def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> tuple[Array, Array]:
@@ -456,21 +451,28 @@ def _make_step(
 
     # The old state is not given away: Ctrl-C in the middle of a step would leave none.
     @jax.jit
-    def step(
-        state: _State, bucket: Batch, targets: Array, rows: Array, rate: Array
-    ) -> tuple[_State, Array]:
-        gradient, squared_errors = jax.grad(loss_of, has_aux=True)(
-            state.weights, bucket, targets, rows
-        )
+    def update(state: _State, gradient: Array, rate: Array) -> _State:
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.weights)
-        weights = state.weights - rate * updates
+        weights = state.weights + rate * cast("Array", updates)
         # A young average forgets faster, so that the initial weights do not linger in it.
         count = state.steps.astype(jnp.float32)
         decay = jnp.minimum(settings.average, (1.0 + count) / (10.0 + count))
         averaged = optax.incremental_update(weights, state.averaged, 1.0 - decay)
-        return _State(weights, averaged, optimizer_state, state.steps + 1), squared_errors
+        return _State(weights, averaged, optimizer_state, state.steps + 1)
 
-    return step
+    return jax.jit(jax.grad(loss_of, has_aux=True)), update
+
+
+def _compiled(
+    gradient: Any, weights: Array, buckets: list[Batch], targets: list[Array], rows: Any
+) -> list[Callable[..., tuple[Array, Array]]]:
+    """Compile the gradient for all padded sizes, several at a time: XLA uses one core for one."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        programs = [
+            pool.submit(gradient.lower(weights, bucket, target, rows).compile)
+            for bucket, target in zip(buckets, targets, strict=True)
+        ]
+        return [program.result() for program in programs]
 
 
 def _order(

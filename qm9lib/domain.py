@@ -1,0 +1,106 @@
+"""What the training molecules look like, so that a prediction far from them can be told.
+
+A network is only as good as the molecules it has seen. Two simple things tell most of the others:
+more heavy atoms than QM9 has, and two elements at a distance at which it never has them, such as
+the 1.9 Å between carbons of a bond that is being torn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from qm9lib.dataset import QM9, Molecule
+from qm9lib.labels import ELEMENTS, SYMBOLS
+
+MOST_HEAVY = 9
+"""Atoms other than hydrogen in the largest molecules of QM9."""
+
+_BIN = 0.05  # Å
+_BINS = 80  # up to 4 Å; beyond, all distances occur
+_SELDOM = 10  # so few training pairs in a bin count as none
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """How often each pair of elements occurs at each distance in the training molecules.
+
+    Attributes
+    ----------
+    counts
+        Shape (5, 5, 80): element, element (H, C, N, O, F; in both orders), and distance in steps of
+        0.05 Å from 0.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> sample = qm9lib.load_sample()
+    >>> domain = measure(sample)
+    >>> domain.concerns(sample[100].atomic_numbers, sample[100].positions)
+    []
+    >>> domain.concerns(np.array([8, 1], np.int8), np.array([[0.0, 0, 0], [0, 0, 0.6]]))
+    ['H and O are 0.60 Å apart, which is seldom or never so in QM9']
+    """
+
+    counts: Int[np.ndarray, "5 5 80"]
+
+    def concerns(
+        self, atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
+    ) -> list[str]:
+        """Return why a prediction for a molecule is not to be trusted, in sentences; or nothing.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Shape (atoms,); H, C, N, O and F only.
+        positions
+            Shape (atoms, 3), Å.
+        """
+        found = []
+        heavy = int(np.sum(atomic_numbers > 1))
+        if heavy > MOST_HEAVY:
+            found.append(f"{heavy} atoms are not hydrogen; QM9 has molecules of up to {MOST_HEAVY}")
+        first, second, step, distance = _pairs(atomic_numbers, positions)
+        rare = self.counts[first, second, step] < _SELDOM
+        if np.any(rare):
+            # One example says enough: the shortest distance is the easiest to find.
+            i = np.flatnonzero(rare)[np.argmin(distance[rare])]
+            names = " and ".join(SYMBOLS[ELEMENTS[e]] for e in sorted((first[i], second[i])))
+            found.append(
+                f"{names} are {distance[i]:.2f} Å apart, which is seldom or never so in QM9"
+            )
+        return found
+
+
+def measure(qm9: QM9) -> Domain:
+    """Count the distances of all pairs of atoms.
+
+    Parameters
+    ----------
+    qm9
+        Training molecules.
+    """
+    shape = (len(ELEMENTS), len(ELEMENTS), _BINS)
+    counts = np.zeros(shape, np.int64)
+    for molecule in qm9:
+        _add(counts, molecule)
+    return Domain(counts + counts.transpose(1, 0, 2))
+
+
+def _add(counts: np.ndarray, molecule: Molecule) -> None:
+    first, second, step, _ = _pairs(molecule.atomic_numbers, molecule.positions)
+    np.add.at(counts, (first, second, step), 1)
+
+
+def _pairs(
+    atomic_numbers: np.ndarray, positions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return elements, step and distance of all pairs that are nearer than the last step."""
+    a, b = np.triu_indices(len(atomic_numbers), k=1)
+    distance = np.linalg.norm(positions[a] - positions[b], axis=1)
+    near = distance < _BIN * _BINS
+    element = np.searchsorted(ELEMENTS, atomic_numbers)
+    a, b, distance = a[near], b[near], distance[near]
+    return element[a], element[b], (distance / _BIN).astype(np.int64), distance
