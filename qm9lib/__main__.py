@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from qm9lib.cache import DataError, replacing
+from qm9lib.cache import DataError, check_writable, replacing
 from qm9lib.labels import UnknownNameError
 
 _STARTED = time.perf_counter()
@@ -88,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
         "--learning-rate", type=_positive(float), default=6e-3, help="highest, of the optimiser"
     )
     train.add_argument(
+        "--devices", type=_positive(int), default=_devices(),
+        help="parts of a CPU that share each batch; a power of two up to 32",
+    )  # fmt: skip
+    train.add_argument(
         "--checkpoint", type=Path, help="file written after every epoch, to go on from if it exists"
     )
 
@@ -97,7 +102,21 @@ def _parser() -> argparse.ArgumentParser:
         "--part", choices=("valid", "test"), default="valid",
         help="of the dimenet split; choose by valid, and look at test once",
     )  # fmt: skip
+
+    predict = add("predict", _predict, "predict molecules of an XYZ file, as JSON")
+    predict.add_argument("file", type=Path, help="XYZ file (Å) of one or more molecules")
+    predict.add_argument(
+        "--model", type=Path, nargs="+", metavar="MODEL",
+        help="safetensors files that train has written; by default the pretrained networks of H",
+    )  # fmt: skip
     return parser
+
+
+def _devices() -> int:
+    """Return the largest power of two of the cores that we may use, but not more than 8."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return 1 << (min(cores, 8).bit_length() - 1)
 
 
 def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
@@ -141,10 +160,12 @@ def _verify(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     import jax
 
+    jax.config.update("jax_num_cpu_devices", options.devices)
     from qm9lib import load, painn, training
     from qm9lib.labels import LABELS
 
     LABELS[options.label]  # before anything takes time
+    check_writable(options.file)
     split = load().split("dimenet")
     pooling: Literal["sum", "mean"] = (
         "mean" if LABELS[options.label].scaling == "intensive" else "sum"
@@ -155,6 +176,7 @@ def _train(options: argparse.Namespace) -> int:
     spent = time.perf_counter() - _STARTED + _AFTERWARDS
     settings = training.Settings(
         minutes=max(options.minutes - spent / 60, 0.01),
+        chunk_size=4 if jax.default_backend() == "cpu" else None,
         loss="absolute",
         optimizer="muon",
         learning_rate=options.learning_rate,
@@ -162,7 +184,7 @@ def _train(options: argparse.Namespace) -> int:
     )
     model, run = training.fit(
         network, split.train[: options.size], split.valid, options.label, settings,
-        checkpoint=options.checkpoint,
+        checkpoint=options.checkpoint, mesh=jax.make_mesh((len(jax.devices()),), ("batch",)),
     )  # fmt: skip
     model.save(options.file)
     record = options.file.with_suffix(".json")
@@ -189,6 +211,28 @@ def _evaluate(options: argparse.Namespace) -> int:
             result[f"{error.__name__} ({unit})"] = error(predicted, true, unit=label.unit, to=unit)
     print(json.dumps(result, indent=2))
     return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from qm9lib import xyz
+
+    molecules = xyz.read(options.file)  # before JAX is loaded: what is wrong here is told at once
+    from qm9lib import models
+    from qm9lib.predict import predict
+
+    ensemble = None
+    if options.model:
+        try:
+            ensemble = models.Ensemble(tuple(models.load(path) for path in options.model))
+        except ValueError as error:
+            raise DataError(str(error)) from error
+    results = predict(molecules, ensemble)
+    print(json.dumps(results, indent=2, ensure_ascii=False))
+    for result in results:
+        for warning in result["warnings"]:
+            place = f"{options.file}, line {result['line']} ({result['formula']})"
+            print(f"warning: {place}: {warning}", file=sys.stderr)
+    return 0 if any(not molecule.foreign for molecule in molecules) else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:

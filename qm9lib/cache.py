@@ -6,6 +6,7 @@ by SHA-256 when it is read, and one process at a time writes to the folder.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -116,10 +117,23 @@ def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
 def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
     """Return the error for a file or folder that the system does not let us write."""
     takes = f" (it takes {size})" if size else ""
-    return DataError(
-        f"cannot write {path}: {error}; free some space{takes} or set the environment variable "
-        "QM9LIB_CACHE to a folder that can be written"
-    )
+    elsewhere = "name another folder"
+    if path == cache_folder() or cache_folder() in path.parents:
+        elsewhere = "set the environment variable QM9LIB_CACHE to a folder that can be written"
+    return DataError(f"cannot write {path}: {error}; free some space{takes} or {elsewhere}")
+
+
+def check_writable(path: Path) -> None:
+    """Raise now, before long work, the error with which `replacing` would end it."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        temporary.unlink()
+    except OSError as error:
+        raise refused(path, error) from error
 
 
 def file_sha256(path: Path) -> str:

@@ -22,9 +22,9 @@ def make(name: str, weights: Any, weight_decay: float, clip: float) -> optax.Gra
 
     ``"adamw"`` is Adam with decoupled weight decay (Loshchilov and Hutter 2019). ``"muon"`` treats
     the matrices of the network otherwise: their averaged gradient :math:`U \Sigma V^T` becomes
-    about :math:`U V^T`, so that every direction is learned at the same pace (Jordan et al. 2024);
-    what is no matrix goes to Adam with Nesterov momentum. Muon's steps are scaled to the length of Adam's (Liu et al.
-    2025), so that one learning rate fits both.
+    about :math:`U V^T`, so that every direction is learned at the same pace (Jordan et al. 2024).
+    What is no matrix goes to Adam with Nesterov momentum. Muon's steps are scaled to the length of
+    Adam's (Liu et al. 2025), so that one learning rate fits both.
 
     Parameters
     ----------

@@ -55,6 +55,9 @@ class Settings:
         learning rate then falls with the clock, so that the result depends on the machine.
     batch_size
         Molecules per step.
+    chunk_size
+        Molecules whose gradient a device computes at a time, of its part of the batch; by default
+        all of them. A few at a time stay in the cache of a processor, which a wide network needs.
     loss
         ``"squared"`` error or ``"absolute"`` error, averaged over the batch.
     optimizer
@@ -78,6 +81,7 @@ class Settings:
     epochs: int = 100
     minutes: float | None = None
     batch_size: int = 32
+    chunk_size: int | None = None
     loss: str = "squared"
     optimizer: str = "adamw"
     learning_rate: float = 3e-3
@@ -94,7 +98,9 @@ class Settings:
         return self.learning_rate * rising * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "minutes", "batch_size", "learning_rate", "clip", "patience"):
+        for name in (
+            "epochs", "minutes", "batch_size", "chunk_size", "learning_rate", "clip", "patience",
+        ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive, not {value!r}")
@@ -225,7 +231,7 @@ def fit(
     ------
     ValueError
         If a set is empty, the two have a molecule in common, or a batch cannot be divided among
-        the devices.
+        the devices, or into chunks.
     DataError
         If the checkpoint is damaged, or of another training.
 
@@ -247,6 +253,7 @@ def fit(
     """
     settings = Settings() if settings is None else settings
     _check_sets(train, valid)
+    mesh = _checked(mesh, settings)
     start = time.perf_counter()
     published = LABELS[label].unit
     unit = "kcal/mol" if published == "hartree" else published
@@ -267,7 +274,7 @@ def fit(
         return eqx.combine(unravel(weights), static)
 
     optimizer = optimizers.make(settings.optimizer, tree, settings.weight_decay, settings.clip)
-    gradient, update = _make_step(network_of, optimizer, settings)
+    gradient, update = _make_step(network_of, optimizer, settings, mesh)
     state = _State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
     run = Run(
         label, unit, settings, len(train), len(valid), _index_sha256(train, valid),
@@ -277,7 +284,7 @@ def fit(
     if checkpoint is not None and Path(checkpoint).exists():
         state, best = _read_checkpoint(Path(checkpoint), state, run)
         start -= run.history[-1].seconds
-    place, share = _placement(mesh, settings.batch_size)
+    place, share = _placement(mesh)
     state, buckets, bucket_targets = place(state), place(buckets), place(bucket_targets)
     steps = int(state.steps)
     gradients = _compiled(
@@ -357,22 +364,33 @@ def fit(
 Placement = tuple[Callable[[Any], Any], Callable[[np.ndarray], Any]]
 
 
-def _placement(mesh: Mesh | None, batch_size: int) -> Placement:
+def _placement(mesh: Mesh | None) -> Placement:
     """Return what puts arrays on all devices, and what shares the rows of a batch among them."""
     if mesh is None:
         return (lambda tree: tree), (lambda rows: rows)
-    if len(mesh.axis_names) != 1 or batch_size % mesh.size:
-        raise ValueError(
-            f"a batch of {batch_size} cannot be shared among a mesh of shape {dict(mesh.shape)}: "
-            "use one axis, and a batch_size that its devices divide"
-        )
-    mesh = Mesh(mesh.devices, mesh.axis_names)  # XLA divides the work, whatever the axis said
     everywhere = NamedSharding(mesh, PartitionSpec())
     divided = NamedSharding(mesh, PartitionSpec(mesh.axis_names[0]))
     return (
         lambda tree: jax.device_put(jax.device_get(tree), everywhere),
         lambda rows: jax.device_put(rows, divided),
     )
+
+
+def _checked(mesh: Mesh | None, settings: Settings) -> Mesh | None:
+    """Return a mesh whose work is divided here, whatever its axis says; check what it must."""
+    devices = 1 if mesh is None else mesh.size
+    if mesh is not None and (len(mesh.axis_names) != 1 or settings.batch_size % devices):
+        raise ValueError(
+            f"a batch of {settings.batch_size} cannot be shared among a mesh of shape "
+            f"{dict(mesh.shape)}: use one axis, and a batch_size that its devices divide"
+        )
+    part, chunk = settings.batch_size // devices, settings.chunk_size
+    if chunk is not None and chunk < part and part % chunk:
+        raise ValueError(
+            f"the {part} molecules of each device cannot be cut into chunks of {chunk}: use a "
+            "chunk_size that divides them"
+        )
+    return mesh if mesh is None else Mesh(mesh.devices, mesh.axis_names)
 
 
 def _write_checkpoint(path: Path, state: _State, best: Array, run: Run) -> None:
@@ -429,6 +447,7 @@ def _make_step(
     network_of: Callable[[Array], Network],
     optimizer: optax.GradientTransformation,
     settings: Settings,
+    mesh: Mesh | None = None,
 ) -> tuple[Callable[..., tuple[Array, Array]], Callable[..., _State]]:
     """Return the two compiled halves of a training step.
 
@@ -445,9 +464,40 @@ def _make_step(
         )
         errors = predicted - targets[rows]
         squared_errors = jnp.sum(real * errors**2)
-        if settings.loss == "squared":
-            return squared_errors / jnp.sum(real), squared_errors
-        return jnp.sum(real * jnp.abs(errors)) / jnp.sum(real), squared_errors
+        loss = squared_errors if settings.loss == "squared" else jnp.sum(real * jnp.abs(errors))
+        return loss, jnp.stack([jnp.sum(real), squared_errors])
+
+    def sums(weights: Array, bucket: Batch, targets: Array, rows: Array) -> Array:
+        # Gradient, number of molecules and squared errors in one array: one message per step.
+        return jnp.concatenate(jax.grad(loss_of, has_aux=True)(weights, bucket, targets, rows))
+
+    def local(weights: Array, bucket: Batch, targets: Array, rows: Array) -> Array:
+        chunk = settings.chunk_size or len(rows)
+        if chunk >= len(rows):
+            return sums(weights, bucket, targets, rows)
+
+        def add(total: Array, rows: Array) -> tuple[Array, None]:
+            return total + sums(weights, bucket, targets, rows), None
+
+        return jax.lax.scan(add, jnp.zeros(len(weights) + 2), rows.reshape(-1, chunk))[0]
+
+    def total(weights: Array, bucket: Batch, targets: Array, rows: Array) -> Array:
+        if mesh is None:
+            return local(weights, bucket, targets, rows)
+        (axis,) = mesh.axis_names
+        everywhere, divided = PartitionSpec(), PartitionSpec(axis)
+        return jax.shard_map(
+            lambda *arguments: jax.lax.psum(local(*arguments), axis),
+            mesh=mesh,
+            in_specs=(everywhere, everywhere, everywhere, divided),
+            out_specs=everywhere,
+            check_vma=False,  # the scan begins with zeros that do not vary, and ends with what does
+        )(weights, bucket, targets, rows)
+
+    @jax.jit
+    def gradient(weights: Array, bucket: Batch, targets: Array, rows: Array) -> tuple[Array, Array]:
+        found = total(weights, bucket, targets, rows)
+        return found[:-2] / found[-2], found[-1]
 
     # The old state is not given away: Ctrl-C in the middle of a step would leave none.
     @jax.jit
@@ -460,7 +510,7 @@ def _make_step(
         averaged = optax.incremental_update(weights, state.averaged, 1.0 - decay)
         return _State(weights, averaged, optimizer_state, state.steps + 1)
 
-    return jax.jit(jax.grad(loss_of, has_aux=True)), update
+    return gradient, update
 
 
 def _compiled(

@@ -7,6 +7,7 @@ element and x, y and z in Å; further columns are ignored. Several molecules may
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,14 @@ class XYZMolecule(NamedTuple):
     comment: str
     symbols: tuple[str, ...]
     positions: tuple[tuple[float, float, float], ...]
+
+    @property
+    def formula(self) -> str:
+        """Chemical formula in Hill order: carbon, hydrogen, and the others by the alphabet."""
+        counts = Counter(self.symbols)
+        first = ("C", "H") if "C" in counts else ()
+        order = sorted(counts, key=lambda s: (first.index(s) if s in first else len(first), s))
+        return "".join(s + (str(counts[s]) if counts[s] > 1 else "") for s in order)
 
     @property
     def foreign(self) -> list[str]:

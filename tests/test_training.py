@@ -230,16 +230,31 @@ def test_resumed_training_ends_with_the_same_bits(parts, monkeypatch, tmp_path: 
         fitted(checkpoint=file)
 
 
+@pytest.mark.parametrize("chunk_size", [8, 64])
+def test_chunks_change_nothing(parts, chunk_size: int) -> None:
+    network = PaiNN(4, 1, 3, key=jax.random.key(0))
+    histories = [
+        fit(
+            network, parts[0], parts[1], progress=False,
+            settings=Settings(epochs=2, optimizer="muon", loss="absolute", chunk_size=size),
+        )[1]
+        for size in (None, chunk_size)
+    ]  # fmt: skip
+    for name in ("train_rmse", "valid_mae"):
+        expected, found = ([getattr(e, name) for e in run.history] for run in histories)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 PARALLEL = """
 import sys
 devices, process, port = (int(argument) for argument in sys.argv[1:])
+chunk_size = 2 if devices and not port else None
 import jax
 jax.config.update("jax_platforms", "cpu")
 if port:
     jax.distributed.initialize(f"127.0.0.1:{port}", num_processes=2, process_id=process)
 import numpy as np
 import qm9lib
-from qm9lib.painn import PaiNN
 from qm9lib.painn import PaiNN
 from qm9lib.training import Settings, fit
 
@@ -248,7 +263,8 @@ small = sample[sample.n_atoms <= 15]
 mesh = jax.make_mesh((devices,), ("batch",)) if devices else None
 _, run = fit(
     PaiNN(8, 2, 4, key=jax.random.key(0)), small[:320], small[320:400],
-    settings=Settings(epochs=2, learning_rate=1e-3), progress=False, mesh=mesh,
+    settings=Settings(epochs=2, learning_rate=1e-3, chunk_size=chunk_size),
+    progress=False, mesh=mesh,
 )
 print(len(jax.devices()), *(f"{epoch.train_rmse} {epoch.valid_mae}" for epoch in run.history))
 """
@@ -260,7 +276,7 @@ def losses(output: str) -> tuple[int, np.ndarray]:
 
 
 def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
-    """One device, eight of one process, and two processes with four devices each."""
+    """One device, eight of one process in chunks, and two processes with four devices each."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -292,6 +308,8 @@ def test_batches_that_the_devices_cannot_share(parts) -> None:
     square = jax.make_mesh((1, 1), ("a", "b"))
     with pytest.raises(ValueError, match="a batch of 32 cannot be shared among a mesh of shape"):
         fit(network, parts[0], parts[1], mesh=square)
+    with pytest.raises(ValueError, match="the 32 molecules of each device cannot be cut .* of 5:"):
+        fit(network, parts[0], parts[1], settings=Settings(chunk_size=5))
     first = fit(network, parts[0], parts[1], settings=Settings(epochs=1), progress=False)[1]
     second = fit(
         network, parts[0], parts[1], settings=Settings(epochs=1), progress=False, mesh=mesh

@@ -1,0 +1,91 @@
+"""Predictions for molecules from a file, each with its uncertainty and with warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qm9lib import pretrained, xyz
+from qm9lib.dataset import QM9
+from qm9lib.labels import LABELS, convert
+from qm9lib.models import Ensemble
+from qm9lib.pretrained import Calibration
+
+
+def predict(
+    molecules: Sequence[xyz.XYZMolecule],
+    ensemble: Ensemble | None = None,
+) -> list[dict[str, Any]]:
+    r"""Predict one label of molecules that may be unlike those of QM9.
+
+    Parameters
+    ----------
+    molecules
+        As `qm9lib.xyz.read` returns them.
+    ensemble
+        Models to predict with; by default the pretrained ones of H.
+
+    Returns
+    -------
+    list of dict
+        For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, the
+        label with its unit, ``uncertainty`` with its unit, and ``warnings``. The label is None for
+        a molecule with other elements than H, C, N, O and F. The uncertainty is the absolute error
+        to be expected, calibrated on validation molecules; of your own models it is the standard
+        deviation over them, and None if there is one alone.
+
+    Examples
+    --------
+    >>> hydrogen = xyz.parse("2\n\nH 0 0 0\nH 0 0 0.74\n")
+    >>> [result] = predict(hydrogen)
+    >>> result["formula"], result["warnings"]
+    ('H2', ['H and H are 0.74 Å apart, which is seldom or never so in QM9'])
+    """
+    calibration = None
+    if ensemble is None:
+        ensemble, calibration = pretrained.load("H"), pretrained.calibration("H")
+    unit = LABELS[ensemble.label].unit
+    small = "kcal/mol" if unit == "hartree" else unit
+    value, error = f"{ensemble.label} ({unit})", f"uncertainty ({small})"
+
+    results: list[dict[str, Any]] = [
+        {
+            "line": molecule.line, "comment": molecule.comment, "formula": molecule.formula,
+            value: None, error: None, "warnings": [],
+        }
+        for molecule in molecules
+    ]  # fmt: skip
+    for molecule, result in zip(molecules, results, strict=True):
+        if molecule.foreign:
+            others = ", ".join(molecule.foreign)
+            result["warnings"].append(
+                f"no prediction: the models know H, C, N, O and F, not {others}"
+            )
+    known = [i for i, molecule in enumerate(molecules) if not molecule.foreign]
+    if known:
+        qm9 = xyz.to_qm9([molecules[i] for i in known])
+        for i, (predicted, uncertainty, warnings) in zip(
+            known, _predict(qm9, ensemble, calibration, unit, small), strict=True
+        ):
+            results[i] |= {value: predicted, error: uncertainty, "warnings": warnings}
+    return results
+
+
+def _predict(
+    qm9: QM9, ensemble: Ensemble, calibration: Calibration | None, unit: str, small: str
+) -> list[tuple[float, float | None, list[str]]]:
+    mean, deviation = ensemble.predict(qm9)
+    deviation = convert(deviation, unit, small)
+    domain, found = pretrained.domain(), []
+    for molecule, value, spread in zip(qm9, mean, deviation, strict=True):
+        warnings = domain.concerns(molecule.atomic_numbers, molecule.positions)
+        uncertainty = None if len(ensemble.members) == 1 else float(spread)
+        if calibration is not None:
+            uncertainty = float(calibration.uncertainty(spread))
+            if spread > calibration.limit:
+                warnings.append(
+                    f"the networks disagree by {spread:.2f} {small}, more than for 999 of 1,000 "
+                    "molecules of QM9: the error may be far larger than the uncertainty says"
+                )
+        found.append((float(value), uncertainty, warnings))
+    return found
