@@ -6,6 +6,7 @@ RUNS ?= 1000000
 SEED ?= 1
 
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 INTERPRETER := $(or $(wildcard $(BIN)/python),$(PYTHON))
 VERSION := $(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -20,7 +21,7 @@ NBVAL := --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-isa check notebooks bench fuzz colab repository clean
+.PHONY: help book serve test test-isa check notebooks bench bench-peers fuzz colab repository clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +53,9 @@ bench: $(INSTALLED) ## measure reading and training; results go to benchmarks/re
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/throughput.py
 
+bench-peers: $(INSTALLED) $(PEERS)/.installed ## measure our training against SchNetPack and PyG
+	$(BIN)/python benchmarks/accuracy.py $(BENCH)
+
 fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEED=...; Linux)
 	$(RUN) pip install --quiet "atheris>=3.0"
 	$(BIN)/python tests/fuzz_records.py --runs $(RUNS) --seed $(SEED)
@@ -64,6 +68,13 @@ repository: $(INSTALLED) ## write the address of your fork everywhere (URL=..., 
 
 clean: ## remove what was built, but not .venv
 	rm -rf _build .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+
+# SchNetPack asks for an old sympy, which current torch refuses: hence --no-deps.
+$(PEERS)/.installed: benchmarks/peers/requirements.txt benchmarks/peers/schnetpack.txt
+	test -x $(PEERS)/bin/python || $(INTERPRETER) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/peers/requirements.txt
+	$(PEERS)/bin/python -m pip install --quiet --no-deps -r benchmarks/peers/schnetpack.txt
+	touch $@
 
 # The last step makes the stamp, so an install that stopped half-way starts again.
 $(INSTALLED): requirements.txt pyproject.toml $(CONSTRAINTS)

@@ -36,9 +36,9 @@ __all__ = [
 ]
 
 _MODULES = (
-    "composition", "domain", "figshare", "gnn", "graphs", "invariance", "models", "optimizers",
-    "painn", "plots", "predict", "pretrained", "qm9pack", "records", "tfdata", "training",
-    "verify", "xyz",
+    "composition", "domain", "figshare", "gnn", "graphs", "invariance", "ladder", "models",
+    "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack", "records", "tfdata",
+    "training", "verify", "xyz",
 )  # fmt: skip
 
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from matplotlib.ticker import NullLocator
 
+from qm9lib.dataset import Molecule
+from qm9lib.labels import SYMBOLS
 from qm9lib.metrics import mae
 
 COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """Colours that colour-blind readers can tell apart (Okabe and Ito 2008)."""
+
+_PALE = "#b8cfdf"
+_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}  # covalent, Å (Cordero et al. 2008)
+_BALLS = {  # colour of the ball and of its letter, as chemists have them
+    1: ("#ffffff", "#000000"), 6: ("#555555", "#ffffff"), 7: ("#2f5fd0", "#ffffff"),
+    8: ("#d03030", "#ffffff"), 9: ("#90d060", "#000000"),
+}  # fmt: skip
 
 _STYLE = {
     "axes.prop_cycle": mpl.cycler(color=COLORS),
@@ -259,7 +270,12 @@ def histograms(
 
 @_styled
 def bars(
-    values: Mapping[str, float], *, xlabel: str, bounds: Mapping[str, float] | None = None
+    values: Mapping[str, float],
+    *,
+    xlabel: str,
+    bounds: Mapping[str, float] | None = None,
+    reference: Mapping[str, float] | None = None,
+    pale: Collection[str] = (),
 ) -> Picture:
     """Draw one horizontal bar per number on a logarithmic axis, the first on top.
 
@@ -271,6 +287,10 @@ def bars(
         Axis label; the unit belongs into it.
     bounds
         For a number that training produced: what it is below, as in `loss_curves`.
+    reference
+        Numbers to mark with a vertical line, by name.
+    pale
+        Names of bars that belong to others, such as published results; drawn in a pale colour.
 
     Returns
     -------
@@ -289,10 +309,14 @@ def bars(
     """
     figure, (ax,) = axes(6.4, 0.6 + 0.45 * len(values))
     names = list(values)
-    drawn = ax.barh(names, list(values.values()), color=COLORS[0])
-    ax.bar_label(drawn, fmt=_plain, padding=4)
+    colors = [_PALE if name in pale else COLORS[0] for name in names]
+    drawn = ax.barh(names, list(values.values()), color=colors)
+    # Opaque, so that no line runs through a number.
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    ax.bar_label(drawn, fmt=_plain, padding=4, bbox=box)
     ax.invert_yaxis()
     ax.set(xlabel=xlabel, xscale="log")
+    ax.xaxis.set_major_formatter("{x:,g}")
     ax.margins(x=0.15)
     ax.grid(visible=False, axis="y")
     bounds = bounds or {}
@@ -300,4 +324,122 @@ def bars(
         f"{name}: {_below(value, bounds[name]) if name in bounds else _plain(value)}"
         for name, value in values.items()
     ]
+    for name, value in (reference or {}).items():
+        ax.axvline(value, color=COLORS[1], linestyle="--", zorder=1.5)
+        ax.annotate(
+            name, (value, 1.0), (4, 2), xycoords=("data", "axes fraction"),
+            textcoords="offset points", color=COLORS[1], fontsize="small",
+        )  # fmt: skip
+        told.append(f"a line marks {name} at {_plain(value)}")
     return Picture(figure, f"Bar chart of {xlabel}. {'; '.join(told)}.")
+
+
+@_styled
+def learning_curve(
+    errors: Mapping[int, float],
+    *,
+    ylabel: str = "MAE (kcal/mol)",
+    reference: Mapping[str, float] | None = None,
+) -> Picture:
+    """Draw errors against the number of training molecules, both on logarithmic axes.
+
+    Parameters
+    ----------
+    errors
+        Error by number of training molecules.
+    ylabel
+        Axis label; the unit belongs into it.
+    reference
+        Errors to mark with a horizontal line, by name.
+
+    Returns
+    -------
+    Picture
+        Its text alternative tells all numbers.
+
+    Examples
+    --------
+    >>> learning_curve({1000: 9.0, 10000: 3.0}, reference={"chemical accuracy": 1.0})
+    [figure] Line plot of MAE (kcal/mol) against training molecules, both axes logarithmic.
+    1,000: 9; 10,000: 3. A line marks chemical accuracy at 1.
+    """
+    figure, (ax,) = axes()
+    ax.plot(list(errors), list(errors.values()), marker="o")
+    told = "; ".join(f"{size:,}: {_plain(error)}" for size, error in errors.items()) + "."
+    for name, value in (reference or {}).items():
+        ax.axhline(value, color=COLORS[1], linestyle="--", label=name)
+        told += f" A line marks {name} at {_plain(value)}."
+    ax.set(xlabel="training molecules (1)", ylabel=ylabel, xscale="log", yscale="log")
+    ax.set_xticks(list(errors), [f"{size:,}" for size in errors])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:,g}")
+    ax.yaxis.set_minor_formatter("{x:,g}")
+    if reference:
+        ax.legend()
+    return Picture(
+        figure,
+        f"Line plot of {ylabel} against training molecules, both axes logarithmic. {told}",
+    )
+
+
+@_styled
+def molecules(shown: Mapping[str, Molecule]) -> Picture:
+    """Draw molecules as balls and sticks, each seen from where it is flattest.
+
+    Parameters
+    ----------
+    shown
+        Molecules by the title of their panel.
+
+    Returns
+    -------
+    Picture
+        Its text alternative tells title, formula and SMILES of each.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> molecules({"the smallest": qm9lib.load_sample()[0]})
+    [figure] Ball-and-stick drawings. the smallest: CH4, SMILES C.
+    """
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(6.4, 2.5 * rows), layout="constrained")
+    panels = np.ravel(figure.subplots(rows, columns))
+    for ax in panels:
+        ax.set_axis_off()
+    told, extent = [], max(0.8 + _half_width(molecule) for molecule in shown.values())
+    for ax, (title, molecule) in zip(panels, shown.items(), strict=False):
+        _balls_and_sticks(ax, molecule)
+        ax.set(xlim=(-extent, extent), ylim=(-0.75 * extent, 0.75 * extent))  # one scale for all
+        ax.set_title(title, fontsize="small")
+        told.append(f"{title}: {molecule.formula}, SMILES {molecule.smiles}")
+    return Picture(figure, f"Ball-and-stick drawings. {'; '.join(told)}.")
+
+
+def _half_width(molecule: Molecule) -> float:
+    centred = molecule.positions - molecule.positions.mean(axis=0)
+    return float(np.max(np.linalg.norm(centred, axis=1)))
+
+
+def _balls_and_sticks(ax: Axes, molecule: Molecule) -> None:
+    centred = molecule.positions - molecule.positions.mean(axis=0)
+    # The principal axes: x where the molecule is longest, depth where it is flattest.
+    _, _, principal = np.linalg.svd(centred, full_matrices=False)
+    place = centred @ principal[: min(3, len(principal))].T
+    place = np.pad(place, ((0, 0), (0, 3 - place.shape[1])))
+    radius = np.array([_RADII[int(z)] for z in molecule.atomic_numbers])
+    distance = np.linalg.norm(centred[:, None] - centred[None], axis=2)
+    bonded = np.triu(distance < 1.25 * (radius[:, None] + radius[None]), k=1)
+    for i, j in np.argwhere(bonded):
+        ax.plot(*place[[i, j], :2].T, color="#777777", linewidth=2.5, zorder=min(place[[i, j], 2]))
+    for z, (x, y, depth), r in zip(molecule.atomic_numbers, place, radius, strict=True):
+        color, text = _BALLS[int(z)]
+        ball = Circle((x, y), 0.6 * r, facecolor=color, edgecolor="#333333", zorder=depth + 0.01)
+        ax.add_patch(ball)
+        if z > 1:
+            ax.text(
+                x, y, SYMBOLS[int(z)], ha="center", va="center", color=text, fontsize="small",
+                zorder=depth + 0.02,
+            )  # fmt: skip
+    ax.set_aspect("equal")

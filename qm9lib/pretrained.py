@@ -105,16 +105,30 @@ def runs(label: str = "H") -> list[Run]:
     return [Run.from_dict(json.loads(text)) for text in texts]
 
 
-def results(label: str = "H") -> dict[str, Any]:
-    """Return what was measured with the ensemble; the model card says what the numbers mean.
+def results(name: str = "H") -> dict[str, Any]:
+    """Return what was measured and stored.
+
+    Parameters
+    ----------
+    name
+        A label: errors of its ensemble, as on the model card. ``"simple"``: errors of the models
+        of the earlier chapters; ``"live"``: five seeds of `python -m qm9lib train`; ``"curve"``:
+        networks trained on fewer molecules. Errors are in kcal/mol.
+
+    Raises
+    ------
+    UnknownNameError
+        If nothing is stored under the name.
 
     Examples
     --------
     >>> results("H")["test"]["molecules"]
     10831
     """
-    _members(label)
-    found: dict[str, Any] = json.loads((FOLDER / f"{label}.json").read_text(encoding="utf-8"))
+    known = sorted(path.stem for path in FOLDER.glob("*.json") if "-" not in path.stem)
+    if name not in known:
+        raise UnknownNameError("result", name, known)
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 

@@ -165,6 +165,12 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     assert result["mae (meV)"] == pytest.approx(43.364104 * result["mae (kcal/mol)"], rel=1e-6)
     assert result["rmse (meV)"] >= result["mae (meV)"]
 
+    record_of_qm9 = Path(__file__).with_name("data") / "dsgdb9nsd_000001.xyz"
+    done = run("predict", str(record_of_qm9), "--model", str(path), str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    [methane] = json.loads(done.stdout)
+    assert methane["formula"] == "CH4" and methane["uncertainty (kcal/mol)"] == 0
+
 
 def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
@@ -186,15 +192,34 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     ("arguments", "status", "message"),
     [
         (["evaluate", "nothing.safetensors"], 1, "error: there is no file nothing.safetensors"),
+        (["evaluate", "broken"], 1, "error: broken is damaged, or no model of this version"),
+        (["train", "."], 1, "error: cannot write .: [Errno 21] Is a directory"),
+        (["train", "broken/x"], 1, "error: cannot write broken/x: [Errno"),
+        (["predict", "nothing.xyz"], 1, "error: cannot read nothing.xyz: No such file"),
+        (["predict", "broken"], 1, "error: broken, line 1: found 'no molecule', expected the"),
+        (["predict", "nan.xyz"], 1, "error: nan.xyz, line 3: x is 'nan', expected a finite"),
+        (["predict", "zero.xyz"], 1, "error: zero.xyz, line 1: found '0', expected the number of"),
+        (["predict", "same.xyz"], 1, "error: same.xyz, line 4: this atom is at the place of that"),
+        (["predict", "dummy.xyz"], 1, "error: dummy.xyz, line 3: 'Xx' is no chemical element"),
+        (["predict", "good.xyz", "--model", "broken"], 1, "error: broken is damaged, or no model"),
+        (["predict", "sulfur.xyz"], 1, "warning: sulfur.xyz, line 1 (S): no prediction: the mod"),
         (["train", "x", "--label", "energy"], 1, "error: unknown label 'energy'; use one of"),
         (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not positive"),
         (["train", "x", "--size", "many"], 2, "argument --size: invalid int value: 'many'"),
     ],
 )
-def test_bad_input_to_train_and_evaluate(
+def test_bad_input_to_train_evaluate_and_predict(
     arguments: list[str], status: int, message: str, tmp_path: Path
 ) -> None:
+    files = {
+        "broken": "no molecule", "nan.xyz": "1\n\nC nan 0 0", "zero.xyz": "0\n\n",
+        "same.xyz": "2\n\nC 0 0 0\nC 0 0 0", "dummy.xyz": "1\n\nXx 0 0 0",
+        "good.xyz": "1\n\nC 0 0 0", "sulfur.xyz": "1\n\nS 0 0 0",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     command = [sys.executable, "-m", "qm9lib", *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == status and message in done.stderr
-    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == set(files)

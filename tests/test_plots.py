@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 
+import qm9lib
 from qm9lib import plots
 
 
@@ -13,7 +14,14 @@ def pictures() -> dict[str, plots.Picture]:
         "curves": plots.loss_curves({"a": [20.0, 10.0, 7.5]}, reference={"baseline": 19.9}),
         "parity": plots.parity(x + 0.1, x, quantity="H", unit="kcal/mol"),
         "histograms": plots.histograms({"mu (D)": x, "gap (eV)": 2 * x}),
-        "bars": plots.bars({"mean": 8120.0, "composition": 867.0}, xlabel="MAE (meV)"),
+        "bars": plots.bars(
+            {"mean": 8120.0, "composition": 867.0, "network": 33.0},
+            xlabel="MAE (meV)",
+            reference={"chemical accuracy": 43.36},
+            pale=["network"],
+        ),
+        "learning curve": plots.learning_curve({1000: 9.1, 30000: 2.0}, reference={"aim": 1.0}),
+        "molecules": plots.molecules({f"number {m.index}": m for m in qm9lib.load_sample()[:5]}),
     }
 
 
@@ -22,7 +30,10 @@ def test_text_alternatives_carry_the_numbers() -> None:
     assert "a starts at 20 and ends at 7.5; baseline is at 19.9" in alt["curves"]
     assert "300 molecules" in alt["parity"] and "error is 0.1 kcal/mol" in alt["parity"]
     assert "mu (D): mean" in alt["histograms"] and "gap (eV): mean" in alt["histograms"]
-    assert "mean: 8,120; composition: 867" in alt["bars"]
+    assert "mean: 8,120; composition: 867; network: 33" in alt["bars"]
+    assert "a line marks chemical accuracy at 43.4" in alt["bars"]
+    assert "1,000: 9.1; 30,000: 2. A line marks aim at 1." in alt["learning curve"]
+    assert "number 5: CHN, SMILES C#N" in alt["molecules"]
 
 
 def test_bounds_where_digits_vary() -> None:
@@ -35,7 +46,7 @@ def test_bounds_where_digits_vary() -> None:
         plots.loss_curves(curves, bounds={"a": 6.0})
 
 
-@pytest.mark.parametrize("name", ["curves", "parity", "histograms", "bars"])
+@pytest.mark.parametrize("name", [*pictures()])
 def test_picture_in_a_notebook(name: str) -> None:
     bundle = pictures()[name]._repr_mimebundle_()
     assert re.fullmatch(
@@ -52,6 +63,8 @@ def test_same_figure_same_file() -> None:
 
 def test_axes_have_units() -> None:
     for name, picture in pictures().items():
+        if name == "molecules":
+            continue  # drawings without axes
         labels = [ax.get_xlabel() + ax.get_ylabel() for ax in picture.figure.axes]
         assert all("(" in label for label in labels), name
 

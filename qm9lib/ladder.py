@@ -1,0 +1,94 @@
+"""The error ladder: from guessing the mean to the best published networks, on one axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qm9lib import plots, pretrained
+from qm9lib.labels import convert
+from qm9lib.plots import Picture
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One result for the enthalpy H.
+
+    Attributes
+    ----------
+    name
+        Model.
+    mae
+        Mean absolute error on test molecules, kcal/mol.
+    molecules
+        Number of training molecules.
+    cost
+        Time of training, in words.
+    source
+        Chapter of this book, or key of the bibliography.
+    ours
+        Whether it was measured here.
+    """
+
+    name: str
+    mae: float
+    molecules: int
+    cost: str
+    source: str
+    ours: bool
+
+
+# As printed, in meV, but for the first two: Gilmer et al. give ratios to 43 meV, in Table 2.
+PUBLISHED: tuple[Rung, ...] = tuple(
+    Rung(name, convert(mev, "meV", "kcal/mol"), molecules, cost, source, ours=False)
+    for name, mev, molecules, cost, source in (
+        ("kernel ridge regression, HDAD", 0.59 * 43, 118_000, "not stated", "Faber2017"),
+        ("enn-s2s", 0.39 * 43, 110_000, "not stated", "Gilmer2017"),
+        ("SchNet", 14.0, 110_000, "not stated", "Schutt2018"),
+        ("PaiNN, as published", 5.98, 110_000, "not stated", "Schutt2021"),
+        ("EquiformerV2 with noisy nodes", 4.24, 110_000, "72 to 137 GPU hours", "Liao2024"),
+    )
+)
+"""Results from the literature: each has its own split and recipe, so that digits do not compare."""
+
+
+def measured() -> tuple[Rung, ...]:
+    """Return the results of this book, as `qm9lib.pretrained.results` stores them.
+
+    Examples
+    --------
+    >>> [rung.source for rung in measured()]
+    ['baseline', 'baseline', 'gnn', 'gnn', 'accuracy', 'accuracy']
+    """
+    simple, live, best = (pretrained.results(name) for name in ("simple", "live", "H"))
+    tests = [seed["test"]["mae (kcal/mol)"] for seed in live["seeds"]]
+    minutes = sum(run.history[-1].seconds for run in pretrained.runs("H")) / 60
+    return (
+        *(
+            Rung(row["name"], row["mae"], row["molecules"], row["cost"], row["source"], ours=True)
+            for row in simple["rungs"]
+        ),
+        Rung(
+            f"PaiNN, {live['minutes']:g} minutes", sum(tests) / len(tests), 110_000,
+            f"{live['minutes']:g} minutes, 2 CPU cores", "accuracy", ours=True,
+        ),
+        Rung(
+            "PaiNN, pretrained", best["test"]["mae"], 110_000,
+            f"{minutes / 60:.1f} hours of a CPU core", "accuracy", ours=True,
+        ),
+    )  # fmt: skip
+
+
+def rungs() -> list[Rung]:
+    """Return all results, the largest error first."""
+    return sorted((*measured(), *PUBLISHED), key=lambda rung: -rung.mae)
+
+
+def picture() -> Picture:
+    """Draw the ladder on a logarithmic axis; published results are pale."""
+    found = rungs()
+    return plots.bars(
+        {rung.name: rung.mae for rung in found},
+        xlabel="test MAE of H (kcal/mol)",
+        reference={"chemical accuracy": 1.0},
+        pale=[rung.name for rung in found if not rung.ours],
+    )
