@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     add("verify", _verify, "recompute counts, hashes and physical identities of all molecules")
     add("doctor", _doctor, "print versions, data, cache and device: text for a bug report")
 
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     train = add("train", _train, "train a PaiNN on the dimenet split, and store it")
     train.add_argument("file", type=Path, help="safetensors file to write; its record goes beside")
     train.add_argument(
@@ -89,11 +91,14 @@ def _parser() -> argparse.ArgumentParser:
         "--learning-rate", type=_positive(float), default=6e-3, help="highest, of the optimiser"
     )
     train.add_argument(
-        "--devices", type=_positive(int), default=_devices(),
-        help="parts of a CPU that share each batch; a power of two up to 32",
+        "--devices", type=int, choices=(1, 2, 4, 8, 16, 32), default=_devices(cores),
+        help="parts of the CPU that share each batch",
     )  # fmt: skip
     train.add_argument(
-        "--checkpoint", type=Path, help="file written after every epoch, to go on from if it exists"
+        "--checkpoint",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="file written after every epoch, to go on from if it exists",
     )
 
     evaluate = add("evaluate", _evaluate, "print the error of a stored model, as JSON")
@@ -106,17 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     predict = add("predict", _predict, "predict molecules of an XYZ file, as JSON")
     predict.add_argument("file", type=Path, help="XYZ file (Å) of one or more molecules")
     predict.add_argument(
-        "--model", type=Path, nargs="+", metavar="MODEL",
+        "--model", type=Path, nargs="+", metavar="MODEL", default=argparse.SUPPRESS,
         help="safetensors files that train has written; by default the pretrained networks of H",
     )  # fmt: skip
     return parser
 
 
-def _devices() -> int:
-    """Return the largest power of two of the cores that we may use, but not more than 8."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return 1 << (min(cores, 8).bit_length() - 1)
+def _devices(found: int) -> int:
+    """Return the largest power of two of the devices found, but not more than 8."""
+    return 1 << (min(found, 8).bit_length() - 1)
 
 
 def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
@@ -161,6 +164,8 @@ def _train(options: argparse.Namespace) -> int:
     import jax
 
     jax.config.update("jax_num_cpu_devices", options.devices)
+    on_cpu = jax.default_backend() == "cpu"
+    devices = options.devices if on_cpu else _devices(len(jax.devices()))
     from qm9lib import load, painn, training
     from qm9lib.labels import LABELS
 
@@ -176,7 +181,7 @@ def _train(options: argparse.Namespace) -> int:
     spent = time.perf_counter() - _STARTED + _AFTERWARDS
     settings = training.Settings(
         minutes=max(options.minutes - spent / 60, 0.01),
-        chunk_size=4 if jax.default_backend() == "cpu" else None,
+        chunk_size=4 if on_cpu else None,
         loss="absolute",
         optimizer="muon",
         learning_rate=options.learning_rate,
@@ -184,7 +189,7 @@ def _train(options: argparse.Namespace) -> int:
     )
     model, run = training.fit(
         network, split.train[: options.size], split.valid, options.label, settings,
-        checkpoint=options.checkpoint, mesh=jax.make_mesh((len(jax.devices()),), ("batch",)),
+        checkpoint=getattr(options, "checkpoint", None), mesh=jax.make_mesh((devices,), ("batch",)),
     )  # fmt: skip
     model.save(options.file)
     record = options.file.with_suffix(".json")
@@ -221,7 +226,7 @@ def _predict(options: argparse.Namespace) -> int:
     from qm9lib.predict import predict
 
     ensemble = None
-    if options.model:
+    if hasattr(options, "model"):
         try:
             ensemble = models.Ensemble(tuple(models.load(path) for path in options.model))
         except ValueError as error:

@@ -125,10 +125,10 @@ def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
 
 def check_writable(path: Path) -> None:
     """Raise now, before long work, the error with which `replacing` would end it."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
         temporary.unlink()

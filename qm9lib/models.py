@@ -26,7 +26,7 @@ Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array,
 
 _FORMAT = "qm9lib-model-1"
 _NETWORKS = {"PaiNN": PaiNN}  # what can be read from a file: made from a ``config``
-_PREDICTED_TOGETHER = 256  # molecules; one length, so that any number of them needs one program
+_PREDICTED_TOGETHER = 64  # molecules; one length, so that any number of them needs one program
 
 
 @dataclass(frozen=True, eq=False)

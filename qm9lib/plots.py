@@ -13,7 +13,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from qm9lib.dataset import Molecule
 from qm9lib.labels import SYMBOLS
@@ -148,7 +148,8 @@ def loss_curves(
     bounds = bounds or {}
     told = []
     for name, values in curves.items():
-        ax.plot(np.arange(1, len(values) + 1), values, label=name)
+        marker = "o" if len(values) < 10 else None
+        ax.plot(np.arange(1, len(values) + 1), values, label=name, marker=marker)
         if name in bounds:
             told.append(f"{name} ends {_below(values[-1], bounds[name])}")
         else:
@@ -316,6 +317,7 @@ def bars(
     ax.bar_label(drawn, fmt=_plain, padding=4, bbox=box)
     ax.invert_yaxis()
     ax.set(xlabel=xlabel, xscale="log")
+    ax.xaxis.set_major_locator(LogLocator(numticks=6))
     ax.xaxis.set_major_formatter("{x:,g}")
     ax.margins(x=0.15)
     ax.grid(visible=False, axis="y")

@@ -205,6 +205,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
         (["predict", "sulfur.xyz"], 1, "warning: sulfur.xyz, line 1 (S): no prediction: the mod"),
         (["train", "x", "--label", "energy"], 1, "error: unknown label 'energy'; use one of"),
         (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not positive"),
+        (["train", "x", "--devices", "3"], 2, "argument --devices: invalid choice: 3"),
         (["train", "x", "--size", "many"], 2, "argument --size: invalid int value: 'many'"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
-from qm9lib import invariance
+from qm9lib import invariance, models, pretrained
 from qm9lib.dataset import QM9
 from qm9lib.gnn import count_parameters
 from qm9lib.painn import Edges, PaiNN
@@ -88,36 +88,47 @@ def test_against_plain_loops(sample: QM9, shape: tuple[int, int, int]) -> None:
 
 
 NETWORK = PaiNN(16, 3, 8, key=jax.random.key(1))
+TRAINED = models.load(pretrained.FOLDER / "H-0.safetensors").network
+NETWORKS = {"random": NETWORK, "trained": TRAINED}
 
 
-@settings(max_examples=6, deadline=None)
-@given(row=st.sampled_from([0, 30, 700, 1999]), seed=st.integers(0, 2**31 - 1))
-def test_invariances(sample: QM9, row: int, seed: int) -> None:
+@settings(max_examples=8, deadline=None)
+@given(
+    row=st.sampled_from([0, 30, 700, 1999]),
+    seed=st.integers(0, 2**31 - 1),
+    weights=st.sampled_from([*NETWORKS]),
+)
+def test_invariances(sample: QM9, row: int, seed: int, weights: str) -> None:
     molecule = sample[row]
     given_ = molecule.atomic_numbers.astype(int), molecule.positions
-    energy = energy_of(NETWORK)
+    energy = energy_of(NETWORKS[weights])
     invariance.assert_invariant(energy, *given_, trials=1, seed=seed)
     invariance.assert_permutation_invariant(energy, *given_, trials=1, seed=seed)
     invariance.assert_padding_invariant(energy, *given_, seed=seed)
 
 
 @settings(max_examples=6, deadline=None)
-@given(n=st.sampled_from([1, 2, 9]), seed=st.integers(0, 2**31 - 1))
-def test_invariances_of_random_atoms(n: int, seed: int) -> None:
+@given(
+    n=st.sampled_from([1, 2, 9]),
+    seed=st.integers(0, 2**31 - 1),
+    weights=st.sampled_from([*NETWORKS]),
+)
+def test_invariances_of_random_atoms(n: int, seed: int, weights: str) -> None:
     rng = np.random.default_rng(seed)
     given_ = rng.choice([1, 6, 7, 8, 9], n), rng.normal(scale=2.0, size=(n, 3))
-    energy = energy_of(NETWORK)
+    energy = energy_of(NETWORKS[weights])
     invariance.assert_invariant(energy, *given_, tolerance=1e-3, trials=1, seed=seed)
     invariance.assert_permutation_invariant(energy, *given_, trials=1, seed=seed)
     invariance.assert_padding_invariant(energy, *given_, seed=seed)
 
 
-def test_forces_turn_with_the_molecule(sample: QM9) -> None:
+@pytest.mark.parametrize("weights", [*NETWORKS])
+def test_forces_turn_with_the_molecule(sample: QM9, weights: str) -> None:
     molecule = sample[700]
     numbers = jnp.asarray(molecule.atomic_numbers, jnp.int32)
 
     def force(x: jax.Array) -> jax.Array:
-        return -_value_and_gradient(NETWORK, numbers, x)[1]
+        return -_value_and_gradient(NETWORKS[weights], numbers, x)[1]
 
     turn = Rotation.random(random_state=np.random.RandomState(0)).as_matrix()
     turned = force(jnp.asarray(molecule.positions @ turn.T, jnp.float32))
@@ -125,10 +136,12 @@ def test_forces_turn_with_the_molecule(sample: QM9) -> None:
     np.testing.assert_allclose(turned, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_forces_against_finite_differences(sample: QM9) -> None:
+@pytest.mark.parametrize("weights", [*NETWORKS])
+def test_forces_against_finite_differences(sample: QM9, weights: str) -> None:
     with jax.enable_x64(True):
         network = jax.tree.map(
-            lambda leaf: leaf.astype(jnp.float64) if hasattr(leaf, "astype") else leaf, NETWORK
+            lambda leaf: leaf.astype(jnp.float64) if hasattr(leaf, "astype") else leaf,
+            NETWORKS[weights],
         )
         molecule = sample[123]
         numbers = jnp.asarray(molecule.atomic_numbers, jnp.int32)

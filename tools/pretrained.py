@@ -1,12 +1,13 @@
 """Make what `qm9lib.pretrained` reads: weights, and what the *accuracy* chapter tells of them.
 
-Five steps, each of which takes what the others do not need to repeat::
+Six steps, each of which takes what the others do not need to repeat::
 
     python tools/pretrained.py train --minutes 78 --features 64 --seed 1   # one more member
     python tools/pretrained.py curve     # a network for each of four sizes of the training set
     python tools/pretrained.py simple    # the simpler models of the book, for the error ladder
     python tools/pretrained.py live      # five seeds of `python -m qm9lib train`; a quiet machine
     python tools/pretrained.py measure   # all members, on the validation set and, once, on the test
+    python tools/pretrained.py ladder    # the figure of the landing page
 
 ``simple``, ``live`` and ``measure`` look at the test set when all is chosen; ``measure`` refuses to
 do so again.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,10 +31,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 import qm9lib
-from qm9lib import composition, domain, gnn, models, painn, pretrained, training
+from qm9lib import composition, domain, gnn, ladder, models, painn, pretrained, training
 from qm9lib.cache import replacing
 from qm9lib.models import Ensemble
 
+BOOK = Path(__file__).parents[1] / "book"
 LABEL = "H"
 CURVE = (1_000, 3_000, 10_000, 30_000)
 STEPS = 8_000  # of each network of the curve
@@ -54,9 +57,11 @@ def main() -> None:
     seeds = commands.add_parser("live", help="five seeds of the live run")
     seeds.add_argument("--minutes", type=float, default=3)
     commands.add_parser("measure", help="errors of the ensemble, and the model card")
+    commands.add_parser("ladder", help="the figure of the landing page")
     options = parser.parse_args()
     steps: dict[str, Callable[[argparse.Namespace], None]] = {
         "train": train, "curve": curve, "simple": simple, "live": live, "measure": measure,
+        "ladder": draw_ladder,
     }  # fmt: skip
     steps[options.command](options)
 
@@ -173,6 +178,21 @@ def measure(options: argparse.Namespace) -> None:
         }
     _write(LABEL, record)
     (pretrained.FOLDER / "README.md").write_text(card(), encoding="utf-8")
+
+
+def draw_ladder(options: argparse.Namespace) -> None:
+    """Write the figure, and its text alternative into the landing page."""
+    picture = ladder.picture()
+    (BOOK / "_static" / "ladder.svg").write_text(picture.svg, encoding="utf-8")
+    index = BOOK / "index.md"
+    text, found = re.subn(
+        r"(\{figure\} _static/ladder\.svg\n:alt: ).*",
+        lambda match: match[1] + picture.alt,
+        index.read_text(encoding="utf-8"),
+    )
+    if found != 1:
+        raise SystemExit(f"{index} has {found} figures of the ladder, expected one")
+    index.write_text(text, encoding="utf-8")
 
 
 def calibrate(deviation: np.ndarray, error: np.ndarray) -> dict[str, float]:
