@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--label", default="H", help="name of the label")
     train.add_argument("--size", type=_positive(int), default=110_000, help="training molecules")
-    train.add_argument("--seed", type=int, default=0, help="of initial weights and order")
+    train.add_argument("--seed", type=_seed, default=0, help="of initial weights and order")
     train.add_argument("--features", type=_positive(int), default=32, help="channels")
     train.add_argument("--layers", type=_positive(int), default=3, help="message layers")
     train.add_argument(
@@ -111,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     predict = add("predict", _predict, "predict molecules of an XYZ file, as JSON")
     predict.add_argument("file", type=Path, help="XYZ file (Å) of one or more molecules")
     predict.add_argument(
-        "--model", type=Path, nargs="+", metavar="MODEL", default=argparse.SUPPRESS,
+        "--model", type=Path, nargs="+", action="extend", default=argparse.SUPPRESS,
+        metavar="MODEL",
         help="safetensors files that train has written; by default the pretrained networks of H",
     )  # fmt: skip
     return parser
@@ -120,6 +121,16 @@ def _parser() -> argparse.ArgumentParser:
 def _devices(found: int) -> int:
     """Return the largest power of two of the devices found, but not more than 8."""
     return 1 << (min(found, 8).bit_length() - 1)
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1:,}")
+    return value
+
+
+_seed.__name__ = "int"  # argparse names it where the text is no number
 
 
 def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
@@ -170,7 +181,15 @@ def _train(options: argparse.Namespace) -> int:
     from qm9lib.labels import LABELS
 
     LABELS[options.label]  # before anything takes time
-    check_writable(options.file)
+    record, checkpoint = options.file.with_suffix(".json"), getattr(options, "checkpoint", None)
+    files = [options.file, record, *([checkpoint] if checkpoint else [])]
+    if len(set(files)) < len(files):
+        raise DataError(
+            f"model, record and checkpoint need three files, given {', '.join(map(str, files))}: "
+            "end the model's name in .safetensors, and name another checkpoint"
+        )
+    for path in files:
+        check_writable(path)
     split = load().split("dimenet")
     pooling: Literal["sum", "mean"] = (
         "mean" if LABELS[options.label].scaling == "intensive" else "sum"
@@ -189,13 +208,12 @@ def _train(options: argparse.Namespace) -> int:
     )
     model, run = training.fit(
         network, split.train[: options.size], split.valid, options.label, settings,
-        checkpoint=getattr(options, "checkpoint", None), mesh=jax.make_mesh((devices,), ("batch",)),
+        checkpoint=checkpoint, mesh=jax.make_mesh((devices,), ("batch",)),
     )  # fmt: skip
     model.save(options.file)
-    record = options.file.with_suffix(".json")
     with replacing(record) as temporary:
         temporary.write_text(json.dumps(run.to_dict(), indent=2) + "\n", encoding="utf-8")
-    print(f"{options.file}: validation MAE {min(run.valid_mae):.3f} {run.unit}")
+    print(f"{options.file}: validation MAE {run.valid_mae[run.best_epoch]:.3f} {run.unit}")
     return 0
 
 
@@ -232,7 +250,7 @@ def _predict(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise DataError(str(error)) from error
     results = predict(molecules, ensemble)
-    print(json.dumps(results, indent=2, ensure_ascii=False))
+    print(json.dumps(results, indent=2))
     for result in results:
         for warning in result["warnings"]:
             place = f"{options.file}, line {result['line']} ({result['formula']})"

@@ -225,7 +225,12 @@ def reading(
                 raise ValueError(f"format {metadata.get('format')!r}, expected {format!r}")
             arrays = {name: file.get_tensor(name) for name in file.keys()}
         yield metadata, arrays
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}: {remedy}") from error
+    except (
+        SafetensorError, OSError, ValueError, LookupError, TypeError, ArithmeticError,
+        RecursionError,
+    ) as error:  # fmt: skip
         raise DataError(
             f"{path} is damaged, or no {what} of this version of qm9lib ({error}): {remedy}"
         ) from error

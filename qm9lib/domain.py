@@ -1,8 +1,8 @@
 """What the training molecules look like, so that a prediction far from them can be told.
 
-A network is only as good as the molecules it has seen. Two simple things tell most of the others:
-more heavy atoms than QM9 has, and two elements at a distance at which it never has them, such as
-the 1.9 Å between carbons of a bond that is being torn.
+A network is only as good as the molecules it has seen. Three simple things tell most of the
+others: more heavy atoms than QM9 has, atoms that are not all bonded together, and two elements at a
+distance at which QM9 hardly ever has them, such as the 1.9 Å of a carbon bond that is being torn.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.sparse.csgraph import connected_components
 
 from qm9lib.dataset import QM9, Molecule
 from qm9lib.labels import ELEMENTS, SYMBOLS
@@ -18,6 +19,13 @@ from qm9lib.labels import ELEMENTS, SYMBOLS
 MOST_HEAVY = 9
 """Atoms other than hydrogen in the largest molecules of QM9."""
 
+COVALENT_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}
+"""Radius of a bonded atom by atomic number, Å (Cordero et al. 2008)."""
+
+BONDED = 1.25
+"""Atoms count as bonded up to this many times the sum of their radii."""
+
+_FEWEST = 3  # atoms of the smallest molecules of QM9
 _BIN = 0.05  # Å
 _BINS = 80  # up to 4 Å; beyond, all distances occur
 _SELDOM = 10  # so few training pairs in a bin count as none
@@ -40,7 +48,8 @@ class Domain:
     >>> domain = measure(sample)
     >>> domain.concerns(sample[100].atomic_numbers, sample[100].positions)
     []
-    >>> domain.concerns(np.array([8, 1], np.int8), np.array([[0.0, 0, 0], [0, 0, 0.6]]))
+    >>> water = np.array([8, 1, 1], np.int8), np.array([[0.0, 0, 0], [0, 0, 0.6], [0.9, 0, -0.3]])
+    >>> domain.concerns(*water)
     ['H and O are 0.60 Å apart, which is seldom or never so in QM9']
     """
 
@@ -62,6 +71,10 @@ class Domain:
         heavy = int(np.sum(atomic_numbers > 1))
         if heavy > MOST_HEAVY:
             found.append(f"{heavy} atoms are not hydrogen; QM9 has molecules of up to {MOST_HEAVY}")
+        if len(atomic_numbers) < _FEWEST:
+            found.append(f"{len(atomic_numbers)} atoms; QM9 has molecules of {_FEWEST} and more")
+        if (parts := pieces(atomic_numbers, positions)) > 1:
+            found.append(f"the atoms form {parts} pieces without a bond between them")
         first, second, step, distance = _pairs(atomic_numbers, positions)
         rare = self.counts[first, second, step] < _SELDOM
         if np.any(rare):
@@ -86,7 +99,26 @@ def measure(qm9: QM9) -> Domain:
     counts = np.zeros(shape, np.int64)
     for molecule in qm9:
         _add(counts, molecule)
-    return Domain(counts + counts.transpose(1, 0, 2))
+    both = counts + counts.transpose(1, 0, 2)
+    for element in range(len(ELEMENTS)):
+        both[element, element] = counts[element, element]  # each pair once
+    return Domain(both)
+
+
+def pieces(
+    atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
+) -> int:
+    """Return into how many pieces bonds join the atoms; 1 for a molecule.
+
+    Examples
+    --------
+    >>> pieces(np.array([1, 1, 1]), np.array([[0.0, 0, 0], [0.74, 0, 0], [5.0, 0, 0]]))
+    2
+    """
+    radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    bonded = distance < BONDED * (radius[:, None] + radius[None])
+    return int(connected_components(bonded, directed=False)[0])
 
 
 def _add(counts: np.ndarray, molecule: Molecule) -> None:

@@ -37,11 +37,11 @@ class Rung:
     ours: bool
 
 
-# As printed, in meV, but for the first two: Gilmer et al. give ratios to 43 meV, in Table 2.
+# In meV, as printed. The first two: Gilmer et al., Table 2, as ratios to 43 meV.
 PUBLISHED: tuple[Rung, ...] = tuple(
     Rung(name, convert(mev, "meV", "kcal/mol"), molecules, cost, source, ours=False)
     for name, mev, molecules, cost, source in (
-        ("kernel ridge regression, HDAD", 0.59 * 43, 118_000, "not stated", "Faber2017"),
+        ("kernel ridge regression, HDAD", 0.59 * 43, 118_000, "not stated", "Gilmer2017"),
         ("enn-s2s", 0.39 * 43, 110_000, "not stated", "Gilmer2017"),
         ("SchNet", 14.0, 110_000, "not stated", "Schutt2018"),
         ("PaiNN, as published", 5.98, 110_000, "not stated", "Schutt2021"),

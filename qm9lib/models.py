@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from qm9lib.cache import DataError, reading, write_safetensors
+from qm9lib.cache import reading, write_safetensors
 from qm9lib.composition import Composition
 from qm9lib.dataset import QM9
 from qm9lib.graphs import SIZES, Batch, bucketed, chunks
-from qm9lib.labels import LABELS, convert
+from qm9lib.labels import ELEMENTS, LABELS, convert
 from qm9lib.painn import PaiNN
 
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
@@ -58,9 +58,9 @@ class Model:
         unit
             Unit of the result; by default the published one of the label.
         """
-        # A molecule larger than all of QM9's is padded to the largest size at hand.
-        largest = int(qm9.n_atoms.max(initial=0))
-        sizes = SIZES if largest <= SIZES[-1] else (*SIZES, largest)
+        sizes = list(SIZES)
+        while sizes[-1] < qm9.n_atoms.max(initial=0):  # larger than any molecule of QM9
+            sizes.append(2 * sizes[-1])
         standardised = predict_all(self.network, bucketed(qm9, sizes))
         values = self.reference.predict(qm9) + self.mean + self.scale * standardised
         published = LABELS[self.reference.label].unit
@@ -184,21 +184,22 @@ def load(path: str | Path) -> Model:
     True
     """
     remedy = "write one with `python -m qm9lib train`"
-    if not Path(path).is_file():
-        raise DataError(f"there is no file {path}: {remedy}")
     with reading(Path(path), _FORMAT, "model", remedy) as (metadata, found):
         record = json.loads(metadata["model"])
         config = dict(record["network"])
         network = _NETWORKS[config.pop("class")](**config, key=jax.random.key(0))
-        coefficients = found.pop("reference")
+        reference = Composition(LABELS[record["label"]].name, found.pop("reference"))
+        mean, scale = float(record["mean"]), float(record["scale"])
         expected = {name: leaf.shape for name, leaf in _leaves(network).items()}
         if {name: array.shape for name, array in found.items()} != expected:
             raise ValueError("its arrays are not those of the network that it names")
+        numbers = [mean, scale, *reference.coefficients, *(array.sum() for array in found.values())]
+        if reference.coefficients.shape != (len(ELEMENTS),) or not np.all(np.isfinite(numbers)):
+            raise ValueError("its numbers are not finite, or not one for each element")
         trained, static = eqx.partition(network, eqx.is_inexact_array)
         leaves = [jnp.asarray(found[name], jnp.float32) for name in expected]
         network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
-        reference = Composition(record["label"], coefficients)
-        return Model(network, reference, float(record["mean"]), float(record["scale"]))
+        return Model(network, reference, mean, scale)
     raise AssertionError("unreachable")
 
 
@@ -216,15 +217,19 @@ def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " m
         together = _PREDICTED_TOGETHER if bucket.positions.shape[1] <= SIZES[-1] else 1
         for piece in chunks(np.arange(len(rows), dtype=np.int32), together):
             real = piece >= 0
-            output[rows[piece[real]]] = np.asarray(_predict(network, bucket, jnp.asarray(piece)))[
-                real
-            ]
+            # Taken here, so that the program does not depend on how many there are in all.
+            molecules = bucket.atomic_numbers[piece], bucket.positions[piece]
+            output[rows[piece[real]]] = np.asarray(_predict(network, *molecules))[real]
     return output
 
 
 @eqx.filter_jit
-def _predict(network: Network, bucket: Batch, rows: Int[Array, " batch"]) -> Float[Array, " batch"]:
-    return jax.vmap(network)(bucket.atomic_numbers[rows], bucket.positions[rows])
+def _predict(
+    network: Network,
+    atomic_numbers: Int[Array, "batch atoms"],
+    positions: Float[Array, "batch atoms 3"],
+) -> Float[Array, " batch"]:
+    return jax.vmap(network)(atomic_numbers, positions)
 
 
 def _leaves(network: Network) -> dict[str, Array]:

@@ -14,6 +14,8 @@ import numpy as np
 import optax
 from optax.contrib import MuonDimensionNumbers
 
+from qm9lib.labels import UnknownNameError
+
 OPTIMIZERS = ("adamw", "muon")
 
 
@@ -42,6 +44,11 @@ def make(name: str, weights: Any, weight_decay: float, clip: float) -> optax.Gra
     optax.GradientTransformation
         For vectors. To be *added*: its updates point downhill.
 
+    Raises
+    ------
+    UnknownNameError
+        If there is no such optimiser.
+
     Examples
     --------
     >>> from jax.flatten_util import ravel_pytree
@@ -53,6 +60,8 @@ def make(name: str, weights: Any, weight_decay: float, clip: float) -> optax.Gra
     True
     """
     clipped = optax.clip_by_global_norm(clip)
+    if name not in OPTIMIZERS:
+        raise UnknownNameError("optimizer", name, [*OPTIMIZERS])
     if name == "adamw":
         return optax.chain(clipped, optax.adamw(1.0, weight_decay=weight_decay))
     places = _places(weights)

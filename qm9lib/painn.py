@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qm9lib.graphs import check_one_molecule, pairs, radial_bessel
-from qm9lib.labels import ELEMENTS
+from qm9lib.labels import ELEMENTS, UnknownNameError
 
 _NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms at one place
 _SMALL = 1e-8  # the same for the length of a vector feature
@@ -154,6 +154,13 @@ class PaiNN(eqx.Module):
     key
         Key for the initial weights.
 
+    Raises
+    ------
+    UnknownNameError
+        If there is no such pooling.
+    ValueError
+        If the cutoff is not positive.
+
     Examples
     --------
     >>> network = PaiNN(key=jax.random.key(0))
@@ -183,6 +190,10 @@ class PaiNN(eqx.Module):
         *,
         key: PRNGKeyArray,
     ) -> None:
+        if pooling not in ("sum", "mean"):
+            raise UnknownNameError("pooling", pooling, ["sum", "mean"])
+        if not cutoff > 0:
+            raise ValueError(f"cutoff must be positive, not {cutoff!r}")
         embedding, readout, *keys = jax.random.split(key, 2 + 2 * layers)
         self.embedding = jax.random.normal(embedding, (max(ELEMENTS) + 1, features))
         self.messages = [

@@ -16,6 +16,7 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator, NullLocator
 
 from qm9lib.dataset import Molecule
+from qm9lib.domain import BONDED, COVALENT_RADII
 from qm9lib.labels import SYMBOLS
 from qm9lib.metrics import mae
 
@@ -23,7 +24,6 @@ COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"
 """Colours that colour-blind readers can tell apart (Okabe and Ito 2008)."""
 
 _PALE = "#b8cfdf"
-_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}  # covalent, Å (Cordero et al. 2008)
 _BALLS = {  # colour of the ball and of its letter, as chemists have them
     1: ("#ffffff", "#000000"), 6: ("#555555", "#ffffff"), 7: ("#2f5fd0", "#ffffff"),
     8: ("#d03030", "#ffffff"), 9: ("#90d060", "#000000"),
@@ -427,12 +427,13 @@ def _half_width(molecule: Molecule) -> float:
 def _balls_and_sticks(ax: Axes, molecule: Molecule) -> None:
     centred = molecule.positions - molecule.positions.mean(axis=0)
     # The principal axes: x where the molecule is longest, depth where it is flattest.
-    _, _, principal = np.linalg.svd(centred, full_matrices=False)
-    place = centred @ principal[: min(3, len(principal))].T
-    place = np.pad(place, ((0, 0), (0, 3 - place.shape[1])))
-    radius = np.array([_RADII[int(z)] for z in molecule.atomic_numbers])
+    _, _, principal = np.linalg.svd(np.vstack([centred, np.zeros((3, 3))]), full_matrices=False)
+    if np.linalg.det(principal) < 0:  # or the drawing would be the mirror image
+        principal[2] *= -1
+    place = centred @ principal.T
+    radius = np.array([COVALENT_RADII[int(z)] for z in molecule.atomic_numbers])
     distance = np.linalg.norm(centred[:, None] - centred[None], axis=2)
-    bonded = np.triu(distance < 1.25 * (radius[:, None] + radius[None]), k=1)
+    bonded = np.triu(distance < BONDED * (radius[:, None] + radius[None]), k=1)
     for i, j in np.argwhere(bonded):
         ax.plot(*place[[i, j], :2].T, color="#777777", linewidth=2.5, zorder=min(place[[i, j], 2]))
     for z, (x, y, depth), r in zip(molecule.atomic_numbers, place, radius, strict=True):

@@ -39,7 +39,7 @@ def predict(
     >>> hydrogen = xyz.parse("2\n\nH 0 0 0\nH 0 0 0.74\n")
     >>> [result] = predict(hydrogen)
     >>> result["formula"], result["warnings"]
-    ('H2', ['H and H are 0.74 Å apart, which is seldom or never so in QM9'])
+    ('H2', ['2 atoms; QM9 has molecules of 3 and more', 'H and H are 0.74 Å apart, ...'])
     """
     calibration = None
     if ensemble is None:
@@ -76,16 +76,15 @@ def _predict(
 ) -> list[tuple[float, float | None, list[str]]]:
     mean, deviation = ensemble.predict(qm9)
     deviation = convert(deviation, unit, small)
+    expected = deviation if calibration is None else calibration.uncertainty(deviation)
     domain, found = pretrained.domain(), []
-    for molecule, value, spread in zip(qm9, mean, deviation, strict=True):
+    for molecule, value, spread, error in zip(qm9, mean, deviation, expected, strict=True):
         warnings = domain.concerns(molecule.atomic_numbers, molecule.positions)
-        uncertainty = None if len(ensemble.members) == 1 else float(spread)
-        if calibration is not None:
-            uncertainty = float(calibration.uncertainty(spread))
-            if spread > calibration.limit:
-                warnings.append(
-                    f"the networks disagree by {spread:.2f} {small}, more than for 999 of 1,000 "
-                    "molecules of QM9: the error may be far larger than the uncertainty says"
-                )
+        uncertainty = None if len(ensemble.members) == 1 else float(error)
+        if calibration is not None and spread > calibration.limit:
+            warnings.append(
+                f"the networks disagree by {spread:.2f} {small}, more than for 999 of 1,000 "
+                "molecules of QM9: the error may be far larger than the uncertainty says"
+            )
         found.append((float(value), uncertainty, warnings))
     return found

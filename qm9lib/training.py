@@ -108,8 +108,9 @@ class Settings:
             raise UnknownNameError("loss", self.loss, ["squared", "absolute"])
         if self.optimizer not in optimizers.OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, [*optimizers.OPTIMIZERS])
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay must not be negative, not {self.weight_decay!r}")
+        for name in ("weight_decay", "warmup", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, not {getattr(self, name)!r}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average must be at least 0 and below 1, not {self.average!r}")
 
@@ -165,7 +166,7 @@ class Run:
     @property
     def best_epoch(self) -> int:
         """Epoch whose weights were kept, from 0: the one with the least validation error."""
-        return int(np.argmin(self.valid_mae)) if self.history else 0
+        return int(np.argmin(np.nan_to_num(self.valid_mae, nan=np.inf))) if self.history else 0
 
     @property
     def out_of_patience(self) -> bool:
@@ -213,8 +214,9 @@ def fit(
     progress
         Show a progress bar with the current validation error.
     checkpoint
-        File that is written after every epoch. If it exists, training goes on from there, and ends
-        with the same weights, bit for bit on the same machine, as if it had not been interrupted.
+        File that is written after every epoch. If it exists, training goes on from there. With a
+        number of epochs it ends with the same weights, bit for bit on the same machine, as if it
+        had not been interrupted.
     mesh
         Devices to train on, along one axis: each takes its part of every batch. They may belong to
         several processes (``jax.distributed``), which all call `fit` with the same arguments. By
@@ -230,10 +232,11 @@ def fit(
     Raises
     ------
     ValueError
-        If a set is empty, the two have a molecule in common, or a batch cannot be divided among
-        the devices, or into chunks.
+        If a set is empty, the two have a molecule in common, a batch cannot be divided among the
+        devices or into chunks, or several processes are to train by the clock.
     DataError
-        If the checkpoint is damaged, or of another training.
+        If the checkpoint is damaged or of another training, nothing is left to learn, or the error
+        is no number after the first epoch.
 
     Notes
     -----
@@ -260,6 +263,11 @@ def fit(
     reference = composition.fit(train, label)
     residual = reference.residual(train)
     mean, scale = float(residual.mean()), float(residual.std())
+    if not scale > 0:
+        raise DataError(
+            f"composition tells {label} of the {len(train)} training molecules exactly, so that "
+            "nothing is left to learn: take more molecules"
+        )
     # Cast to float32 only here, where the numbers are about 1.
     targets = jnp.asarray((residual - mean) / scale, jnp.float32)
     buckets = bucketed(train)
@@ -281,7 +289,7 @@ def fit(
         describe(network), _environment(),
     )  # fmt: skip
     best = weights
-    if checkpoint is not None and Path(checkpoint).exists():
+    if checkpoint is not None and os.path.exists(checkpoint):
         state, best = _read_checkpoint(Path(checkpoint), state, run)
         start -= run.history[-1].seconds
     place, share = _placement(mesh)
@@ -317,6 +325,11 @@ def fit(
         run.history.append(epoch)
         loss_sums.clear()
         seen = 0
+        if not np.isfinite(epoch.valid_mae) and len(run.history) == 1:
+            raise DataError(
+                "the validation error of the first epoch is no number: use a learning rate "
+                f"smaller than {settings.learning_rate:g}"
+            )
         if run.best_epoch == len(run.history) - 1:
             best = averaged
         bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
@@ -331,6 +344,12 @@ def fit(
         try:
             # The clock gives at least one step, and may cut the last epoch short.
             while not steps or (progress_now() < 1.0 and not run.out_of_patience):
+                if run.history and not np.isfinite(run.valid_mae[-1]):
+                    bar.write(
+                        "the error is no number any more: the best weights are kept",
+                        file=sys.stderr,
+                    )
+                    break
                 # Each epoch has its own order, whatever came before: a resumed training meets it.
                 rng = np.random.default_rng([settings.seed, len(run.history)])
                 for number, rows in _order(buckets, settings.batch_size, rng):
@@ -353,7 +372,7 @@ def fit(
                 if checkpoint is not None and whole and jax.process_index() == 0:
                     _write_checkpoint(Path(checkpoint), state, best, run)
         except KeyboardInterrupt:
-            if not steps:
+            if not (seen or run.history):
                 raise  # there is nothing to keep
             bar.write("interrupted: the best weights so far are kept", file=sys.stderr)
             if seen:
@@ -378,6 +397,11 @@ def _placement(mesh: Mesh | None) -> Placement:
 
 def _checked(mesh: Mesh | None, settings: Settings) -> Mesh | None:
     """Return a mesh whose work is divided here, whatever its axis says; check what it must."""
+    if settings.minutes is not None and jax.process_count() > 1:
+        raise ValueError(
+            "several processes cannot train by the clock, for each has its own: give epochs in "
+            "place of minutes"
+        )
     devices = 1 if mesh is None else mesh.size
     if mesh is not None and (len(mesh.axis_names) != 1 or settings.batch_size % devices):
         raise ValueError(
@@ -403,9 +427,16 @@ def _read_checkpoint(path: Path, state: _State, run: Run) -> tuple[_State, Array
     """Return state and best weights of a checkpoint, and put its history into the run."""
     with reading(path, _CHECKPOINT, "checkpoint", "delete it to start anew") as (metadata, found):
         stored = Run.from_dict(json.loads(metadata["run"]))
+        if not stored.history:
+            raise ValueError("it tells of no epoch")
         leaves = [jnp.asarray(found[str(i)]) for i in range(len(jax.tree.leaves(state)))]
         best = jnp.asarray(found["best"])
+        shapes = [leaf.shape for leaf in jax.tree.leaves(state)]
+        if [leaf.shape for leaf in leaves] != shapes or best.shape != state.weights.shape:
+            raise ValueError("its arrays are not those of this network")
     before, now = stored.to_dict(), run.to_dict()
+    if stored.settings.minutes and run.settings.minutes:  # by the clock no two are alike
+        before["settings"]["minutes"] = now["settings"]["minutes"]
     different = [
         f"{name} was {before[name]!r} and is {now[name]!r}"
         for name in now

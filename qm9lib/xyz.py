@@ -80,7 +80,7 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
     Traceback (most recent call last):
     qm9lib.cache.DataError: file, line 3: 'Xx' is no chemical element; expected a symbol such as C
     """
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) > 1 and lines[1].startswith("gdb "):
         try:
             record = parse_record(text, file)
@@ -102,7 +102,8 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
 
 def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
     count = lines[start].strip()
-    if not (count.isascii() and count.isdigit()) or not 0 < int(count) <= _LARGEST:
+    digits = count.isascii() and count.isdigit() and len(count) <= len(str(_LARGEST))
+    if not digits or not 0 < int(count) <= _LARGEST:
         raise DataError(
             f"{file}, line {start + 1}: found {_short(count)}, expected the number of atoms of a "
             f"molecule, from 1 to {_LARGEST:,}"
@@ -135,7 +136,7 @@ def _atom(line: str, place: str) -> tuple[str, tuple[float, float, float]]:
             "'C 0.0 0.0 1.2'"
         )
     symbol = words[0].capitalize()
-    if symbol not in _SYMBOLS:
+    if not words[0].isascii() or symbol not in _SYMBOLS:
         raise DataError(
             f"{place}: {_short(words[0])} is no chemical element; expected a symbol such as C"
         )
@@ -144,6 +145,8 @@ def _atom(line: str, place: str) -> tuple[str, tuple[float, float, float]]:
         try:
             value = float(word.replace("*^", "e"))  # the spelling of QM9
         except ValueError:
+            value = math.nan
+        if "_" in word:  # Python's own spelling of numbers
             value = math.nan
         if not abs(value) < 1e6:
             raise DataError(
@@ -166,7 +169,7 @@ def read(path: str | Path) -> list[XYZMolecule]:
         As `parse`, and if there is no such file or it is not text.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -207,7 +210,8 @@ def to_qm9(molecules: list[XYZMolecule]) -> QM9:
             "atomic_numbers": np.array(
                 [_SYMBOLS.index(s) + 1 for s in molecule.symbols], dtype=np.int8
             ),
-            "positions": np.array(molecule.positions),
+            # Centred: float32 keeps few digits of a place that is far from the origin.
+            "positions": np.array(molecule.positions) - np.mean(molecule.positions, axis=0),
             "charges": np.full(len(molecule.symbols), np.nan),
             "labels": np.array([[number] + [np.nan] * (len(LABELS) - 1)]),
             "smiles": np.array([""]),

@@ -19,11 +19,11 @@ def test_counts_against_loops(sample: QM9) -> None:
         for i in range(len(molecule)):
             for j in range(len(molecule)):
                 distance = np.linalg.norm(molecule.positions[i] - molecule.positions[j])
-                if i != j and distance < 4.0:
+                if i < j and distance < 4.0:
                     a, b = (element[int(molecule.atomic_numbers[k])] for k in (i, j))
-                    expected[a, b, int(distance / 0.05)] += 1
+                    for pair in {(a, b), (b, a)}:
+                        expected[*pair, int(distance / 0.05)] += 1
     counts = domain.measure(few).counts
-    # A pair of one element is met in both directions, here as there.
     np.testing.assert_array_equal(counts, expected)
 
 
@@ -40,18 +40,28 @@ def test_a_torn_molecule_is_told(sample: QM9, measured: Domain) -> None:
     positions = methane.positions.copy()
     assert measured.concerns(methane.atomic_numbers, positions) == []
     positions[1] = positions[0] + 1.4 * (positions[1] - positions[0]) / 1.09
-    [concern] = measured.concerns(methane.atomic_numbers, positions)
-    assert concern == "H and C are 1.40 Å apart, which is seldom or never so in QM9"
+    torn, apart = measured.concerns(methane.atomic_numbers, positions)
+    assert torn == "the atoms form 2 pieces without a bond between them"
+    assert apart == "H and C are 1.40 Å apart, which is seldom or never so in QM9"
 
 
 def test_too_many_heavy_atoms(sample: QM9, measured: Domain) -> None:
     carbons = np.full(10, 6, np.int8)
-    far = 100.0 * np.arange(30.0).reshape(10, 3)
-    assert measured.concerns(carbons, far) == [
-        "10 atoms are not hydrogen; QM9 has molecules of up to 9"
-    ]
-    assert measured.concerns(carbons[:9], far[:9]) == []
+    chain = 1.35 * np.eye(3)[[0] * 10] * np.arange(10)[:, None]
+    told = "10 atoms are not hydrogen; QM9 has molecules of up to 9"
+    assert told in measured.concerns(carbons, chain)
+    assert not any("hydrogen" in c for c in measured.concerns(carbons[:9], chain[:9]))
 
 
-def test_an_atom_alone(measured: Domain) -> None:
-    assert measured.concerns(np.array([6], np.int8), np.zeros((1, 3))) == []
+def test_atoms_that_are_no_molecule(sample: QM9, measured: Domain) -> None:
+    alone = measured.concerns(np.array([6], np.int8), np.zeros((1, 3)))
+    assert alone == ["1 atoms; QM9 has molecules of 3 and more"]
+    methane = sample[0]
+    two = np.vstack([methane.positions, methane.positions + [8.0, 0, 0]])
+    concerns = measured.concerns(np.tile(methane.atomic_numbers, 2), two)
+    assert concerns == ["the atoms form 2 pieces without a bond between them"]
+
+
+def test_nearly_every_molecule_is_in_one_piece(qm9: QM9) -> None:
+    few = qm9.split("course").valid
+    assert sum(domain.pieces(m.atomic_numbers, m.positions) > 1 for m in few) <= 2

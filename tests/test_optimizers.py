@@ -60,14 +60,30 @@ def test_one_step_is_as_long_with_both(weights) -> None:
 
 
 @pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
-def test_weight_decay_and_clipping(name: str, weights) -> None:
+def test_weight_decay(name: str, weights) -> None:
     plain, decayed = first_updates(name, weights), first_updates(name, weights, weight_decay=0.5)
     for leaf in weights:
         np.testing.assert_allclose(decayed[leaf], plain[leaf] - 0.5 * weights[leaf], atol=1e-5)
-    # Both are indifferent to the length of the gradient, so that a shortened one changes nothing.
-    clipped = first_updates(name, weights, clip=0.01)
-    for leaf in weights:
-        np.testing.assert_allclose(clipped[leaf], plain[leaf], rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_clipping_makes_a_long_gradient_count_no_more(name: str, weights) -> None:
+    """After a short gradient, one ten times as long as allowed is as one of the allowed length."""
+    vector, _ = ravel_pytree(weights)
+    unit = vector / jnp.linalg.norm(vector)
+    across = jnp.roll(unit, 1)
+    optimizer = optimizers.make(name, weights, weight_decay=0.0, clip=1.0)
+    found = []
+    for second in (across, 10.0 * across, 0.1 * across):
+        _, state = optimizer.update(unit, optimizer.init(vector), vector)
+        found.append(np.asarray(optimizer.update(second, state, vector)[0]))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-5)
+    assert np.abs(found[2] - found[0]).max() > 0.01
+
+
+def test_no_other_optimizer(weights) -> None:
+    with pytest.raises(ValueError, match="unknown optimizer 'sgd'"):
+        optimizers.make("sgd", weights, weight_decay=0.0, clip=1.0)
 
 
 def test_adamw_is_that_of_optax(weights) -> None:

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import equinox as eqx
@@ -300,6 +301,39 @@ def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
     for devices, found in others:
         assert devices == 8
         np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_training_by_the_clock_resumes_too(parts, tmp_path: Path) -> None:
+    """By the clock no two requests are alike: the time that is left depends on the start."""
+    network, file = GraphNetwork(key=jax.random.key(0)), tmp_path / "checkpoint"
+    minutes = (0.05, 0.1)
+    first, second = (
+        fit(
+            network, parts[0], parts[1], settings=Settings(minutes=m), progress=False,
+            checkpoint=file,
+        )[1].history
+        for m in minutes
+    )  # fmt: skip
+    assert len(second) > len(first) and second[0] == first[0]
+
+
+def test_a_learning_rate_that_is_far_too_large(parts) -> None:
+    settings = Settings(epochs=2, learning_rate=1e30, warmup=0)
+    with jax.debug_nans(False), pytest.raises(DataError, match="is no number: use .* than 1e.30"):
+        fit(GraphNetwork(key=jax.random.key(0)), parts[0], parts[1], settings=settings)
+
+
+def test_an_epoch_without_a_number_is_not_the_best(parts) -> None:
+    settings = Settings(epochs=1)
+    run = fit(GraphNetwork(key=jax.random.key(0)), parts[0], parts[1], settings=settings)[1]
+    epoch = run.history[0]
+    run.history = [replace(epoch, valid_mae=mae) for mae in (3.0, 2.0, float("nan"), 2.5)]
+    assert run.best_epoch == 1
+
+
+def test_nothing_to_learn(parts) -> None:
+    with pytest.raises(DataError, match="of the 1 training molecules exactly, .* more molecules"):
+        fit(GraphNetwork(key=jax.random.key(0)), parts[0][:1], parts[1])
 
 
 def test_batches_that_the_devices_cannot_share(parts) -> None:
