@@ -107,7 +107,7 @@ def simple(options: argparse.Namespace) -> None:
     baseline = composition.fit(full.train, LABEL).predict(full.test)
     classic, bessel = gnn.GraphNetwork, gnn.bessel_edges
     networks = {
-        "graph network, 1/r": (classic(key=jax.random.key(0)), training.Settings(epochs=140)),
+        "graph network, 1/r": (classic(key=jax.random.key(1)), training.Settings(epochs=140)),
         "graph network, Bessel": (
             classic(edge_function=bessel, key=jax.random.key(0)),
             training.Settings(epochs=40, learning_rate=6e-3),
