@@ -181,6 +181,7 @@ def _train(options: argparse.Namespace) -> int:
     from qm9lib.labels import LABELS
 
     LABELS[options.label]  # before anything takes time
+    check_writable(options.file)
     record, checkpoint = options.file.with_suffix(".json"), getattr(options, "checkpoint", None)
     files = [options.file, record, *([checkpoint] if checkpoint else [])]
     if len(set(files)) < len(files):

@@ -210,7 +210,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
         (["train", "x", "--checkpoint", "."], 1, "error: cannot write .: [Errno 21]"),
         (["train", "x", "--seed", "-1"], 2, "argument --seed: -1 is not between 0 and"),
         (["train", "x", "--seed", "one"], 2, "argument --seed: invalid int value: 'one'"),
-        (["evaluate", "x" * 300], 1, "is damaged, or no model of this version"),
+        (["evaluate", "x" * 300], 1, "error: there is no file xxx"),
         (["train", "x", "--devices", "3"], 2, "argument --devices: invalid choice: 3"),
         (["train", "x", "--size", "many"], 2, "argument --size: invalid int value: 'many'"),
     ],
