@@ -148,9 +148,9 @@ def test_forces_against_finite_differences(sample: QM9, weights: str) -> None:
         x = jnp.asarray(molecule.positions, jnp.float64)
         gradient = np.asarray(_value_and_gradient(network, numbers, x)[1])
         energies = jax.jit(jax.vmap(lambda x: network(numbers, x)))
-        step = 1e-4 * jnp.eye(x.size).reshape(x.size, *x.shape)
+        step = 1e-5 * jnp.eye(x.size).reshape(x.size, *x.shape)
         plus, minus = energies(x[None] + step), energies(x[None] - step)
-    found = np.asarray(plus - minus).reshape(x.shape) / 2e-4
+    found = np.asarray(plus - minus).reshape(x.shape) / 2e-5
     np.testing.assert_allclose(gradient, found, rtol=1e-6, atol=1e-7)
 
 
