@@ -16,7 +16,8 @@ from notebooks import ENVIRONMENT
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
 install_import_hook("qm9lib", "beartype.beartype")
 
-collect_ignore = ["book/_ext"]
+# The students' notebooks have no outputs to compare; tests/test_exercise_pages.py runs them.
+collect_ignore = ["book/_ext", "book/exercises"]
 
 
 @pytest.hookimpl(wrapper=True)

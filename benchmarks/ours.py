@@ -27,7 +27,6 @@ from qm9lib import painn, training
 from qm9lib.graphs import SIZES, Batch, bucketed
 
 LAYERS, RADIAL, CUTOFF = 3, 8, 5.0
-CHUNK = 4  # molecules at a time, as `python -m qm9lib train` has it
 REPEATS = 30
 SIDE = 2048  # of the matrices whose product is the measure
 
@@ -43,14 +42,6 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def recipe(options: argparse.Namespace) -> dict[str, Any]:
-    """Return how `python -m qm9lib train` trains, as settings of `fit`."""
-    return {
-        "batch_size": options.batch, "chunk_size": CHUNK, "loss": "absolute",
-        "optimizer": "muon", "learning_rate": 6e-3,
-    }  # fmt: skip
-
-
 def mesh_of(options: argparse.Namespace) -> jax.sharding.Mesh:
     """Return the virtual devices."""
     return jax.make_mesh((options.devices,), ("batch",))
@@ -58,7 +49,7 @@ def mesh_of(options: argparse.Namespace) -> jax.sharding.Mesh:
 
 def epochs(train: qm9lib.QM9, options: argparse.Namespace) -> np.ndarray:
     """Train; return the seconds of each epoch but the first."""
-    settings = training.Settings(epochs=options.epochs, **recipe(options))
+    settings = training.Settings.for_painn(epochs=options.epochs, batch_size=options.batch)
     valid = qm9lib.load().split("dimenet").valid
     # Few and small ones: validation is not what is measured.
     valid = valid[np.flatnonzero(valid.n_atoms <= SIZES[0])[:32]]
@@ -80,7 +71,7 @@ def until(options: argparse.Namespace) -> dict[str, Any]:
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     train, valid, _ = qm9lib.load().split("dimenet")
-    settings = training.Settings(minutes=options.minutes, **recipe(options))
+    settings = training.Settings.for_painn(minutes=options.minutes, batch_size=options.batch)
     _, run = training.fit(
         new_network(options.features), train[: options.molecules], valid[: options.valid],
         settings=settings, progress=False, mesh=mesh_of(options),
@@ -107,7 +98,7 @@ def flops(options: argparse.Namespace) -> dict[str, Any]:
     # All of these are padded to one size.
     train = train[np.flatnonzero(np.searchsorted(SIZES, train.n_atoms) == 2)[: options.molecules]]
     (bucket,) = bucketed(train)
-    rows = jnp.arange(CHUNK, dtype=jnp.int32)
+    rows = jnp.arange(training.Settings.for_painn().chunk_size, dtype=jnp.int32)
     targets = jax.random.normal(jax.random.key(0), (len(train),))
     network = new_network(options.features)
     weights, static = eqx.partition(network, eqx.is_inexact_array)
@@ -151,7 +142,7 @@ def flops(options: argparse.Namespace) -> dict[str, Any]:
         }
     )
     seconds["step"] = float(epochs(train, options).min()) / -(-len(train) // options.batch)
-    chunks = options.batch / CHUNK
+    chunks = options.batch / training.Settings.for_painn().chunk_size
     large = 2 * SIDE**3 / seconds["large"] / 1e9
     return {
         "atoms, padded": bucket.positions.shape[1],

@@ -181,7 +181,7 @@ def _train(options: argparse.Namespace) -> int:
     from qm9lib.labels import LABELS
 
     LABELS[options.label]  # before anything takes time
-    check_writable(options.file)
+    check_writable(options.file)  # first: a folder such as "." has no suffix to change
     record, checkpoint = options.file.with_suffix(".json"), getattr(options, "checkpoint", None)
     files = [options.file, record, *([checkpoint] if checkpoint else [])]
     if len(set(files)) < len(files):
@@ -189,7 +189,7 @@ def _train(options: argparse.Namespace) -> int:
             f"model, record and checkpoint need three files, given {', '.join(map(str, files))}: "
             "end the model's name in .safetensors, and name another checkpoint"
         )
-    for path in files:
+    for path in files[1:]:
         check_writable(path)
     split = load().split("dimenet")
     pooling: Literal["sum", "mean"] = (
@@ -199,13 +199,11 @@ def _train(options: argparse.Namespace) -> int:
         options.features, options.layers, pooling=pooling, key=jax.random.key(options.seed)
     )
     spent = time.perf_counter() - _STARTED + _AFTERWARDS
-    settings = training.Settings(
+    settings = training.Settings.for_painn(
         minutes=max(options.minutes - spent / 60, 0.01),
-        chunk_size=4 if on_cpu else None,
-        loss="absolute",
-        optimizer="muon",
         learning_rate=options.learning_rate,
         seed=options.seed,
+        **({} if on_cpu else {"chunk_size": None}),
     )
     model, run = training.fit(
         network, split.train[: options.size], split.valid, options.label, settings,

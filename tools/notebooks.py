@@ -4,6 +4,9 @@ derive   write the notebook from the Markdown; outputs stay only if no code cell
 execute  derive, run every cell, and store the outputs
 check    say where a pair is out of step; changes nothing
 
+From solutions/NAME.md comes a second pair too: the students' exercises/NAME.md and .ipynb, which is
+never executed here and has no outputs.
+
 A notebook carries the SHA-256 of the Markdown file that it belongs to, so `check` also sees
 an edit that was never executed.
 """
@@ -28,6 +31,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
+
+from exercises import EXERCISES, SOLUTIONS, ExerciseError, student
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -116,13 +121,14 @@ def chapters(root: Path, names: Iterable[str] = ()) -> dict[str, Path]:
     Returns
     -------
     dict
-        The path of each `NAME.md` below `book/` that has a jupytext header, by `NAME`.
+        The path of each `NAME.md` below `book/` that has a jupytext header, by `NAME`; without the
+        students' pages, which are derived from the solutions.
     """
     book = root / "book"
     found = {
         path.relative_to(book).with_suffix("").as_posix(): path
         for path in sorted(book.rglob("*.md"))
-        if "jupytext" in header(path)
+        if "jupytext" in header(path) and path.parent != book / EXERCISES
     }
     if not found:
         raise NotebookError("no chapter found: none of book/*.md has a jupytext header")
@@ -132,6 +138,42 @@ def chapters(root: Path, names: Iterable[str] = ()) -> dict[str, Path]:
     if unknown := [name for name in wanted if name not in found]:
         raise NotebookError(f"no chapter {', '.join(unknown)}; there are: {', '.join(found)}")
     return {name: found[name] for name in wanted}
+
+
+def student_page(path: Path) -> Path | None:
+    """Return where the students' page of a solution `NAME.md` is; None for other chapters."""
+    return path.parents[1] / EXERCISES / path.name if path.parent.name == SOLUTIONS else None
+
+
+def derive_student_page(path: Path) -> None:
+    """Write the students' pair from `solutions/NAME.md`, if that is what the path is."""
+    page = student_page(path)
+    if page is None:
+        return
+    page.parent.mkdir(exist_ok=True)
+    write(page, student_text(path))
+    write_notebook(page.with_suffix(".ipynb"), from_markdown(page))
+
+
+def student_text(path: Path) -> str:
+    """Return the text of the students' page of `solutions/NAME.md`."""
+    try:
+        return student(path.read_text("utf-8"), path.stem)
+    except ExerciseError as error:
+        raise NotebookError(str(error)) from error
+
+
+def check_student_page(path: Path) -> list[str]:
+    """Compare the students' pair with `solutions/NAME.md`; empty if all is well."""
+    page = student_page(path)
+    if page is None:
+        return []
+    if not page.exists() or page.read_text("utf-8") != student_text(path):
+        return [f"{EXERCISES}/{page.name} is not what follows from {SOLUTIONS}/{path.name}"]
+    notebook = page.with_suffix(".ipynb")
+    if not notebook.exists() or read_notebook(notebook) != from_markdown(page):
+        return [f"{EXERCISES}/{notebook.name} is not what follows from {EXERCISES}/{page.name}"]
+    return []
 
 
 def header(path: Path) -> dict[str, object]:
@@ -376,11 +418,13 @@ def run(action: str, names: Sequence[str], root: Path, timeout: float) -> int:
         try:
             if action == "derive":
                 state = "in step" if derive(path, repository) else "written, not executed yet"
+                derive_student_page(path)
                 print(f"{name}: {state}")
             elif action == "execute":
                 execute(path, repository, timeout)
+                derive_student_page(path)
                 print(f"{name}: executed in {time.perf_counter() - start:.1f} s", flush=True)
-            elif problems := check(path, repository):
+            elif problems := [*check(path, repository), *check_student_page(path)]:
                 failed += 1
                 print(*(f"{name}: {problem}" for problem in problems), sep="\n", file=sys.stderr)
         except NotebookError as error:

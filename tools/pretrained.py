@@ -85,13 +85,7 @@ def curve(options: argparse.Namespace) -> None:
     choosing, judging = split.valid[:1_000], split.valid[1_000:]
     points = []
     for size in CURVE:
-        settings = training.Settings(
-            epochs=round(STEPS * 32 / size),
-            loss="absolute",
-            optimizer="muon",
-            learning_rate=6e-3,
-            chunk_size=4,
-        )
+        settings = training.Settings.for_painn(epochs=round(STEPS * 32 / size))
         network = painn.PaiNN(key=jax.random.key(0))
         model, run = training.fit(network, split.train[:size], choosing, LABEL, settings)
         points.append({"run": run.to_dict(), "mae": _error(model.predict(judging), judging)["mae"]})

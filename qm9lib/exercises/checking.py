@@ -1,0 +1,263 @@
+"""What an exercise is, and how an answer is examined.
+
+An answer is a function that a student wrote. It is called on small cases, and what it returns is
+compared with what it should return, and with what typical mistakes return.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import linecache
+import textwrap
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from qm9lib.cache import DataError
+from qm9lib.exercises.diagnosis import describe, explain, same
+
+Status = Literal["not attempted", "wrong", "error", "not checkable", "right"]
+Answer = Callable[..., Any]
+Judge = Callable[[Answer], str | None]
+"""Calls an answer; returns what is wrong with it, or None."""
+
+WIDTH = 84  # of a message: Colab and a terminal show it without scrolling
+
+
+class NotCheckableError(Exception):
+    """Raised by a judge that cannot decide here; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise.
+
+    Attributes
+    ----------
+    name
+        Number of the chapter and of the exercise, such as ``"1.2"``.
+    title
+        A few words.
+    function
+        Name of the function that the student writes.
+    judge
+        Finds what is wrong; see `Judge`.
+    hints
+        From a nudge to almost the answer.
+    learnt
+        Said when the answer is right: what it was good for.
+    """
+
+    name: str
+    title: str
+    function: str
+    judge: Judge
+    hints: tuple[str, ...]
+    learnt: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of examining an answer: one of five, and the reason, in words for the student."""
+
+    exercise: Exercise
+    status: Status
+    message: str
+
+    def __str__(self) -> str:
+        text = f"{self.exercise.name} {self.status}: {self.message}"
+        return "\n".join(
+            textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False)
+            for line in text.splitlines()
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """Arguments to try an answer on, and words for them.
+
+    ``atoms`` is the number of atoms, where an answer per atom is a likely mistake.
+    """
+
+    text: str
+    arguments: tuple[Any, ...]
+    atoms: int | None = None
+
+
+class _NotAttemptedError(Exception):
+    """The stub is still there."""
+
+
+class _StoppedError(Exception):
+    """The student's code raised ``__cause__``."""
+
+
+def examine(exercise: Exercise, answer: object) -> Outcome:
+    """Examine an answer without printing anything.
+
+    Examples
+    --------
+    >>> doubled = Exercise(
+    ...     "0.1", "Double", "double", compared(lambda x: 2 * x, lambda: [Case("3", (3.0,))]),
+    ...     ("Add it to itself.",), "Twice as much.",
+    ... )
+    >>> print(examine(doubled, lambda x: x + x))
+    0.1 right: Twice as much.
+    >>> print(examine(doubled, lambda x: x * x))
+    0.1 wrong: for 3 it returns 9, expected 6
+    """
+    if not callable(answer):
+        return Outcome(
+            exercise,
+            "wrong",
+            f"check takes the function itself, and you gave {describe(answer)}: write "
+            f'check("{exercise.name}", {exercise.function}), without brackets behind the name',
+        )
+    try:
+        reason = exercise.judge(_guarded(answer, exercise))
+    except _NotAttemptedError:
+        return Outcome(
+            exercise,
+            "not attempted",
+            "put your code in the place of the line `raise NotImplementedError`, and run both "
+            f'cells again. hint("{exercise.name}") helps',
+        )
+    except _StoppedError as error:
+        return Outcome(exercise, "error", _story(error.__cause__, answer))
+    except (NotCheckableError, DataError) as error:
+        return Outcome(exercise, "not checkable", str(error))
+    if reason is None:
+        return Outcome(exercise, "right", exercise.learnt)
+    return Outcome(exercise, "wrong", reason)
+
+
+def compared(
+    reference: Answer,
+    cases: Callable[[], Sequence[Case]],
+    mistakes: Mapping[str, Answer] | None = None,
+    *,
+    unit: str | None = None,
+    rtol: float = 1e-4,
+    atol: float = 1e-8,
+) -> Judge:
+    """Return a judge that compares an answer with a reference on some cases.
+
+    Parameters
+    ----------
+    reference
+        A right answer.
+    cases
+        Returns what to try it on; called when it is needed, since it may read data.
+    mistakes
+        Wrong answers by what to say of them: the first that agrees in all cases is named.
+    unit
+        Energy unit of the result; then numbers in another one are recognised.
+    rtol, atol
+        Relative and absolute difference from the reference that is allowed.
+    """
+
+    def judge(answer: Answer) -> str | None:
+        tried = list(cases())
+        expected = [reference(*_own(case.arguments)) for case in tried]
+        found = [answer(*_own(case.arguments)) for case in tried]
+        if all(same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)):
+            return None
+        for message, mistake in (mistakes or {}).items():
+            try:
+                wrong = [mistake(*_own(case.arguments)) for case in tried]
+            except (ArithmeticError, LookupError, TypeError, ValueError):
+                continue  # a mistake that fails here is not what the student made
+            if all(same(a, b, rtol, atol) for a, b in zip(found, wrong, strict=True)):
+                return message
+        return explain(
+            found, expected, [case.text for case in tried], [case.atoms for case in tried],
+            unit=unit, rtol=rtol, atol=atol,
+        )  # fmt: skip
+
+    return judge
+
+
+def _own(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return arguments that an answer may change without harm to the next call."""
+    return tuple(
+        copy.deepcopy(x) if isinstance(x, np.ndarray | list | dict | set) else x for x in arguments
+    )
+
+
+def _guarded(answer: Answer, exercise: Exercise) -> Answer:
+    """Return the answer so wrapped that its errors are told from those of the judge."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            inspect.signature(answer).bind(*arguments)
+        except TypeError as error:
+            wrong = TypeError(
+                f"it is called with {len(arguments)} arguments, and takes "
+                f"{inspect.signature(answer)}: keep the first line of the cell as it was ({error})"
+            )
+            raise _StoppedError from wrong
+        except ValueError:  # a built-in function without a signature
+            pass
+        try:
+            return answer(*arguments)
+        except NotImplementedError as error:
+            if str(error).startswith(f"Exercise {exercise.name}"):
+                raise _NotAttemptedError from error
+            raise _StoppedError from error
+        except (Exception, SystemExit) as error:
+            raise _StoppedError from error
+
+    return call
+
+
+_MEANINGS: dict[str, str] = {
+    "NameError": "this name is not defined where the line runs: a typing mistake, or a cell above "
+    "that has not been run",
+    "TypeError": "a function or operator got a kind of object that it cannot take, or too many or "
+    "too few arguments",
+    "IndexError": "an index is beyond the end: Python counts from 0, and the last of n is n - 1",
+    "KeyError": "this key is not in the dictionary or table",
+    "AttributeError": "the object has nothing of this name: print(type(...)) tells what it is",
+    "ZeroDivisionError": "something was divided by zero: the distance of an atom from itself, or "
+    "a count of nothing",
+    "RecursionError": "the function calls itself without end",
+    "ModuleNotFoundError": "this package is not installed here",
+    "SyntaxError": "Python cannot read the line",
+    "MemoryError": "an array is larger than the memory",
+    "SystemExit": "exit() ends the program: use return",
+    "EOFError": "nobody answers input() here: take what you need from the arguments",
+    "ConcretizationTypeError": "under jit, grad or vmap a value is not known yet: use jnp.where "
+    "for `if`, and jnp for numpy and float()",
+    "TracerBoolConversionError": "under jit, grad or vmap a value is not known yet: use jnp.where "
+    "in place of `if`",
+    "TracerArrayConversionError": "under jit, grad or vmap a value is not known yet: use jnp in "
+    "place of numpy",
+}
+
+
+def _story(error: BaseException | None, answer: Answer) -> str:
+    """Tell what a student's exception means, and where it came from."""
+    assert error is not None
+    said = str(error).strip().partition("\n")[0]
+    lines = [f"your code stopped with {type(error).__name__}" + (f": {said}" if said else "")]
+    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    # The last line of the cell itself: what lies deeper is a library's.
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    if own and own[-1].lineno:
+        source = linecache.getline(own[-1].filename, own[-1].lineno).strip()
+        lines.append(f"  in {own[-1].name}, line {own[-1].lineno}: {source}".rstrip(": "))
+    meaning = next(
+        (_MEANINGS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _MEANINGS),
+        None,
+    )
+    if isinstance(error, ValueError) and any(
+        word in said for word in ("broadcast", "shape", "matmul", "dimension")
+    ):
+        meaning = "the shapes of two arrays do not fit: print the .shape of each before this line"
+    if meaning:
+        lines.append(f"  This means: {meaning}.")
+    return "\n".join(lines)

@@ -1,0 +1,130 @@
+"""Derive the students' page from the solutions: book/exercises/NAME.md from book/solutions/NAME.md.
+
+In the solutions a section "## 1.2 Title" is an exercise. It has
+
+- a code cell tagged `solution` that holds functions alone: the student gets their first lines and
+  docstrings, and a line that raises NotImplementedError;
+- a code cell with `check("1.2", function)`;
+- as many cells tagged `discussion` as there is to say: the student does not get them.
+
+`notebooks.py` calls this; nothing here is run by hand.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+SOLUTIONS, EXERCISES = "solutions", "exercises"
+HEADING = re.compile(r"^## (?P<number>\d+\.\d+) (?P<title>.+?)\s*$", re.MULTILINE)
+
+
+class ExerciseError(Exception):
+    """Something in the solutions that the person who edits them has to mend."""
+
+
+def student(solutions: str, name: str) -> str:
+    """Return the text of the students' page.
+
+    Parameters
+    ----------
+    solutions
+        Text of ``book/solutions/NAME.md``.
+    name
+        ``NAME``.
+
+    Raises
+    ------
+    ExerciseError
+        Naming the section and what is wrong there.
+    """
+    header, body = _split_header(solutions)
+    if not re.search(r"^# Solutions", body, re.MULTILINE):
+        raise ExerciseError('the title must begin with "# Solutions"')
+    cells = []
+    current: tuple[str, str] | None = None
+    parts: dict[str, set[str]] = {}
+    for cell in jupytext.reads(solutions, fmt="md:myst").cells:
+        tags = set(cell.metadata.get("tags", []))
+        if "discussion" in tags:
+            continue
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"^# Solutions", "# Exercises", cell.source, flags=re.MULTILINE)
+            for heading in HEADING.finditer(cell.source):
+                current = heading["number"], heading["title"]
+                if current[0] in parts:
+                    raise ExerciseError(f"there are two exercises {current[0]}")
+                parts[current[0]] = set()
+        cells.append(cell)
+        if cell.cell_type != "code":
+            continue
+        if "solution" in tags:
+            if current is None:
+                raise ExerciseError("a solution stands before the first exercise")
+            cell.source = stub(cell.source, *current)
+            cell.metadata.pop("tags")
+            parts[current[0]].add("solution")
+        elif current and re.search(rf'^check\("{re.escape(current[0])}", \w+\)', cell.source):
+            parts[current[0]].add("check")
+            cells.append(_help(name, *current))
+    for number, found in parts.items():
+        for missing in {"solution", "check"} - found:
+            raise ExerciseError(f"exercise {number} has no cell for its {missing}")
+    if not parts:
+        raise ExerciseError('there is no exercise: no section such as "## 1.1 Title"')
+    note = f"# Derived from ../{SOLUTIONS}/{name}.md, by `make notebooks`: edit that file.\n"
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    _, text = _split_header(jupytext.writes(notebook, fmt="md:myst"))
+    return f"---\n{note}{header}---\n\n{text.strip()}\n"
+
+
+def stub(source: str, number: str, title: str) -> str:
+    """Return the functions of a cell, with a line in the place of each body.
+
+    Examples
+    --------
+    >>> print(stub('def double(x):\\n    \"\"\"Return 2 x.\"\"\"\\n    return 2 * x', "0.1", "Double"))
+    def double(x):
+        \"\"\"Return 2 x.\"\"\"
+        raise NotImplementedError("Exercise 0.1: Double")
+    """
+    lines, parts = source.splitlines(), []
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError as error:
+        raise ExerciseError(f"the solution of {number} is no Python: {error}") from error
+    for statement in statements:
+        if not isinstance(statement, ast.FunctionDef):
+            raise ExerciseError(
+                f"the solution of {number} must be functions alone, and has in line "
+                f"{statement.lineno}: {lines[statement.lineno - 1]}"
+            )
+        if not ast.get_docstring(statement):
+            raise ExerciseError(f"{statement.name}, the solution of {number}, has no docstring")
+        first = statement.body[0]
+        kept = "\n".join(lines[statement.lineno - 1 : first.end_lineno])
+        indent = " " * first.col_offset
+        line = f'{indent}raise NotImplementedError("Exercise {number}: {title}")'
+        parts.append(f"{kept}\n{line}")
+    if not parts:
+        raise ExerciseError(f"the solution of {number} has no function")
+    return "\n\n\n".join(parts)
+
+
+def _help(name: str, number: str, title: str) -> NotebookNode:
+    anchor = re.sub(r"[^\w\- ]", "", f"{number} {title}".lower()).replace(" ", "-")
+    return nbformat.v4.new_markdown_cell(
+        f'Stuck? Write `hint("{number}")` in the cell above. '
+        f"[Solution of {number}](../{SOLUTIONS}/{name}.ipynb#{anchor})"
+    )
+
+
+def _split_header(text: str) -> tuple[str, str]:
+    match = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
+    if match is None:
+        raise ExerciseError("there is no YAML header between two lines ---")
+    return match[1], text[match.end() :]
