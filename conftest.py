@@ -17,7 +17,7 @@ from notebooks import ENVIRONMENT
 install_import_hook("qm9lib", "beartype.beartype")
 
 # The students' notebooks have no outputs to compare; tests/test_exercise_pages.py runs them.
-collect_ignore = ["book/_ext", "book/exercises"]
+collect_ignore = ["book/_ext", "book/exercises", "tests/answers"]
 
 
 @pytest.hookimpl(wrapper=True)

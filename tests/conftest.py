@@ -22,6 +22,17 @@ def _strict() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def lenient(_strict: None) -> Iterator[None]:
+    """JAX as students have it."""
+    with (
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.debug_nans(False),
+    ):
+        yield
+
+
 @pytest.fixture(scope="session")
 def sample() -> qm9lib.QM9:
     return qm9lib.load_sample()

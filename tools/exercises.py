@@ -85,12 +85,10 @@ def student(solutions: str, name: str) -> str:
 def stub(source: str, number: str, title: str) -> str:
     """Return the functions of a cell, with a line in the place of each body.
 
-    Examples
-    --------
-    >>> print(stub('def double(x):\\n    \"\"\"Return 2 x.\"\"\"\\n    return 2 * x', "0.1", "Double"))
-    def double(x):
-        \"\"\"Return 2 x.\"\"\"
-        raise NotImplementedError("Exercise 0.1: Double")
+    Raises
+    ------
+    ExerciseError
+        If the cell has anything but functions with docstrings.
     """
     lines, parts = source.splitlines(), []
     try:

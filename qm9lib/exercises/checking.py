@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from qm9lib.cache import DataError
-from qm9lib.exercises.diagnosis import describe, explain, same
+from qm9lib.exercises.diagnosis import describe, explain, same, unit_of
 
 Status = Literal["not attempted", "wrong", "error", "not checkable", "right"]
 Answer = Callable[..., Any]
@@ -171,8 +171,9 @@ def compared(
                 wrong = [mistake(*_own(case.arguments)) for case in tried]
             except (ArithmeticError, LookupError, TypeError, ValueError):
                 continue  # a mistake that fails here is not what the student made
-            if all(same(a, b, rtol, atol) for a, b in zip(found, wrong, strict=True)):
-                return message
+            other = unit_of(found, wrong, unit, rtol, atol)
+            if other is not None:
+                return message + ("" if other == unit else f". And the number is in {other}")
         return explain(
             found, expected, [case.text for case in tried], [case.atoms for case in tried],
             unit=unit, rtol=rtol, atol=atol,

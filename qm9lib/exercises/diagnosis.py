@@ -46,6 +46,26 @@ def same(found: object, expected: object, rtol: float = 1e-4, atol: float = 1e-8
     )
 
 
+def unit_of(
+    found: Sequence[object], expected: Sequence[object], unit: str | None, rtol: float, atol: float
+) -> str | None:
+    """Return the energy unit in which all results agree with what is expected, given in ``unit``.
+
+    Without a unit it returns ``""`` if they agree as they are; None if they do not agree.
+    """
+    if all(same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)):
+        return unit or ""
+    for other in _UNITS if unit else ():
+        factor = convert(1.0, unit or other, other)
+        numbers = [as_numbers(value) for value in expected]
+        if all(
+            number is not None and same(value, factor * number, max(rtol, 1e-4), atol)
+            for value, number in zip(found, numbers, strict=True)
+        ):
+            return other
+    return None
+
+
 def as_numbers(value: object) -> np.ndarray | None:
     """Return numbers as an array, be they of Python, NumPy, JAX or in lists; None for others."""
     if value is None or isinstance(value, str | bytes | Set | Mapping):
@@ -133,10 +153,10 @@ def _form(value: object, right: object) -> str | None:
         return "None: is a `return` missing?"
     if isinstance(right, str | Set | Mapping | bool | np.bool_):
         fits = (str, Set, Mapping, (bool, np.bool_))
-        kind = next(kind for kind in fits if isinstance(right, kind))  # type: ignore[arg-type]
+        kind = next(kind for kind in fits if isinstance(right, kind))
         names = dict(zip(fits, ("a text", "a set", "a dictionary", "True or False"), strict=True))
-        ok = isinstance(value, kind) or (  # type: ignore[arg-type]
-            kind == fits[3] and getattr(value, "dtype", None) == bool
+        ok = isinstance(value, kind) or (
+            isinstance(right, bool | np.bool_) and getattr(value, "dtype", None) == np.bool_
         )
         return None if ok else f"{describe(value)}, expected {names[kind]}"
     if isinstance(right, tuple):
@@ -175,7 +195,9 @@ def _relation(
     """Name a factor or another relation between results and expectation that holds in all cases."""
 
     def holds(change: Any) -> bool:
-        return all(np.allclose(a, change(b, n), rtol=max(rtol, 1e-3), atol=atol) for a, b, n in pairs)
+        return all(
+            np.allclose(a, change(b, n), rtol=max(rtol, 1e-3), atol=atol) for a, b, n in pairs
+        )
 
     # Where all is zero any factor holds.
     if not any(np.any(b) for _, b, _ in pairs):
@@ -239,10 +261,10 @@ def _difference(value: object, right: object, rtol: float, atol: float) -> str:
     numbers, wanted = as_numbers(value), np.asarray(right)
     if numbers is not None and wanted.ndim:
         bad = ~np.isclose(numbers.astype(float), wanted.astype(float), rtol=rtol, atol=atol)
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        index = ", ".join(map(str, place))
+        first = tuple(np.argwhere(bad)[0].tolist())
+        index = ", ".join(map(str, first))
         return (
             f"{int(bad.sum())} of {wanted.size} values are wrong, such as [{index}]: it is "
-            f"{describe(numbers[place])}, expected {describe(wanted[place])}"
+            f"{describe(numbers[first])}, expected {describe(wanted[first])}"
         )
     return f"it returns {describe(value)}, expected {describe(right)}"

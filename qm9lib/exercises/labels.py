@@ -64,6 +64,10 @@ def _pair(name: str, one: float, other: float) -> float:
     return min(one, other) if name == "lumo" else one + other
 
 
+def _exchanged(name: str, one: float, other: float) -> float:
+    return _pair({"homo": "lumo", "lumo": "homo"}.get(name, name), one, other)
+
+
 def _isomers(answer: Answer) -> str | None:
     sample = load_sample()
     found = answer(sample)
@@ -104,8 +108,10 @@ EXERCISES = (
         compared(
             lambda energy: _HARTREE * np.asarray(energy),
             _energies,
-            {"1 hartree is 627.5095 kcal/mol; 630 or 627 is too coarse: of 40 hartree, half a "
-             "hundredth of it is 12 kcal/mol": lambda energy: 627.0 * np.asarray(energy)},
+            {
+                "1 hartree is 627.5095 kcal/mol; 630 or 627 is too coarse: of 40 hartree, half a "
+                "hundredth of it is 12 kcal/mol": lambda energy: 627.0 * np.asarray(energy)
+            },
             unit="kcal/mol",
             rtol=1e-6,
         ),
@@ -203,7 +209,9 @@ EXERCISES = (
             lambda homo, lumo: convert(lumo - homo, "hartree", "eV"),
             lambda: [
                 Case("methane", (-0.3877, 0.1171)),
-                Case("three molecules", (np.array([-0.25, -0.2, -0.3]), np.array([0.1, 0.0, -0.1]))),
+                Case(
+                    "three molecules", (np.array([-0.25, -0.2, -0.3]), np.array([0.1, 0.0, -0.1]))
+                ),
             ],
             {
                 "the energies were added: what is the distance between them?": (
@@ -243,12 +251,11 @@ EXERCISES = (
                     )
                 ),
                 "homo is the highest occupied orbital of all, and lumo the lowest free one: they "
-                "were exchanged": lambda name, one, other: (
-                    _pair({"homo": "lumo", "lumo": "homo"}.get(name, name), one, other)
-                ),
+                "were exchanged": _exchanged,
                 "homo is right, and lumo is the lowest free orbital of all, not the highest": (
-                    lambda name, one, other: max(one, other) if name == "lumo"
-                    else _pair(name, one, other)
+                    lambda name, one, other: (
+                        max(one, other) if name == "lumo" else _pair(name, one, other)
+                    )
                 ),
             },
         ),

@@ -1,0 +1,7 @@
+"""Exercises of the chapter *data*."""
+
+from __future__ import annotations
+
+from qm9lib.exercises.checking import Exercise
+
+EXERCISES: tuple[Exercise, ...] = ()

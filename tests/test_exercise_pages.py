@@ -1,0 +1,145 @@
+"""Pages of exercises: derived ones are in step and run untouched, and solutions are right."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+from answers import ANSWERS
+from nbclient import NotebookClient
+
+import exercises as pages
+import notebooks
+from qm9lib import exercises
+
+pytestmark = [pytest.mark.usefixtures("lenient"), pytest.mark.filterwarnings("default")]
+SOLUTIONS = notebooks.ROOT / "book" / pages.SOLUTIONS
+FIXTURE = (Path(__file__).parent / "data" / "doubling.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("chapter", exercises.CHAPTERS)
+def test_page_of_the_students_is_derived_from_the_solutions(chapter):
+    assert notebooks.check_student_page(SOLUTIONS / f"{chapter}.md") == []
+
+
+@pytest.mark.parametrize("chapter", exercises.CHAPTERS)
+def test_sections_are_the_exercises(chapter):
+    text = (SOLUTIONS / f"{chapter}.md").read_text("utf-8")
+    found = [(heading["number"], heading["title"]) for heading in pages.HEADING.finditer(text)]
+    assert found == [(e.name, e.title) for e in exercises.exercises(chapter)]
+    for exercise, section in zip(
+        exercises.exercises(chapter), re.split(r"^## ", text, flags=re.MULTILINE)[1:], strict=False
+    ):
+        assert f'check("{exercise.name}", {exercise.function})' in section
+        for word in ("**Trains:**", "**Time:**", "**In your head:**"):
+            assert word in section
+
+
+@pytest.mark.parametrize("chapter", exercises.CHAPTERS)
+def test_untouched_page_runs_from_top_to_bottom(chapter, tmp_path):
+    page = notebooks.student_page(SOLUTIONS / f"{chapter}.md")
+    notebook = notebooks.read_notebook(page.with_suffix(".ipynb"))
+    assert all(not cell.outputs for cell in notebooks.code_cells(notebook))
+    NotebookClient(
+        notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": tmp_path}}
+    ).execute(env={**os.environ, **notebooks.ENVIRONMENT})
+    said = "".join(
+        output.get("text", "") for cell in notebooks.code_cells(notebook) for output in cell.outputs
+    )
+    numbers = re.findall(r"^(\d\.\d) not attempted: ", said, re.MULTILINE)
+    assert numbers == [exercise.name for exercise in exercises.exercises(chapter)]
+    assert f"{chapter}: 0 of {len(numbers)} right" in said
+
+
+def outcomes(chapter, monkeypatch, replaced="", answer=None):
+    """Run the solutions without their discussion, and with one function replaced."""
+    found = {}
+    monkeypatch.setattr(
+        exercises, "check", lambda name, f: found.update({name: exercises.examine(name, f).status})
+    )
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names: dict[str, object] = {"__name__": "__main__"}
+    section = ""
+    for cell in notebooks.from_markdown(SOLUTIONS / f"{chapter}.md").cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "markdown":
+            for heading in pages.HEADING.finditer(cell.source):
+                section = heading["number"]
+        elif notebooks.is_setup(cell.source) or "discussion" in tags:
+            continue
+        elif "solution" in tags and section == replaced:
+            names[answer.__name__] = answer
+        else:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(cell.source, f"<{chapter} {section}>", "exec"), names)
+    return found
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [exercise.name for chapter in exercises.CHAPTERS for exercise in exercises.exercises(chapter)],
+)
+def test_a_wrong_answer_fails_its_own_exercise_alone(exercise, monkeypatch):
+    wrong = next(a for a in ANSWERS if a.exercise == exercise and a.status == "wrong")
+    chapter = exercises.CHAPTERS[int(exercise.partition(".")[0]) - 1]
+    found = outcomes(chapter, monkeypatch, exercise, wrong.function)
+    assert [name for name, status in found.items() if status != "right"] == [exercise]
+    assert len(found) == len(exercises.exercises(chapter))
+
+
+def test_derived_page_of_a_small_fixture():
+    text = pages.student(FIXTURE, "doubling")
+    assert text.startswith("---\n# Derived from ../solutions/doubling.md, by `make notebooks`")
+    assert "# Exercises: doubling" in text
+    assert (
+        'def double(x):\n    """Return 2 x.\n\n    x: a number\n    """\n'
+        '    raise NotImplementedError("Exercise 0.1: Double it")\n```'
+    ) in text
+    assert (
+        "def triple(\n    x: float = 1.0,\n) -> float:\n    '''Return 3 x.'''\n"
+        '    raise NotImplementedError("Exercise 0.2: Triple it")\n\n\ndef helper(x):'
+    ) in text
+    assert "[Solution of 0.2](../solutions/doubling.ipynb#02-triple-it)" in text
+    for secret in ("x + x", "3 * x", "Said to nobody", "double(4)", "solution, hide-input"):
+        assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("# Solutions: doubling", "# Doubling", "title must begin"),
+        ("## 0.2", "## 0.1", "two exercises 0.1"),
+        ("return x + x", "return (x", "the solution of 0.1 is no Python"),
+        ('    """One more."""\n', "", "helper, the solution of 0.2, has no docstring"),
+        ('check("0.2", triple)', "triple(1)", "exercise 0.2 has no cell for its check"),
+        (":tags: [solution]", "", "exercise 0.2 has no cell for its solution"),
+        ("def helper(x):", "y = 3\n\n\ndef helper(x):", "alone, and has in line 8: y = 3"),
+        ("---\nkernelspec", "kernelspec", "no YAML header"),
+    ],
+)
+def test_what_cannot_be_derived_is_told(old, new, says):
+    assert old in FIXTURE
+    with pytest.raises(pages.ExerciseError, match=says):
+        pages.student(FIXTURE.replace(old, new, 1), "doubling")
+
+
+def test_edited_or_stale_page_is_found(tmp_path):
+    (tmp_path / pages.SOLUTIONS).mkdir()
+    source = tmp_path / pages.SOLUTIONS / "doubling.md"
+    source.write_text(FIXTURE, "utf-8")
+    page = notebooks.student_page(source)
+    (problem,) = notebooks.check_student_page(source)
+    assert problem == "exercises/doubling.md is not what follows from solutions/doubling.md"
+    notebooks.derive_student_page(source)
+    assert notebooks.check_student_page(source) == []
+    for file in (page, page.with_suffix(".ipynb")):
+        kept = file.read_text("utf-8")
+        file.write_text(kept.replace("A text.", "Another text."), "utf-8")
+        assert file.name in notebooks.check_student_page(source)[0]
+        file.write_text(kept, "utf-8")
+    source.write_text(FIXTURE.replace("A text.", "Other words."), "utf-8")
+    assert len(notebooks.check_student_page(source)) == 1

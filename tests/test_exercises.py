@@ -1,0 +1,180 @@
+"""Checkers: every answer of tests/answers gets the outcome and the words that it must."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from answers import ANSWERS
+
+from qm9lib import exercises
+from qm9lib.exercises import CHAPTERS, check, checking, examine, hint, progress
+from qm9lib.exercises.diagnosis import explain, same
+from qm9lib.labels import UnknownNameError
+
+pytestmark = [pytest.mark.usefixtures("lenient"), pytest.mark.filterwarnings("default")]
+ALL = [exercise for chapter in CHAPTERS for exercise in exercises.exercises(chapter)]
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """An interpreter in which nothing has been checked yet."""
+    monkeypatch.setattr(exercises, "_outcomes", {})
+    monkeypatch.setattr(exercises, "_hinted", {})
+
+
+def number(answer):
+    same_exercise = [other for other in ANSWERS if other.exercise == answer.exercise]
+    return f"{answer.exercise}-{answer.status}-{same_exercise.index(answer)}"
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=number)
+def test_answer(answer):
+    outcome = examine(answer.exercise, answer.function)
+    assert outcome.status == answer.status, outcome
+    assert answer.says in outcome.message
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
+def test_catalogue_is_rich_and_every_mistake_has_its_own_message(exercise):
+    answers = [answer for answer in ANSWERS if answer.exercise == exercise.name]
+    assert all(answer.function.__name__ == exercise.function for answer in answers)
+    assert sum(answer.status == "right" for answer in answers) >= 3
+    mistakes = [answer.function for answer in answers if answer.status != "right"]
+    assert len(mistakes) >= 4
+    messages = [examine(exercise.name, function).message for function in mistakes]
+    assert len(set(messages)) == len(messages)
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
+def test_exercise_is_complete(exercise):
+    assert len(exercise.hints) >= 3
+    assert exercise.title and exercise.learnt
+
+    def stub(*arguments):
+        raise NotImplementedError(f"Exercise {exercise.name}: {exercise.title}")
+
+    assert examine(exercise.name, stub).status == "not attempted"
+    for value in (None, 3.0, np.zeros(3)):
+        outcome = examine(exercise.name, value)
+        assert outcome.status == "wrong"
+        assert f'check("{exercise.name}", {exercise.function})' in outcome.message
+    for nothing in (lambda *_: None, lambda *_: "x", lambda *_: [1, [2, 3]], lambda *_: object()):
+        assert examine(exercise.name, nothing).status in ("wrong", "error")
+
+
+def test_names_count_from_one_in_the_order_of_the_chapters():
+    for place, chapter in enumerate(CHAPTERS, 1):
+        names = [exercise.name for exercise in exercises.exercises(chapter)]
+        assert names == [f"{place}.{i}" for i in range(1, len(names) + 1)]
+        assert len(names) >= 5
+
+
+def test_check_prints_hint_climbs_and_progress_remembers(session, capsys):
+    progress()
+    assert capsys.readouterr().out == "nothing has been checked here yet\n"
+    check("1.1", lambda energy: 627.5095 * energy)
+    check("1.2", lambda atomic_numbers, total, references: total)
+    assert capsys.readouterr().out.startswith("1.1 right: ")
+    for i in (1, 2, 3, 3):
+        hint("1.1")
+        said = capsys.readouterr().out
+        assert said.startswith(f"1.1 hint {i} of 3: ")
+        assert ("again" in said) == (i < 3)
+    progress()
+    said = capsys.readouterr().out
+    assert said.startswith("labels: 1 of 6 right\n")
+    assert "  1.2  wrong " in said
+    assert "  1.3  not checked " in said
+
+
+@pytest.mark.parametrize("name", ["0.1", "9.1", "1.99", "labels", ""])
+def test_unknown_exercise_is_told(name):
+    with pytest.raises(UnknownNameError, match=r"unknown exercise .* use one of: \d\.1"):
+        check(name, lambda: None)
+    with pytest.raises(UnknownNameError, match="unknown exercise"):
+        hint(name)
+
+
+def test_messages_fit_the_page():
+    for answer in ANSWERS[::5]:
+        lines = str(examine(answer.exercise, answer.function)).splitlines()
+        assert max(map(len, lines)) <= checking.WIDTH
+
+
+def test_exception_is_shown_with_its_line_and_its_meaning():
+    def to_kcal_per_mol(energy):
+        shares = np.ones(3) / 3
+        return 627.5 * energy * shares[3]
+
+    outcome = examine("1.1", to_kcal_per_mol)
+    assert outcome.status == "error"
+    assert "IndexError: index 3 is out of bounds" in outcome.message
+    assert "return 627.5 * energy * shares[3]" in outcome.message
+    assert "This means: an index is beyond the end" in outcome.message
+
+
+def test_signature_that_was_changed_is_told():
+    outcome = examine("1.2", lambda molecule: 0.0)
+    assert outcome.status == "error"
+    assert "called with 3 arguments, and takes (molecule)" in outcome.message
+
+
+def test_exit_does_not_end_the_session():
+    assert examine("1.1", lambda energy: exit(1)).status == "error"
+
+
+def test_own_not_implemented_error_is_an_error():
+    def to_kcal_per_mol(energy):
+        raise NotImplementedError("later")
+
+    assert examine("1.1", to_kcal_per_mol).status == "error"
+
+
+def test_answers_cannot_spoil_the_arguments_of_each_other():
+    def judge_of(change):
+        cases = checking.Case("an array", (np.ones(3), {"a": 1.0}))
+        return checking.compared(lambda x, d: x.sum() + d["a"], lambda: [cases])(change)
+
+    def spoil(x, d):
+        value = x.sum() + d.pop("a")
+        x[:] = 7
+        return value
+
+    assert judge_of(spoil) is None
+    assert judge_of(spoil) is None
+
+
+def test_data_that_are_missing_make_it_not_checkable():
+    def judge(answer):
+        raise checking.NotCheckableError("no data here")
+
+    exercise = checking.Exercise("0.1", "t", "f", judge, ("a", "b", "c"), "l")
+    outcome = checking.examine(exercise, lambda: None)
+    assert str(outcome) == "0.1 not checkable: no data here"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "says"),
+    [
+        ([np.eye(3)[:, :2]], [np.eye(3)[:2]], "transposed array: its shape is"),
+        ([[[0, 1], [2, 3]]], [np.array([[0, 2], [1, 3]])], "rows and columns are exchanged"),
+        ([np.array([1.0, 4.0])], [np.array([1.0, 2.0])], "squares"),
+        ([np.array([2.0, 4.0])], [np.array([1.0, 2.0])], "twice"),
+        ([np.array([0.5, 1.0])], [np.array([1.0, 2.0])], "half"),
+        ([np.array([np.inf, 2.0])], [np.array([1.0, 2.0])], "a value that is infinite"),
+        ([np.array([1.0, 2.0, 9.0])], [np.array([1.0, 2.0, 3.0])], r"such as \[2\]: it is 9"),
+        ([np.array([1, 0])], [np.array([True, False])], "expected True and False"),
+        ([(1.0,)], [(1.0, 2.0)], "expected 2 results"),
+        ([(1.0, 3.0)], [(1.0, 2.0)], "result 2 is wrong: it returns 3, expected 2"),
+        ([{"a", "b"}], [{"a", "c"}], "lacks c and must not have b"),
+        ([{"a": 1.0}], [{"a": 2.0}], "a: it returns 1, expected 2"),
+        (["x"], [1.0], "expected a number"),
+        ([1.0], ["x"], "expected a text"),
+        ([[1.0, 2.0]], [1.0], "expected one number"),
+        ([None], [1.0], "`return` missing"),
+    ],
+)
+def test_explanations(found, expected, says):
+    assert not same(found[0], expected[0])
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(explain(found, expected, ["a"], [None]))
