@@ -115,6 +115,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help="safetensors files that train has written; by default the pretrained networks of H",
     )  # fmt: skip
+
+    grade = add("grade", _grade, "run students' notebooks and tell which answers are right")
+    grade.add_argument(
+        "notebook", nargs="+", help="notebooks with exercises of one or more chapters"
+    )
+    grade.add_argument(
+        "--minutes", type=_positive(float), default=5.0,
+        help="for one notebook; a cell or an answer may take a tenth of it",
+    )  # fmt: skip
+    grade.add_argument(
+        "--memory", type=_positive(float), default=8.0, help="GB for one notebook (on Linux)"
+    )
+    grade.add_argument("--reasons", action="store_true", help="say what is wrong with each answer")
+    grade.add_argument(
+        "--json", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="write it all there"
+    )
     return parser
 
 
@@ -255,6 +271,27 @@ def _predict(options: argparse.Namespace) -> int:
             place = f"{options.file}, line {result['line']} ({result['formula']})"
             print(f"warning: {place}: {warning}", file=sys.stderr)
     return 0 if any(not molecule.foreign for molecule in molecules) else 1
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from qm9lib.exercises import grade
+
+    file: Path | None = getattr(options, "json", None)
+    if file is not None:
+        check_writable(file)
+    rows = list(
+        tqdm(
+            grade.grade(options.notebook, options.minutes, options.memory),
+            total=len(options.notebook), unit="notebook", disable=None,
+        )
+    )  # fmt: skip
+    print(grade.table(rows, options.reasons))
+    if file is not None:
+        with replacing(file) as temporary:
+            temporary.write_text(grade.to_json(rows), encoding="utf-8")
+    return 0 if all(row.chapter for row in rows) else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:
