@@ -187,7 +187,9 @@ def load(path: str | Path) -> Model:
     with reading(Path(path), _FORMAT, "model", remedy) as (metadata, found):
         record = json.loads(metadata["model"])
         config = dict(record["network"])
-        network = _NETWORKS[config.pop("class")](**config, key=jax.random.key(0))
+        make = _NETWORKS[config.pop("class")]
+        # The shapes alone: random numbers to be thrown away would take seconds.
+        network = eqx.filter_eval_shape(make, **config, key=jax.random.key(0))
         reference = Composition(LABELS[record["label"]].name, found.pop("reference"))
         mean, scale = float(record["mean"]), float(record["scale"])
         expected = {name: leaf.shape for name, leaf in _leaves(network).items()}
@@ -196,7 +198,7 @@ def load(path: str | Path) -> Model:
         numbers = [mean, scale, *reference.coefficients, *(array.sum() for array in found.values())]
         if reference.coefficients.shape != (len(ELEMENTS),) or not np.all(np.isfinite(numbers)):
             raise ValueError("its numbers are not finite, or not one for each element")
-        trained, static = eqx.partition(network, eqx.is_inexact_array)
+        trained, static = eqx.partition(network, _is_trained)
         leaves = [jnp.asarray(found[name], jnp.float32) for name in expected]
         network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
         return Model(network, reference, mean, scale)
@@ -232,9 +234,16 @@ def _predict(
     return jax.vmap(network)(atomic_numbers, positions)
 
 
+def _is_trained(leaf: object) -> bool:
+    """Tell trained arrays, or their shapes, from what else a network has."""
+    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and bool(
+        jnp.issubdtype(leaf.dtype, jnp.inexact)
+    )
+
+
 def _leaves(network: Network) -> dict[str, Array]:
     """Return the trained arrays by their place in the network."""
-    arrays = eqx.filter(network, eqx.is_inexact_array)
+    arrays = eqx.filter(network, _is_trained)
     return {
         jax.tree_util.keystr(place, simple=True, separator="."): leaf
         for place, leaf in jax.tree_util.tree_leaves_with_path(arrays)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from qm9lib.dataset import Molecule
 from qm9lib.domain import BONDED, COVALENT_RADII
@@ -158,6 +158,7 @@ def loss_curves(
         ax.axhline(value, label=name, color="#555555", linestyle=("--", ":", "-.")[number % 3])
         told.append(f"{name} is at {_plain(value)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     # Plain numbers such as 20 are easier to read than 2 x 10^1.
     ax.yaxis.set_major_formatter("{x:,g}")
     ax.yaxis.set_minor_formatter("{x:,g}" if _span(ax) < 30 else "")
@@ -371,7 +372,7 @@ def learning_curve(
     for name, value in (reference or {}).items():
         ax.axhline(value, color=COLORS[1], linestyle="--", label=name)
         told += f" A line marks {name} at {_plain(value)}."
-    ax.set(xlabel="training molecules (1)", ylabel=ylabel, xscale="log", yscale="log")
+    ax.set(xlabel="training molecules", ylabel=ylabel, xscale="log", yscale="log")
     ax.set_xticks(list(errors), [f"{size:,}" for size in errors])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter("{x:,g}")

@@ -54,7 +54,9 @@ def test_no_notebook_is_without_source():
 
 def test_contents_name_every_chapter_by_its_notebook():
     chapters = [
-        file for file in CONTENTS if file.removeprefix("book/") not in ("index", "references")
+        file
+        for file in CONTENTS
+        if file.removeprefix("book/") not in ("index", "references", "teachers")
     ]
     assert chapters
     assert all(file.endswith(".ipynb") and (ROOT / file).is_file() for file in chapters)
@@ -81,7 +83,8 @@ def test_every_place_has_the_repository_of_the_configuration():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["repository-code"] == REPOSITORY.url
     for path in CHAPTERS.values():
-        for file in (path, path.with_suffix(".ipynb")):
+        page = notebooks.student_page(path) or path
+        for file in (path, path.with_suffix(".ipynb"), page, page.with_suffix(".ipynb")):
             found = re.findall(r"git\+(https://[^@\s]+)@([^\"\\\s]+)", file.read_text())
             assert found == [(REPOSITORY.url, REPOSITORY.branch)], file
     slug = REPOSITORY.url.removeprefix("https://")

@@ -328,7 +328,7 @@ def test_colab_check_compares_versions(tmp_path, monkeypatch, after, problem):
     seen = iter([{"numpy": "2.0.2"}, after])
     monkeypatch.setattr(colab_check, "versions", lambda python: next(seen))
     monkeypatch.setattr(colab_check, "call", lambda *command, **options: "")
-    outcome = colab_check.run_notebook("one", "{}", Path("python"), tmp_path, {})
+    outcome = colab_check.run_notebook("one", "{}", Path("python"), tmp_path, {}, shares=False)
     assert outcome.problem == problem
     assert ("failed" in colab_check.table([outcome])) == bool(problem)
 

@@ -3,7 +3,8 @@
 Each notebook lies alone in an empty folder. Its Python has the packages of
 tools/colab_packages.txt, in a new environment without qm9lib, and no cached data. The setup cell
 installs from the address in _config.yml, which git is told to find in a local clone. Afterwards
-every package that was there before must have the version that it had.
+every package that was there before must have the version that it had. Exercises and solutions,
+whose setup cells are all the same, share one installation: the first of them makes it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from notebooks import ROOT, NotebookError, Repository, chapters, read_repository
+from notebooks import ROOT, NotebookError, Repository, chapters, read_repository, student_page
 
 PACKAGES = ROOT / "tools" / "colab_packages.txt"
 
@@ -75,9 +76,12 @@ def versions(python: Path) -> dict[str, str]:
 
 
 def run_notebook(
-    name: str, text: str, python: Path, folder: Path, base: Mapping[str, str]
+    name: str, text: str, python: Path, folder: Path, base: Mapping[str, str], *, shares: bool
 ) -> Outcome:
-    """Run one notebook in its own folder, then take away what it has installed."""
+    """Run one notebook in its own folder, then take away what it has installed.
+
+    One that shares finds the package that an earlier one has left, if there was one, and leaves it.
+    """
     work, cache = folder / "work" / name, folder / "cache" / name
     work.mkdir(parents=True)
     cache.mkdir(parents=True)
@@ -86,7 +90,7 @@ def run_notebook(
     env = {**base, "XDG_CACHE_HOME": str(cache), "QM9LIB_CACHE": str(cache / "qm9lib")}
 
     before, problems = versions(python), []
-    if "qm9lib" in before:
+    if "qm9lib" in before and not shares:
         raise NotebookError("the environment has qm9lib before the notebook runs")
     start = time.perf_counter()
     try:
@@ -103,11 +107,11 @@ def run_notebook(
         for package, version in before.items()
         if after.get(package) != version
     ]
-    if not problems and "qm9lib" not in added:
+    if not problems and "qm9lib" not in after:
         problems.append("qm9lib was not installed")
     if changed:
         problems.append("changed: " + ", ".join(changed))
-    if added:
+    if added and not shares:
         call(python, "-m", "pip", "uninstall", "--quiet", "--yes", *added)
     if changed:
         call(python, "-m", "pip", "install", "--quiet", *(f"{n}=={v}" for n, v in before.items()))
@@ -124,11 +128,16 @@ def check(names: Sequence[str], revision: str, folder: Path) -> list[Outcome]:
     call(python, "-m", "pip", "install", "--quiet", "--requirement", PACKAGES)
     base = environment(folder, repository)
 
+    alone = [path for path in wanted.values() if student_page(path) is None]
+    solutions = [path for path in wanted.values() if student_page(path) is not None]
+    students = [page for page in map(student_page, solutions) if page is not None]
     outcomes = []
-    for name, path in wanted.items():
+    for path in (*alone, *students, *solutions):
         file = path.with_suffix(".ipynb").relative_to(ROOT).as_posix()
+        name = file.removeprefix("book/").removesuffix(".ipynb")
         text = call("git", "show", f"{revision}:{file}")
-        outcomes.append(run_notebook(name, text, python, folder, base))
+        shares = path not in alone
+        outcomes.append(run_notebook(name, text, python, folder, base, shares=shares))
         print(f"{name}: {'failed' if outcomes[-1].problem else 'passed'}", flush=True)
     return outcomes
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 
 import jupytext
 import nbformat
@@ -111,6 +112,36 @@ def stub(source: str, number: str, title: str) -> str:
     if not parts:
         raise ExerciseError(f"the solution of {number} has no function")
     return "\n\n\n".join(parts)
+
+
+def overview(pages: Mapping[str, str]) -> str:
+    """Return a table of all exercises: number, title, what each trains, and its time.
+
+    Parameters
+    ----------
+    pages
+        Texts of the solutions by name, in the order of the table.
+
+    Raises
+    ------
+    ExerciseError
+        Naming an exercise that does not say it.
+    """
+    rows = ["| exercise | trains | time |", "|---|---|---|"]
+    for name, text in pages.items():
+        for section in re.split(r"^(?=## )", text, flags=re.MULTILINE):
+            heading = HEADING.match(section)
+            if heading is None:
+                continue
+            said = re.search(r"\*\*Trains:\*\* (.+?)\.\s\*\*Time:\*\* (.+?)\.\s", section)
+            if said is None or "**In your head:** " not in section:
+                raise ExerciseError(
+                    f"exercise {heading['number']} must say **Trains:**, **Time:** and "
+                    "**In your head:**, in this order, each with a full stop"
+                )
+            title = f"[{heading['number']} {heading['title']}]({EXERCISES}/{name}.ipynb)"
+            rows.append(f"| {title} | {said[1]} | {said[2]} |")
+    return "\n".join(rows)
 
 
 def _help(name: str, number: str, title: str) -> NotebookNode:

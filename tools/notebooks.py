@@ -32,7 +32,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
-from exercises import EXERCISES, SOLUTIONS, ExerciseError, student
+from exercises import EXERCISES, SOLUTIONS, ExerciseError, overview, student
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,6 +47,7 @@ ENVIRONMENT: Mapping[str, str] = {
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 STAMP = "source_sha256"
+TEACHERS = "teachers.md"
 
 SETUP_CELL = """\
 # For Colab: install the course's package if it is missing; what is there keeps its version.
@@ -176,6 +177,26 @@ def check_student_page(path: Path) -> list[str]:
     return []
 
 
+def teachers_text(root: Path) -> str:
+    """Return the text of the teachers' page with the table of all exercises as it is now."""
+    book = root / "book"
+    text = (book / TEACHERS).read_text("utf-8")
+    order = re.findall(rf"{SOLUTIONS}/(\w+)\.ipynb", (root / "_toc.yml").read_text("utf-8"))
+    try:
+        table = overview({n: (book / SOLUTIONS / f"{n}.md").read_text("utf-8") for n in order})
+    except ExerciseError as error:
+        raise NotebookError(str(error)) from error
+    found, count = re.subn(
+        r"(<!-- exercises -->\n\n).*?(\n\n<!-- end of exercises -->)",
+        lambda match: match[1] + table + match[2],
+        text,
+        flags=re.DOTALL,
+    )
+    if count != 1:
+        raise NotebookError(f"{TEACHERS} must have one place for the table of the exercises")
+    return found
+
+
 def header(path: Path) -> dict[str, object]:
     """Return the YAML header of a Markdown file; empty if it has none."""
     match = re.match(r"---\n(.*?\n)---\n", path.read_text("utf-8"), re.DOTALL)
@@ -272,6 +293,7 @@ def derive(path: Path, repository: Repository) -> bool:
                 after.outputs, after.execution_count = before.outputs, before.execution_count
             notebook.metadata[STAMP] = fingerprint(path)
     write_notebook(target, notebook)
+    derive_student_page(path)
     return kept
 
 
@@ -318,6 +340,7 @@ def execute(path: Path, repository: Repository, timeout: float) -> None:
     for number, cell in enumerate(notebook.cells):
         _settle(cell, number)
     write_notebook(path.with_suffix(".ipynb"), notebook)
+    derive_student_page(path)
 
 
 def _place(number: int, cell: NotebookNode) -> str:
@@ -418,11 +441,9 @@ def run(action: str, names: Sequence[str], root: Path, timeout: float) -> int:
         try:
             if action == "derive":
                 state = "in step" if derive(path, repository) else "written, not executed yet"
-                derive_student_page(path)
                 print(f"{name}: {state}")
             elif action == "execute":
                 execute(path, repository, timeout)
-                derive_student_page(path)
                 print(f"{name}: executed in {time.perf_counter() - start:.1f} s", flush=True)
             elif problems := [*check(path, repository), *check_student_page(path)]:
                 failed += 1
@@ -430,6 +451,8 @@ def run(action: str, names: Sequence[str], root: Path, timeout: float) -> int:
         except NotebookError as error:
             failed += 1
             print(f"{name}: {error}", file=sys.stderr)
+    if action != "check" and (root / "book" / TEACHERS).exists():
+        write(root / "book" / TEACHERS, teachers_text(root))
     if action == "check" and not names:
         for orphan in orphans(root):
             failed += 1

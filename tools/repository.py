@@ -13,7 +13,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from notebooks import ROOT, NotebookError, Repository, chapters, derive, read_repository, write
+from notebooks import (
+    ROOT,
+    NotebookError,
+    Repository,
+    chapters,
+    derive,
+    read_repository,
+    student_page,
+    write,
+)
 
 PLACEHOLDER = Repository("https://github.com/--your-account--/qm9-course", "main")
 """The address before anyone has stamped theirs; no account can have this name."""
@@ -78,7 +87,8 @@ def stamp(root: Path, new: Repository) -> list[str]:
     book = [path for path in (root / "book").rglob("*.md") if ".ipynb_checkpoints" not in str(path)]
     pairs = chapters(root)
     watched = [root / file for file in FILES] + book
-    watched += [path.with_suffix(".ipynb") for path in pairs.values()]
+    pages = [page for page in map(student_page, pairs.values()) if page is not None]
+    watched += [path.with_suffix(".ipynb") for path in (*pairs.values(), *pages)]
     before = {path: path.read_text("utf-8") for path in watched if path.exists()}
 
     for path in before:

@@ -1,7 +1,933 @@
-"""Exercises of the chapter *accuracy*."""
+"""Exercises of the chapter *accuracy*: vectors, radial functions, forces, and sound comparisons."""
 
 from __future__ import annotations
 
-from qm9lib.exercises.checking import Exercise
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-EXERCISES: tuple[Exercise, ...] = ()
+import numpy as np
+from scipy import constants
+from scipy.spatial.transform import Rotation
+
+from qm9lib import QM9, load_sample, xyz
+from qm9lib.cache import DataError
+from qm9lib.exercises.checking import Answer, Case, Exercise, compared
+from qm9lib.exercises.diagnosis import as_numbers, describe
+
+_DEBYE = constants.e * 1e-10 * constants.c / 1e-21  # 1 elementary charge x 1 Å, in debye
+_TURN = Rotation.from_euler("xyz", [25.0, -40.0, 70.0], degrees=True).as_matrix()
+
+
+# --- 5.1
+
+
+def _dipole_cases() -> list[Case]:
+    sample = load_sample()
+    plus_minus = np.array([1.0, -1.0]), np.array([[0.0, 0.0, 0.0], [0.0, 0.6, 0.8]])
+    return [
+        Case("two charges of +1 e and -1 e, 1 Å apart", plus_minus, atoms=2),
+        *(
+            Case(
+                f"{molecule.formula} (number {molecule.index})",
+                (molecule.charges.copy(), molecule.positions.copy()),
+                atoms=len(molecule),
+            )
+            for molecule in (sample[i] for i in (2, 10, 100))
+        ),
+    ]
+
+
+def _dipole(charges: Any, positions: Any) -> Any:
+    return _DEBYE * (charges @ positions)
+
+
+_DIPOLE_MISTAKES: Mapping[str, Answer] = {
+    "that is the length of the dipole moment, a scalar: return the vector itself, of shape (3,)": (
+        lambda q, x: np.linalg.norm(_dipole(q, x))
+    ),
+    "the charges are missing: this is the sum of the positions, times 4.8032": (
+        lambda q, x: _DEBYE * x.sum(axis=0)
+    ),
+    "the charges are missing: this is the sum of the positions": lambda q, x: x.sum(axis=0),
+    "the charges are missing: this is the mean of the positions": lambda q, x: x.mean(axis=0),
+    "the vector is in e Å: 1 e Å is 4.8032 debye": lambda q, x: q @ x,
+    "1 e Å is 4.8032 debye, and a debye the smaller unit: multiply, do not divide": (
+        lambda q, x: q @ x / _DEBYE
+    ),
+    "this is a mean over the atoms: the dipole moment is the sum": (
+        lambda q, x: _dipole(q, x) / len(q)
+    ),
+    "the charges are squared, so that plus and minus look alike: take them as they are": (
+        lambda q, x: _dipole(q**2, x)
+    ),
+    "the sign of the charges is lost: an absolute value makes all of them positive": (
+        lambda q, x: _dipole(abs(q), x)
+    ),
+    "this vector points from plus to minus; the exercise asks for minus to plus": (
+        lambda q, x: -_dipole(q, x)
+    ),
+    "summed over x, y and z, so that each atom has a number: sum over the atoms, axis 0": (
+        lambda q, x: _DEBYE * (q[:, None] * x).sum(axis=1)
+    ),
+    "each atom has its own vector here: add them up over the atoms, axis 0": (
+        lambda q, x: _DEBYE * q[:, None] * x
+    ),
+}
+_judge_dipole = compared(_dipole, _dipole_cases, _DIPOLE_MISTAKES, rtol=2e-3, atol=2e-3)
+
+
+def _turning(answer: Answer) -> str | None:
+    """Judge the dipole moment; of an answer that has no name, say what symmetry it breaks."""
+    reason = _judge_dipole(answer)
+    if reason is None or not reason.startswith("for "):
+        return reason
+    charges, x = _dipole_cases()[2].arguments
+    answers = (answer(charges.copy(), y.copy()) for y in (x, x @ _TURN.T, x + [3.0, -2.0, 1.0]))
+    before, turned, moved = map(as_numbers, answers)
+    if before is None or turned is None or moved is None:
+        return reason
+    if any(a.shape != (3,) or not np.isfinite(a).all() for a in (before, turned, moved)):
+        return reason
+    if not np.allclose(turned, before @ _TURN.T, rtol=1e-2, atol=1e-2):
+        return f"turn the molecule, and this vector does not turn with it. And {reason}"
+    if not np.allclose(moved, before, rtol=1e-2, atol=1e-2):
+        return f"move the molecule to another place, and this vector changes. And {reason}"
+    return reason
+
+
+# --- 5.2
+
+
+def _cosine(distance: Any, cutoff: float) -> Any:
+    return np.where(distance < cutoff, 0.5 * (np.cos(np.pi * distance / cutoff) + 1.0), 0.0)
+
+
+def _inside(function: Callable[[Any], Any]) -> Answer:
+    """Return a cutoff function of r / c that is zero from 1 on."""
+    return lambda distance, cutoff: np.where(distance < cutoff, function(distance / cutoff), 0.0)
+
+
+def _cutoff_cases() -> list[Case]:
+    table = np.array([[0.0, 1.1, 2.6], [1.1, 0.0, 3.4], [2.6, 3.4, 0.0]])
+    return [
+        Case(
+            "eight distances and a cutoff of 5 Å",
+            (np.array([0.0, 1.0, 2.2, 2.5, 4.0, 4.9, 6.0, 9.0]), 5.0),
+        ),
+        Case("a table of distances and a cutoff of 3 Å", (table, 3.0)),
+    ]
+
+
+_judge_cutoff = compared(
+    _cosine,
+    _cutoff_cases,
+    {
+        "this ends with a step: an atom that crosses the cutoff changes the energy all at once": (
+            _inside(np.ones_like)
+        ),
+        "at distance 0 it should be 1, and this is 2: the factor 1/2 is missing": (
+            _inside(lambda u: np.cos(np.pi * u) + 1)
+        ),
+        "beyond the cutoff the cosine rises again: set it to 0 there": (
+            lambda r, c: 0.5 * (np.cos(np.pi * r / c) + 1)
+        ),
+        "at distance 0 it should be 1: is it a sine?": _inside(
+            lambda u: 0.5 * (np.sin(np.pi * u) + 1)
+        ),
+        "at distance 0 it should be 1, and this is 0: that is a sine": (
+            _inside(lambda u: np.sin(np.pi * u))
+        ),
+        "the angle is in degrees, and cos takes radians: pi in place of 180": (
+            _inside(lambda u: 0.5 * (np.cos(180.0 * u) + 1))
+        ),
+        "pi is missing: the angle at the cutoff should be 180°, so pi": (
+            _inside(lambda u: 0.5 * (np.cos(u) + 1))
+        ),
+        "just inside the cutoff it is -1/2: add 1 to the cosine before you halve it": (
+            _inside(lambda u: 0.5 * np.cos(np.pi * u))
+        ),
+        "just inside the cutoff it is -1: add 1 to the cosine, and halve the sum": (
+            _inside(lambda u: np.cos(np.pi * u))
+        ),
+        "just inside the cutoff it is 1/2: the brackets go round the sum of cosine and 1": (
+            _inside(lambda u: 0.5 * np.cos(np.pi * u) + 1)
+        ),
+        "inside and outside are exchanged: near atoms count, and far ones do not": (
+            lambda r, c: np.where(r > c, 0.5 * (np.cos(np.pi * r / c) + 1), 0.0)
+        ),
+        "it rises from 0 to 1 and should fall from 1 to 0: minus in place of plus": (
+            _inside(lambda u: 0.5 * (1 - np.cos(np.pi * u)))
+        ),
+        "it should be 0 at the cutoff for the first time, and is so at half of it: pi, not 2 pi": (
+            _inside(lambda u: 0.5 * (np.cos(2 * np.pi * u) + 1))
+        ),
+        "a straight line ends at 0 but with a kink: the forces would jump there": (
+            _inside(lambda u: 1 - u)
+        ),
+        "the argument `cutoff` is not used: it is always 5 Å": lambda r, c: _cosine(r, 5.0),
+    },
+    rtol=1e-3,
+    atol=2e-5,
+)
+
+
+# --- 5.3
+
+
+def _bessel(distance: Any, n: int, cutoff: float) -> Any:
+    k = np.arange(1, n + 1)
+    r = distance[:, None]
+    return np.sqrt(2.0 / cutoff) * np.sin(k * np.pi * r / cutoff) / r
+
+
+def _waves(function: Callable[[Any, Any, float], Any], first: int = 1) -> Answer:
+    """Return n functions of distance (pairs, 1), number k and cutoff, counted from ``first``."""
+    return lambda distance, n, cutoff: function(
+        distance[:, None], np.arange(first, first + n), cutoff
+    )
+
+
+def _radial_cases() -> list[Case]:
+    return [
+        Case(
+            "five distances, four functions and a cutoff of 5 Å",
+            (np.array([0.4, 1.1, 1.5, 3.3, 5.0]), 4, 5.0),
+        ),
+        Case(
+            "three distances, two functions and a cutoff of 3.5 Å",
+            (np.array([0.96, 2.0, 3.1]), 2, 3.5),
+        ),
+    ]
+
+
+_judge_radial = compared(
+    _bessel,
+    _radial_cases,
+    {
+        "the first function is zero everywhere: k counts from 1, and range and arange from 0": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, first=0)
+        ),
+        "k counts from 1, and here from 2": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, first=2)
+        ),
+        "the sine must be divided by the distance r": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c))
+        ),
+        "the sine is divided by the cutoff; divide it by the distance r": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / c)
+        ),
+        "the cutoff is missing in the sine: its argument is k pi r / c": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r) / r)
+        ),
+        "pi is missing in the sine: at the cutoff each function should be zero": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * r / c) / r)
+        ),
+        "the factor sqrt(2 / c) is missing": _waves(lambda r, k, c: np.sin(k * np.pi * r / c) / r),
+        "the factor is 2 / c, and should be its square root": (
+            _waves(lambda r, k, c: 2 / c * np.sin(k * np.pi * r / c) / r)
+        ),
+        "this is a cosine: at the cutoff each function should be zero": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.cos(k * np.pi * r / c) / r)
+        ),
+        "these are the functions of qm9lib.graphs, times a cosine cutoff; here they come without "
+        "it": lambda r, n, c: _bessel(r, n, c) * _cosine(r, c)[:, None],
+        "this is the last function alone: return a column for each k from 1 to n": (
+            lambda r, n, c: _bessel(r, n, c)[:, -1]
+        ),
+        "the functions were added up: return a column for each of them": (
+            lambda r, n, c: _bessel(r, n, c).sum(axis=1)
+        ),
+    },
+    rtol=1e-3,
+    atol=2e-5,
+)
+
+
+# --- 5.4
+
+
+def _bends(answer: Answer) -> str | None:
+    """Judge an activation function of vectors: by what it does, not by its values."""
+    rng = np.random.default_rng(7)
+    one, other = rng.normal(size=(2, 5, 3, 4))
+    one[1, :, 2] = 0.0  # a vector of length zero among others
+
+    def apply(vectors: np.ndarray) -> object:
+        return answer(vectors.copy())
+
+    given = apply(one)
+    reason = _form_of_vectors(given, one.shape)
+    if reason:
+        return reason
+
+    def number(vectors: np.ndarray) -> np.ndarray:
+        # Another form here than there is possible; NaN agrees with nothing.
+        value = as_numbers(given if vectors is one else apply(vectors))
+        if value is None or value.shape != one.shape:
+            return np.full(one.shape, np.nan)
+        return value.astype(float)
+
+    before = number(one)
+    size = float(np.abs(before).max())
+
+    def equal(a: np.ndarray, b: np.ndarray) -> bool:
+        return np.allclose(a, b, rtol=1e-3, atol=1e-3 * size)
+
+    if size < 1e-12:
+        return "everything that comes out is zero: nothing is left of the vectors"
+    at_zero = number(np.zeros_like(one))
+    if not np.isfinite(at_zero).all():
+        return (
+            "if all vectors are zero, something comes out that is infinite or no number; so they "
+            "are in the first layer of PaiNN. Is something divided by a length?"
+        )
+    if np.abs(at_zero).max() > 1e-6 * size:
+        return (
+            "a vector of zero becomes another one: where should it point to? A number that is "
+            "added to x, y and z does not turn with the molecule"
+        )
+    if not equal(number(np.einsum("ab,ibc->iac", _TURN, one)), _turned(before, _TURN)):
+        alone = np.zeros_like(one)
+        alone[:, 0, 0] = one[:, 0, 0]
+        if equal(number(alone)[:, 0, 0], before[:, 0, 0]):
+            return (
+                "x, y and z are bent one by one. Turn the molecule, and the result does not turn "
+                "with it: let the length of the vector decide, and multiply the vector by it"
+            )
+        return (
+            "turn the vectors, and the result does not turn with them. Is a length taken over the "
+            "axis of x, y and z, which is axis 1?"
+        )
+    if not equal(number(-one), -before):
+        return (
+            "it turns with the molecule, but the mirror image gives no mirror image: a cross "
+            "product does that. Use lengths and scalar products"
+        )
+    if equal(number(one + other), before + number(other)):
+        return (
+            "this is linear: what comes out for a sum is the sum of what comes out. A matrix could "
+            "do it. Let the factor depend on the length"
+        )
+    apart = one.copy()
+    apart[0] = other[0]
+    if not equal(number(apart)[1:], before[1:]):
+        return (
+            "the result of an atom depends on the vectors of the others: each atom works on its "
+            "own features here"
+        )
+    return None
+
+
+def _turned(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    return np.einsum("ab,ibc->iac", matrix, vectors)
+
+
+def _form_of_vectors(given: object, shape: tuple[int, ...]) -> str | None:
+    if given is None:
+        return "it returns None: is a `return` missing?"
+    value = as_numbers(given)
+    if value is None:
+        return f"it returns {describe(given)}, expected an array of the shape of `vectors`"
+    if value.shape == (shape[0], shape[2]):
+        return (
+            f"for an array of shape {shape} it returns shape {value.shape}: these are scalars, "
+            "such as the lengths. Multiply the vectors by them: vectors * factor[:, None, :]"
+        )
+    if value.shape != shape:
+        return (
+            f"for an array of shape {shape} it returns {describe(value)}, expected the same shape"
+        )
+    if not np.isfinite(value.astype(float)).all():
+        return (
+            "one of the vectors has length zero, and something comes out that is infinite or no "
+            "number: do not divide by the length, or add a small number to it"
+        )
+    return None
+
+
+# --- 5.5
+
+
+def _spring(x: Any) -> Any:
+    length = ((x[1] - x[0]) ** 2).sum() ** 0.5
+    return 350.0 * (length - 1.1) ** 2
+
+
+def _argon(x: Any) -> Any:
+    total = 0.0
+    for i in range(4):
+        for j in range(i):
+            ratio = 3.4**2 / ((x[i] - x[j]) ** 2).sum()  # (sigma / r)²
+            total = total + 4 * 0.24 * (ratio**6 - ratio**3)
+    return total
+
+
+def _force_cases() -> list[Case]:
+    # Energies of operators alone: with NumPy's arrays they are in float64, with JAX's in float32.
+    bond = np.array([[0.1, 0.0, 0.2], [0.9, 0.7, -0.3]])
+    argon = np.array([[0.0, 0, 0], [3.5, 0.3, 0], [1.5, 3.3, 0.2], [1.9, 1.2, 3.1]])
+    return [
+        Case("a bond as a spring", (_spring, bond), atoms=2),
+        Case("four atoms of argon", (_argon, argon), atoms=4),
+    ]
+
+
+def _forces(energy: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    step = 1e-4
+    found = np.zeros_like(x)
+    for place in np.ndindex(*x.shape):
+        shift = np.zeros_like(x)
+        shift[place] = step
+        found[place] = -(energy(x + shift) - energy(x - shift)) / (2 * step)
+    return found
+
+
+_judge_forces = compared(
+    _forces,
+    _force_cases,
+    {
+        "this is the gradient: it points to where the energy rises. A force points downhill": (
+            lambda energy, x: -_forces(energy, x)
+        ),
+        "this is the energy: the force is minus its derivative by the positions": (
+            lambda energy, x: energy(x)
+        ),
+        "this is the force on the first atom alone: return one row for each atom": (
+            lambda energy, x: _forces(energy, x)[0]
+        ),
+        "this is the gradient of the first atom alone: return one row for each atom, and minus": (
+            lambda energy, x: -_forces(energy, x)[0]
+        ),
+        "added up over the atoms the forces are zero: return one row for each atom": (
+            lambda energy, x: _forces(energy, x).sum(axis=0)
+        ),
+        "these are the lengths of the forces: return the vectors": (
+            lambda energy, x: np.linalg.norm(_forces(energy, x), axis=1)
+        ),
+        "everything is twice what it should be: between -step and +step lie two steps": (
+            lambda energy, x: 2 * _forces(energy, x)
+        ),
+    },
+    rtol=5e-3,
+    atol=2e-3,
+)
+
+
+def _downhill(answer: Answer) -> str | None:
+    """Judge forces; tell a difference quotient of a bad step from what is wrong altogether."""
+    reason = _judge_forces(answer)
+    if reason is None or not reason.startswith("for "):
+        return reason
+    worst = 0.0
+    for case in _force_cases():
+        energy, x = case.arguments
+        right = _forces(energy, x)
+        found = as_numbers(answer(energy, x.copy()))
+        if found is None or found.shape != right.shape or not np.isfinite(found).all():
+            return reason
+        worst = max(worst, float(np.abs(found - right).max() / np.abs(right).max()))
+    if worst > 0.35:
+        return reason
+    return (
+        f"almost: the forces are off by up to {100 * worst:.1f} % of the largest. Of a difference "
+        "quotient the step is too large, or so small that digits get lost; 0.001 Å to both sides "
+        "will do. jax.grad needs no step"
+    )
+
+
+# --- 5.6
+
+
+def _ensemble(predictions: Any) -> tuple[Any, Any]:
+    return predictions.mean(axis=0), predictions.std(axis=0, ddof=1)
+
+
+def _ensemble_cases() -> list[Case]:
+    rng = np.random.default_rng(3)
+    middle = np.array([-12.0, 3.5, 20.0, 8.0])
+    several = middle + rng.normal(scale=[0.1, 0.4, 2.0, 0.2], size=(3, 4))
+    return [
+        Case("three networks and four molecules", (several.round(2),)),
+        Case("five networks and two molecules", (rng.normal(5.0, 1.0, (5, 2)).round(2),)),
+    ]
+
+
+def _spread(deviation: Callable[[Any], Any]) -> Answer:
+    return lambda predictions: (predictions.mean(axis=0), deviation(predictions))
+
+
+_judge_ensemble = compared(
+    _ensemble,
+    _ensemble_cases,
+    {
+        "taken over the molecules; take both over the networks, axis 0": (
+            lambda p: (p.mean(axis=1), p.std(axis=1, ddof=1))
+        ),
+        "taken over the molecules; take both over the networks, axis 0, and with ddof=1": (
+            lambda p: (p.mean(axis=1), p.std(axis=1))
+        ),
+        "these are two numbers for all molecules together: take both over the networks, axis 0": (
+            lambda p: (p.mean(), p.std(ddof=1))
+        ),
+        "these are two numbers for all molecules together: take both over the networks, axis 0, "
+        "and with ddof=1": lambda p: (p.mean(), p.std()),
+        "the mean is right. np.std divides by n, and of so few networks that is too small: divide "
+        "by n - 1, with ddof=1": _spread(lambda p: p.std(axis=0)),
+        "the mean is right. The second result is the variance: take its square root": (
+            _spread(lambda p: p.var(axis=0, ddof=1))
+        ),
+        "the mean is right. The second result is the variance, divided by n: take its square root, "
+        "and ddof=1": _spread(lambda p: p.var(axis=0)),
+        "the mean is right. The second result is the range, from smallest to largest, which grows "
+        "with the number of networks": _spread(lambda p: np.ptp(p, axis=0)),
+        "the mean is right. The second result is the standard error of the mean; asked for is how "
+        "far one network is from the others": (
+            _spread(lambda p: p.std(axis=0, ddof=1) / np.sqrt(len(p)))
+        ),
+        "the mean is right. The second result is the mean absolute deviation; asked for is the "
+        "standard deviation": _spread(lambda p: np.abs(p - p.mean(axis=0)).mean(axis=0)),
+        "the results are exchanged: first the mean, then the standard deviation": (
+            lambda p: _ensemble(p)[::-1]
+        ),
+        "this is the median; the exercise asks for the mean": (
+            lambda p: (np.median(p, axis=0), p.std(axis=0, ddof=1))
+        ),
+    },
+    rtol=1e-3,
+    atol=1e-4,
+)
+
+
+# --- 5.7
+
+
+def _slope(x: Any, y: Any, place: int = 0) -> float:
+    return float(np.polyfit(x, y, 1)[place])
+
+
+def _curves() -> list[Case]:
+    sizes = np.array([1000.0, 3000.0, 10000.0, 30000.0])
+    return [
+        Case("an exact power law", (sizes, 40.0 / np.sqrt(sizes))),
+        Case("a curve with noise", (sizes, np.array([5.2, 2.6, 2.1, 1.15]))),
+        Case("three sizes", (np.array([500.0, 1000.0, 16000.0]), np.array([9.0, 8.0, 2.5]))),
+    ]
+
+
+_judge_learning = compared(
+    lambda n, e: _slope(np.log(n), np.log(e)),
+    _curves,
+    {
+        "more molecules make the error smaller, so the exponent is negative": (
+            lambda n, e: -_slope(np.log(n), np.log(e))
+        ),
+        "a line through the numbers themselves: take the logarithm of both first": _slope,
+        "only the sizes are logarithms: the errors need one, too": (
+            lambda n, e: _slope(np.log(n), e)
+        ),
+        "only the sizes are logarithms, of base 10: the errors need one, too": (
+            lambda n, e: _slope(np.log10(n), e)
+        ),
+        "only the errors are logarithms: the sizes need one, too": (
+            lambda n, e: _slope(n, np.log(e))
+        ),
+        "only the errors are logarithms, of base 10: the sizes need one, too": (
+            lambda n, e: _slope(n, np.log10(e))
+        ),
+        "this is the intercept: np.polyfit gives the slope first": (
+            lambda n, e: _slope(np.log(n), np.log(e), 1)
+        ),
+        "this is the intercept, of base 10: np.polyfit gives the slope first": (
+            lambda n, e: _slope(np.log10(n), np.log10(e), 1)
+        ),
+        "the axes are exchanged: the sizes are x, and the errors y": (
+            lambda n, e: _slope(np.log(e), np.log(n))
+        ),
+        "two kinds of logarithms were mixed, base 10 and base e: take one for both": (
+            lambda n, e: _slope(np.log10(n), np.log(e))
+        ),
+        "two kinds of logarithms were mixed, base e and base 10: take one for both": (
+            lambda n, e: _slope(np.log(n), np.log10(e))
+        ),
+        "this is a line through the first and the last point: fit it to all of them": (
+            lambda n, e: np.log(e[-1] / e[0]) / np.log(n[-1] / n[0])
+        ),
+        "this is the factor of the error for ten times the molecules: return the exponent": (
+            lambda n, e: 10 ** _slope(np.log(n), np.log(e))
+        ),
+    },
+    rtol=2e-3,
+    atol=1e-5,
+)
+
+
+# --- 5.8
+
+
+def _versus(old: Any, new: Any) -> tuple[float, float, bool]:
+    return _verdict(old.mean() - new.mean(), np.hypot(_standard_error(old), _standard_error(new)))
+
+
+def _standard_error(errors: Any, ddof: int = 1) -> float:
+    return float(errors.std(ddof=ddof) / np.sqrt(len(errors)))
+
+
+def _verdict(
+    improvement: float, uncertainty: float, times: float = 2.0
+) -> tuple[float, float, bool]:
+    return float(improvement), float(uncertainty), bool(improvement > times * uncertainty)
+
+
+def _comparisons() -> list[Case]:
+    return [
+        Case(
+            "a clear improvement",
+            (np.array([0.64, 0.61, 0.60, 0.58, 0.59]), np.array([0.52, 0.55, 0.53, 0.50, 0.54])),
+        ),
+        Case(
+            "five seeds of one model, twice",
+            (np.array([0.62, 0.60, 0.61, 0.59, 0.63]), np.array([0.55, 0.61, 0.66, 0.58, 0.64])),
+        ),
+        Case(
+            "an improvement of 1.7 standard errors",
+            (np.array([0.62, 0.60, 0.61, 0.59, 0.63]), np.array([0.60, 0.61, 0.59, 0.58, 0.595])),
+        ),
+        Case(
+            "a new model that is worse",
+            (np.array([0.52, 0.55, 0.53, 0.50, 0.54]), np.array([0.64, 0.61, 0.60, 0.58, 0.59])),
+        ),
+        Case(
+            "three seeds of the old model, and six of the new one",
+            (np.array([0.70, 0.66, 0.71]), np.array([0.58, 0.61, 0.55, 0.60, 0.63, 0.57])),
+        ),
+    ]
+
+
+def _with(
+    uncertainty: Callable[[Any, Any], float] | None = None, times: float = 2.0, best: bool = False
+) -> Answer:
+    """Return a comparison with another uncertainty, another threshold, or of the best seeds."""
+
+    def compare(old: Any, new: Any) -> tuple[float, float, bool]:
+        improvement, error, _ = _versus(old, new)
+        if best:
+            improvement = old.min() - new.min()
+        return _verdict(improvement, uncertainty(old, new) if uncertainty else error, times)
+
+    return compare
+
+
+def _either_way(old: Any, new: Any) -> tuple[float, float, bool]:
+    improvement, error, _ = _versus(old, new)
+    return improvement, error, abs(improvement) > 2 * error
+
+
+def _backwards(old: Any, new: Any) -> tuple[float, float, bool]:
+    improvement, error, clear = _versus(old, new)
+    return -improvement, error, clear
+
+
+def _swapped(old: Any, new: Any) -> tuple[float, float, bool]:
+    return _versus(new, old)
+
+
+_judge_comparison = compared(
+    _versus,
+    _comparisons,
+    {
+        "the best seed of each was compared: the luckier model wins, not the better one. Compare "
+        "the means": _with(best=True),
+        "this uncertainty is a standard deviation: that of one run. Of the mean of n runs it is "
+        "smaller by the root of n": (
+            _with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)))
+        ),
+        "this uncertainty is that of the old model's mean alone: the new one has its own": (
+            _with(lambda old, new: _standard_error(old))
+        ),
+        "this uncertainty is that of the new model's mean alone: the old one has its own": (
+            _with(lambda old, new: _standard_error(new))
+        ),
+        "the two standard errors were added: independent ones add as squares, so take the root of "
+        "the sum of their squares": (
+            _with(lambda old, new: _standard_error(old) + _standard_error(new))
+        ),
+        "this uncertainty is squared: take the root of the sum": (
+            _with(lambda old, new: _standard_error(old) ** 2 + _standard_error(new) ** 2)
+        ),
+        "np.std divides by n, and here the mean was taken from the same few runs: divide by n - 1, "
+        "with ddof=1": (
+            _with(lambda old, new: np.hypot(_standard_error(old, 0), _standard_error(new, 0)))
+        ),
+        "both numbers are right, but an improvement of one standard error happens by chance: ask "
+        "for two of them": _with(times=1.0),
+        "both numbers are right, but a new model that is worse is not clearly better: take no "
+        "absolute value": _either_way,
+        "old and new were exchanged: the improvement is the error of the old model minus that of "
+        "the new one": _swapped,
+        "the improvement has the wrong sign: it is the error of the old model minus that of the "
+        "new one": _backwards,
+    },
+    rtol=1e-3,
+    atol=1e-6,
+)
+
+
+def _sound(answer: Answer) -> str | None:
+    def plain(*arguments: Any) -> Any:
+        found = answer(*arguments)
+        if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+            return found
+        # JAX's True is an array without axes.
+        return tuple(
+            bool(x)
+            if getattr(x, "dtype", None) == np.bool_ and getattr(x, "shape", None) == ()
+            else x
+            for x in found
+        )
+
+    return _judge_comparison(plain)
+
+
+# --- 5.9
+
+_FORMAT = (
+    "An XYZ text has the number of atoms in line 1, a comment in line 2, and from line 3 on an "
+    "element with x, y and z in Å for each atom"
+)
+_LARGEST = 29  # atoms in the largest molecules of QM9
+_LONGEST = 10_000  # characters; 29 atoms take about a thousand
+_ALIKE = 0.05  # Å
+
+
+def _own_molecule(answer: Answer) -> str | None:
+    sample = load_sample()
+    text = answer(sample)
+    reason = _no_text(text)
+    if reason or not isinstance(text, str):
+        return reason
+    try:
+        molecules = xyz.parse(text, "your text")
+    except DataError as error:
+        about_form = "ends after" in str(error) or "expected the number of atoms" in str(error)
+        return f"{error}. {_FORMAT}" if about_form else str(error)
+    if len(molecules) > 1:
+        return f"your text has {len(molecules)} molecules, one behind the other: return one"
+    return _judge_molecule(sample, molecules[0])
+
+
+def _no_text(text: object) -> str | None:
+    if text is None:
+        return "it returns None: is a `return` missing?"
+    if not isinstance(text, str):
+        lines = isinstance(text, list | tuple) and all(isinstance(x, str) for x in text)
+        more = '. Join the lines: "\\n".join(lines)' if lines else ""
+        return f"it returns {describe(text)}, expected one text{more}"
+    if text.strip().lower().endswith(".xyz") and "\n" not in text.strip():
+        return f"{describe(text)} is the name of a file: return what stands in it"
+    if not text.strip():
+        return f"the text is empty. {_FORMAT}"
+    if len(text) > _LONGEST:
+        return f"{len(text):,} characters are too many: a molecule of QM9 needs about a thousand"
+    if not text.partition("\n")[0].strip():
+        return (
+            "the first line of the text is empty: write the number of atoms directly behind the "
+            "quotation marks"
+        )
+    return None
+
+
+def _judge_molecule(sample: QM9, molecule: xyz.XYZMolecule) -> str | None:
+    if molecule.foreign:
+        return (
+            f"the networks know H, C, N, O and F, not {', '.join(molecule.foreign)}: QM9 has no "
+            "other elements"
+        )
+    if len(molecule.symbols) > _LARGEST:
+        return f"{len(molecule.symbols)} atoms; the largest molecules of QM9 have {_LARGEST}"
+    made = xyz.to_qm9([molecule])
+    own = made[0]
+    electrons = int(own.atomic_numbers.astype(int).sum())
+    if electrons % 2:
+        return (
+            f"{molecule.formula} has {electrons} electrons, so that one has no partner: an atom is "
+            "missing or too many. The molecules of QM9 have pairs alone, and no warning of the "
+            "package sees this"
+        )
+    for row in np.flatnonzero((sample.composition == made.composition[0]).all(axis=1)):
+        other = sample[int(row)]
+        apart = np.abs(_distances(own) - _distances(other)).max(initial=0.0)
+        if apart < _ALIKE:
+            return (
+                f"this is molecule {other.index} of the sample, as it was: all distances between "
+                f"its atoms agree within {_ALIKE} Å. Change more"
+            )
+    from qm9lib import predict, pretrained  # they import JAX
+
+    # First what takes no network: it is quick.
+    domain = pretrained.domain()
+    concerns = domain.concerns(own.atomic_numbers, own.positions)
+    for unit, factor in (("bohr", 0.529177), ("nm", 10.0), ("pm", 0.01)):
+        if concerns and not domain.concerns(own.atomic_numbers, factor * own.positions):
+            return f"these positions are in {unit}: multiply them by {factor} to have them in Å"
+    if concerns:
+        return _advice("; ".join(concerns))
+    warnings = predict.predict([molecule])[0]["warnings"]
+    return _advice("; ".join(warnings)) if warnings else None
+
+
+def _advice(warnings: str) -> str:
+    remedies = {
+        "atoms; QM9": "take a larger molecule",
+        "not hydrogen": "take a smaller molecule",
+        "pieces": "move the atoms nearer to each other: bonds are at most about 1.6 Å long",
+        "apart": "compare this distance with the same one in molecules of the sample",
+        "disagree": "take a geometry that is more like those of the sample",
+    }
+    remedy = next((remedy for word, remedy in remedies.items() if word in warnings), "change it")
+    return f"the package warns of this molecule: {warnings}. So {remedy}"
+
+
+def _distances(molecule: Any) -> np.ndarray:
+    """Return the distances of all pairs, sorted by the elements and then by length."""
+    z, x = molecule.atomic_numbers, molecule.positions
+    a, b = np.triu_indices(len(z), k=1)
+    distance = np.linalg.norm(x[a] - x[b], axis=1)
+    low, high = np.minimum(z[a], z[b]), np.maximum(z[a], z[b])
+    return distance[np.lexsort((distance, high, low))]
+
+
+EXERCISES = (
+    Exercise(
+        "5.1",
+        "A vector that turns along",
+        "dipole_moment",
+        _turning,
+        (
+            "Each atom contributes its charge times its position. What remains when you add them "
+            "up over the atoms: a number, or a vector?",
+            "charges has shape (atoms,), positions (atoms, 3). charges @ positions sums over the "
+            "atoms and gives shape (3,), in e Å.",
+            "return 4.8032 * (charges @ positions)",
+        ),
+        "sums of scalars times vectors turn with the molecule; for a neutral one the sum does not "
+        "even depend on the origin",
+    ),
+    Exercise(
+        "5.2",
+        "A cutoff that ends smoothly",
+        "cosine_cutoff",
+        _judge_cutoff,
+        (
+            "A cosine falls from 1 to -1 while its angle goes from 0 to pi. How do you make that "
+            "1 to 0?",
+            "Inside: 0.5 * (np.cos(np.pi * distance / cutoff) + 1). Outside it must be 0.",
+            "np.where(distance < cutoff, inside, 0.0) chooses for each distance.",
+        ),
+        "value and slope are both zero at the cutoff, so neither energies nor forces jump when an "
+        "atom crosses it",
+    ),
+    Exercise(
+        "5.3",
+        "Radial functions",
+        "radial_functions",
+        _judge_radial,
+        (
+            "Make the numbers k first: 1, 2, ..., n. A row for each distance and a column for each "
+            "k comes from broadcasting.",
+            "k = np.arange(1, n + 1), and r = distance[:, None], of shape (pairs, 1). Then k * r "
+            "has shape (pairs, n).",
+            "return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / r",
+        ),
+        "a network gets one distance as several numbers, of which each sees another scale: far "
+        "easier to learn from",
+    ),
+    Exercise(
+        "5.4",
+        "Bend a vector, not its components",
+        "bend_vectors",
+        _bends,
+        (
+            "The length of a vector does not change when it is turned. A function of the length "
+            "is a scalar, and a scalar times a vector turns with the molecule.",
+            "length = np.sqrt((vectors**2).sum(axis=1, keepdims=True)) has shape (atoms, 1, "
+            "channels). Now choose a bounded function of it, without dividing by zero.",
+            "return vectors * length / (1 + length)",
+        ),
+        "an activation of vectors acts on lengths and leaves directions alone; it works for every "
+        "equivariant network",
+    ),
+    Exercise(
+        "5.5",
+        "Forces",
+        "forces",
+        _downhill,
+        (
+            "The force points to where the energy falls. Which derivative is that, and with which "
+            "sign?",
+            "jax.grad(energy) is a function: it takes the positions and returns the gradient, of "
+            "the shape of the positions.",
+            "return -jax.grad(energy)(positions)",
+        ),
+        "one line gives the forces of any energy that JAX can differentiate, be it a spring or a "
+        "network",
+    ),
+    Exercise(
+        "5.6",
+        "What an ensemble knows",
+        "mean_and_deviation",
+        _judge_ensemble,
+        (
+            "Each row is a network, each column a molecule. Over which of them do you average?",
+            "Over the networks, axis 0. There are few of them, so the standard deviation divides "
+            "by n - 1: ddof=1.",
+            "return predictions.mean(axis=0), predictions.std(axis=0, ddof=1)",
+        ),
+        "where networks disagree, at least some of them are wrong; where they agree, all of them "
+        "may be",
+    ),
+    Exercise(
+        "5.7",
+        "The slope of a learning curve",
+        "exponent",
+        _judge_learning,
+        (
+            "Take the logarithm of error = a * molecules**b. What is it a straight line of?",
+            "log(error) = log(a) + b log(molecules): b is the slope of a line through the "
+            "logarithms.",
+            "return np.polyfit(np.log(sizes), np.log(errors), 1)[0]",
+        ),
+        "with an exponent of -0.5, half of the error costs four times the molecules; with -0.25, "
+        "sixteen times",
+    ),
+    Exercise(
+        "5.8",
+        "Is it really better?",
+        "is_better",
+        _sound,
+        (
+            "The standard error of a mean of n runs is their standard deviation, with ddof=1, over "
+            "the root of n. Each of the two means has one.",
+            "The standard error of a difference is the root of the sum of both squares.",
+            "clearly = improvement > 2 * error, where improvement = old.mean() - new.mean() and "
+            "error = np.sqrt(old.var(ddof=1) / len(old) + new.var(ddof=1) / len(new)).",
+        ),
+        "a difference without its uncertainty is half a result",
+    ),
+    Exercise(
+        "5.9",
+        "A molecule of your own",
+        "own_molecule",
+        _own_molecule,
+        (
+            "Start from a molecule of the sample that has what you need, such as pyridine (number "
+            "215), and change one thing: another atom, or an OH group turned about its bond.",
+            "Put the new atom on the line of the old bond, at its own bond length: C-F 1.34 Å in a "
+            "ring such as pyridine, C-O 1.42 Å, O-H 0.97 Å. Copy the positions before you change "
+            "them: molecule.positions.copy().",
+            'Lines: f"{symbol} {x:.4f} {y:.4f} {z:.4f}" for each atom. The text: '
+            '"\\n".join([str(len(lines)), "a comment", *lines]).',
+        ),
+        "no warning means only that nothing is known against the prediction: whether this is a "
+        "minimum, nobody has asked",
+    ),
+)

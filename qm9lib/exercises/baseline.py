@@ -1,7 +1,760 @@
-"""Exercises of the chapter *baseline*."""
+"""Exercises of the chapter *baseline*: least squares, gradients and scaling, with six numbers."""
 
 from __future__ import annotations
 
-from qm9lib.exercises.checking import Exercise
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-EXERCISES: tuple[Exercise, ...] = ()
+import numpy as np
+
+from qm9lib import ELEMENTS, QM9, convert, load_sample
+from qm9lib.exercises.checking import Answer, Case, Exercise, compared
+from qm9lib.exercises.diagnosis import as_numbers, describe
+
+_HARTREE = convert(1.0, "hartree", "kcal/mol")
+
+
+@functools.cache
+def _sample() -> QM9:
+    return load_sample()  # its arrays are read-only, so it can be shared
+
+
+def _counts() -> np.ndarray:
+    return _sample().composition.astype(float)
+
+
+# 3.1
+
+
+def _flat_molecules() -> list[Case]:
+    sample = _sample()
+    some = sample[np.flatnonzero(sample.composition[:, 4])[:3]]
+    return [
+        Case(
+            "water and methane",
+            (np.array([8, 1, 1, 6, 1, 1, 1, 1], np.int8), np.array([0, 3, 8])),
+        ),
+        Case("hydrogen fluoride alone", (np.array([1, 9], np.int8), np.array([0, 2]))),
+        Case("three molecules with fluorine", (some.atomic_numbers, some.offsets)),
+        Case("the sample", (sample.atomic_numbers, sample.offsets)),
+    ]
+
+
+def _count(z: np.ndarray, offsets: np.ndarray, elements: tuple[int, ...] = ELEMENTS) -> np.ndarray:
+    """Count by differences of cumulated sums, so that no loop is needed."""
+    of_element = z[:, None] == np.array(elements)
+    before = np.vstack([np.zeros(len(elements)), np.cumsum(of_element, axis=0)])
+    return np.diff(before[offsets], axis=0)
+
+
+def _count_of_all(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return _count(z, offsets[[0, -1]])[0]
+
+
+def _without_last_atom(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    kept = np.ones(len(z), bool)
+    kept[offsets[1:] - 1] = False
+    return _count(z[kept], offsets - np.arange(len(offsets)))
+
+
+def _cumulated(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return np.cumsum(_count(z, offsets), axis=0)
+
+
+def _shares(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return _count(z, offsets) / np.diff(offsets)[:, None]
+
+
+def _present(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return np.minimum(_count(z, offsets), 1)
+
+
+# 3.2
+
+
+def _least_squares() -> list[Case]:
+    counts, enthalpy = _counts(), _sample().target("H")
+    return [
+        Case("the sample", (counts, enthalpy)),
+        Case("every fifth molecule of the sample", (counts[::5], enthalpy[::5])),
+    ]
+
+
+def _fit(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.lstsq(counts, energies, rcond=None)[0])
+
+
+def _fit_with_constant(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return _fit(np.column_stack([counts, np.ones(len(counts))]), energies)
+
+
+def _fit_constant_first(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return np.roll(_fit_with_constant(counts, energies), 1)
+
+
+def _fit_shares(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return _fit(counts / counts.sum(axis=1, keepdims=True), energies)
+
+
+def _fit_energies_per_atom(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return _fit(counts, energies / counts.sum(axis=1))
+
+
+def _fit_all_per_atom(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    atoms = counts.sum(axis=1)
+    return _fit(counts / atoms[:, None], energies / atoms)
+
+
+def _fit_one_by_one(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return np.asarray(counts.T @ energies / np.sum(counts**2, axis=0))
+
+
+# 3.3
+
+_TRUE = np.array([-40.0, -76.0, -100.0])
+_PREDICTED = _TRUE + np.array([0.01, -0.02, 0.06])
+_COLUMN = (
+    "a column of shape (n, 1) minus a row of shape (n,) is a table of shape (n, n): all "
+    "predictions minus all truths. Make the column flat first, with .ravel()"
+)
+
+
+def _raw_mae(predicted: np.ndarray, true: np.ndarray) -> float:
+    return _HARTREE * float(np.mean(np.abs(predicted - true)))
+
+
+def _rmse(predicted: np.ndarray, true: np.ndarray) -> float:
+    return _HARTREE * float(np.sqrt(np.mean((predicted - true) ** 2)))
+
+
+_OTHER_ERRORS: dict[str, Answer] = {
+    "this is the root of the mean square (RMSE), in which large errors weigh more": _rmse,
+    "errors of opposite sign cancel here: take the absolute value of each before the mean": (
+        lambda predicted, true: _HARTREE * np.mean(predicted - true)
+    ),
+    "errors of opposite sign cancel here: the absolute value comes before the mean, not after": (
+        lambda predicted, true: _HARTREE * np.abs(np.mean(predicted - true))
+    ),
+    "this is the sum of the errors: it grows with the number of molecules. Take the mean": (
+        lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true))
+    ),
+    "this is the mean of the squares, in hartree², turned with the factor for hartree: take the "
+    "absolute values": lambda predicted, true: _HARTREE * np.mean((predicted - true) ** 2),
+    "this is the mean of the squares, in (kcal/mol)²: take the absolute values": (
+        lambda predicted, true: np.mean((_HARTREE * (predicted - true)) ** 2)
+    ),
+    "this is the median, the error in the middle: a mean is asked for": (
+        lambda predicted, true: _HARTREE * np.median(np.abs(predicted - true))
+    ),
+    "this is the largest error of all: a mean is asked for": (
+        lambda predicted, true: _HARTREE * np.max(np.abs(predicted - true))
+    ),
+}
+
+
+def _flat(error: Answer) -> Answer:
+    def of_flat(predicted: np.ndarray, true: np.ndarray) -> Any:
+        return error(np.ravel(predicted), np.ravel(true))
+
+    return of_flat
+
+
+def _mae_mistakes() -> dict[str, Answer]:
+    """Return each mistake with flat predictions and, as most students have both, with a column."""
+    mistakes = {text: _flat(error) for text, error in _OTHER_ERRORS.items()}
+    mistakes[_COLUMN] = _raw_mae
+    for text, error in _OTHER_ERRORS.items():
+        mistakes[f"{text}. And {_COLUMN}"] = error
+    return mistakes
+
+
+# 3.4
+
+
+def _gradients() -> list[Case]:
+    counts, enthalpy = _counts()[:200], _sample().target("H")[:200]
+    targets = (enthalpy - enthalpy.mean()) / enthalpy.std()
+    small = np.array([[1.0, 2.0], [0.0, 1.0], [3.0, 0.0]])
+    return [
+        Case("3 molecules, 2 weights", (np.array([1.0, -1.0]), small, np.array([0.0, 1.0, 2.0]))),
+        Case("200 molecules, 5 weights", (np.ones(5), counts, targets)),
+    ]
+
+
+def _gradient(weights: np.ndarray, features: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    return np.asarray(2 * features.T @ (features @ weights - targets) / len(targets))
+
+
+def _of_absolute_error(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(x.T @ np.sign(x @ w - y) / len(y))
+
+
+def _of_root(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _gradient(w, x, y) / (2 * np.sqrt(np.mean((x @ w - y) ** 2)))
+
+
+# 3.5
+
+
+def _features() -> list[Case]:
+    counts = _counts()
+    return [
+        Case("features (3, 0) and (0, 1)", (np.array([[3.0, 0.0], [0.0, 1.0]]),)),
+        Case("counts of elements", (counts,)),
+        Case("scaled counts", ((counts - counts.mean(axis=0)) / counts.std(axis=0),)),
+    ]
+
+
+def _curvatures(x: np.ndarray) -> np.ndarray:
+    """Eigenvalues of XᵀX / N, the smallest first; those of the Hessian are twice as large."""
+    return np.linalg.eigvalsh(x.T @ x / len(x))
+
+
+# 3.6
+
+
+def _to_scale() -> list[Case]:
+    counts = _counts()
+    fluorine = counts[:, 4] > 0
+    narrow = np.tile([[1.0, 2.0], [3.0, 2.0]], (500, 1))
+    return [
+        Case("two halves of the sample", (counts[::2], counts[1::2])),
+        Case(
+            "training molecules without fluorine, and others with fluorine,",
+            (counts[~fluorine], counts[fluorine]),
+        ),
+        Case("training features of which one is always 2", (narrow, np.array([[2.0, 3.0]]))),
+    ]
+
+
+def _or_one(spread: np.ndarray) -> np.ndarray:
+    return np.where(spread == 0, 1.0, spread)
+
+
+def _by(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    center, spread = train.mean(axis=0), _or_one(train.std(axis=0))
+    return (train - center) / spread, (other - center) / spread
+
+
+def _each_by_itself(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return _by(train, train)[0], _by(other, other)[0]
+
+
+def _both_together(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    both = np.vstack([train, other])
+    return _by(both, train)[1], _by(both, other)[1]
+
+
+def _by_variance(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    center, spread = train.mean(axis=0), _or_one(train.var(axis=0))
+    return (train - center) / spread, (other - center) / spread
+
+
+def _not_centred(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    spread = _or_one(train.std(axis=0))
+    return train / spread, other / spread
+
+
+def _only_centred(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return train - train.mean(axis=0), other - train.mean(axis=0)
+
+
+def _by_all_numbers(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return (train - train.mean()) / train.std(), (other - train.mean()) / train.std()
+
+
+def _by_rows(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    one, two = _by(train.T, train.T)[0].T, _by(other.T, other.T)[0].T
+    return one, two
+
+
+def _from_zero_to_one(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    low, width = train.min(axis=0), _or_one(np.ptp(train, axis=0))
+    return (train - low) / width, (other - low) / width
+
+
+def _not_the_other(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return _by(train, other)[0], other
+
+
+def _with_small_number(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    center, spread = train.mean(axis=0), train.std(axis=0) + 1e-8
+    return (train - center) / spread, (other - center) / spread
+
+
+# 3.7
+
+_GOAL = 13.0  # kcal/mol; the composition alone reaches 17.4 on the second half
+_COLUMNS = 500  # with as many columns as training molecules anything can be learnt by heart
+_COUNTS_HELP = "keep the counts: np.column_stack([qm9.composition, your_columns])"
+
+
+class _Halves(NamedTuple):
+    train: QM9
+    test: QM9
+
+
+@functools.cache
+def _halves() -> _Halves:
+    sample = _sample()
+    order = np.random.RandomState(0).permutation(len(sample))
+    return _Halves(sample[order[:1000]], sample[order[1000:]])
+
+
+def _with_labels_of_others(qm9: QM9) -> QM9:
+    """Return the same molecules, with what was computed for them given to the wrong ones."""
+    labels = np.column_stack([qm9.labels[:, :1], np.roll(qm9.labels[:, 1:], 1, axis=0)])
+    return QM9(
+        index=qm9.index, offsets=qm9.offsets, atomic_numbers=qm9.atomic_numbers,
+        positions=qm9.positions, charges=np.roll(qm9.charges, 1), labels=labels,
+        smiles=qm9.smiles,
+    )  # fmt: skip
+
+
+def _misshapen(found: object, qm9: QM9) -> str | None:
+    """Return what is wrong with type, shape or values of a matrix of features."""
+    n = len(qm9)
+    form = f"an array of shape (molecules, columns), here ({n}, columns)"
+    numbers = as_numbers(found)
+    if numbers is None:
+        missing = ": is a `return` missing?" if found is None else ""
+        return f"it returns {describe(found)}, expected {form}{missing}"
+    if numbers.shape == (n,):
+        return (
+            "it returns one number for each molecule, without columns: an array of shape "
+            f"({n},), expected ({n}, columns). np.column_stack makes columns of it"
+        )
+    if numbers.ndim and len(numbers) == len(_sample()):
+        return (
+            f"it returns rows for all {len(_sample()):,} molecules of the sample, and was given "
+            f"{n} of them: use the argument qm9, and not the name `sample`"
+        )
+    if numbers.ndim == 2 and numbers.shape[1] == n != numbers.shape[0]:
+        return f"the array is transposed, of shape {numbers.shape}: each molecule needs a row"
+    if numbers.ndim != 2 or len(numbers) != n or not numbers.shape[1]:
+        given = f"an array of shape {numbers.shape}" if numbers.ndim else describe(numbers)
+        return f"it returns {given}, expected {form}"
+    if numbers.shape[1] > _COLUMNS:
+        return (
+            f"{numbers.shape[1]:,} columns are too many for 1,000 training molecules: least "
+            f"squares would learn them by heart. Choose at most {_COLUMNS}, better a few dozen"
+        )
+    with np.errstate(over="ignore"):  # of longer floats
+        bad = np.flatnonzero(~np.isfinite(numbers.astype(float)).all(axis=1))
+    if len(bad):
+        return (
+            f"features of {len(bad)} of {n} molecules are infinite or no number, such as those of "
+            f"{qm9.smiles[bad[0]]}: look for a division by zero, or for a mean of nothing"
+        )
+    return None
+
+
+def _unlawful(answer: Answer) -> str | None:
+    """Return why a function is none of one molecule at a time, tried on a few of them."""
+    few = _halves().test[:50]
+    found = []
+    for qm9 in (few, few, _with_labels_of_others(few), few[::2]):
+        result = answer(qm9)
+        problem = _misshapen(result, qm9)
+        if problem:
+            return problem
+        found.append(np.asarray(result, float))
+    first, again, other_labels, half = found
+    if not _alike(first, again):
+        return (
+            "two calls with the same molecules give different features: weights that fit the "
+            "first are useless for the second. Is there a random number in it?"
+        )
+    if not _alike(first, other_labels):
+        return (
+            "the features change if labels and charges are exchanged between the molecules, so "
+            "they are made from those. Both come out of the very calculation that the model is to "
+            "replace. Use atomic_numbers, positions and smiles alone"
+        )
+    if first.shape[1] != half.shape[1]:
+        return (
+            f"it returns {first.shape[1]} columns for 50 molecules and {half.shape[1]} for 25 of "
+            "them: the columns must not depend on which molecules there are. Write down a fixed "
+            "list of what you count"
+        )
+    if not _alike(first[::2], half):
+        return (
+            "the features of a molecule change with the other molecules of the set. Is there a "
+            "mean or a maximum over molecules in it? Then training and test molecules are "
+            "measured with two different rulers"
+        )
+    return None
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.shape != other.shape:
+        return False
+    size = np.max(np.abs(one))
+    # Divided, so that the difference of two huge numbers is not infinite.
+    return not size or np.allclose(one / size, other / size, rtol=1e-4, atol=1e-7)
+
+
+class _Errors(NamedTuple):
+    """Mean absolute errors in kcal/mol, and predicted minus true of the test molecules."""
+
+    train: float
+    test: float
+    of_each: np.ndarray
+
+
+def _errors(train: np.ndarray, test: np.ndarray) -> _Errors:
+    # Each column is brought to at most 1, so that columns of any size can be solved for.
+    size = np.maximum(np.abs(train).max(axis=0), np.abs(test).max(axis=0))
+    train, test = train / _or_one(size), test / _or_one(size)
+    truth = [part.target("H", "kcal/mol") for part in _halves()]
+    weights = _fit(train, truth[0])
+    off = [train @ weights - truth[0], test @ weights - truth[1]]
+    return _Errors(float(np.abs(off[0]).mean()), float(np.abs(off[1]).mean()), off[1])
+
+
+def _judge_features(answer: Answer) -> str | None:
+    problem = _unlawful(answer)
+    if problem:
+        return problem
+    matrices = []
+    for part in _halves():
+        result = answer(part)
+        problem = _misshapen(result, part)
+        if problem:
+            return problem
+        matrices.append(np.asarray(result, float))
+    train, test = matrices
+    if train.shape[1] != test.shape[1]:
+        return (
+            f"it returns {train.shape[1]} columns for the one half and {test.shape[1]} for the "
+            "other: the columns must not depend on which molecules there are"
+        )
+    return _judge_errors(train, test)
+
+
+def _judge_errors(train: np.ndarray, test: np.ndarray) -> str | None:
+    found = _errors(train, test)
+    if found.test < 1:
+        return (
+            f"an error of {found.test:.2g} kcal/mol is too good for a sum over features: is "
+            "the enthalpy itself read from somewhere?"
+        )
+    if found.test < _GOAL:
+        return None
+    counts = [part.composition.astype(float) for part in _halves()]
+    bar = _errors(counts[0], counts[1]).test
+    said = f"{found.test:,.{0 if found.test > 1000 else 1}f} kcal/mol on the second half"
+    with_counts = _errors(np.hstack([train, counts[0]]), np.hstack([test, counts[1]])).test
+    if with_counts < _GOAL:
+        return (
+            f"{said}, but it would be {with_counts:.1f} with the counts of the elements beside "
+            f"your columns; {_COUNTS_HELP}"
+        )
+    if found.train < _GOAL:
+        return (
+            f"{said}, and {found.train:.1f} on the first: the weights fit the molecules that they "
+            "were made from, and no others. A column that is zero for almost all molecules gets a "
+            "weight that a few decide: use fewer columns, and merge the rare ones"
+        )
+    if found.test > 1.02 * bar:
+        if with_counts < 0.98 * found.test:
+            return f"{said}; the counts alone reach {bar:.1f}. Start from them: {_COUNTS_HELP}"
+        return (
+            f"{said}, and {found.train:.1f} on the first; the counts alone reach {bar:.1f} on the "
+            "second. More columns made it worse: weights of rare ones are guesses. Merge them"
+        )
+    if found.test > 0.95 * bar:
+        return (
+            f"{said}, and {bar:.1f} with the counts alone: your columns say hardly anything new. "
+            "Isomers have the same counts; add a number in which they differ"
+        )
+    return (
+        f"{said}: better than the {bar:.1f} of the counts alone, and less than {_GOAL:.0f} is "
+        f"asked for. Farthest off are {_farthest(found.of_each)}. What is special about them?"
+    )
+
+
+def _farthest(of_each: np.ndarray) -> str:
+    """Name the three test molecules with the largest errors."""
+    smiles = _halves().test.smiles
+    return ", ".join(
+        f"{smiles[i]} ({abs(of_each[i]):.0f} too {'high' if of_each[i] > 0 else 'low'})"
+        for i in np.argsort(-np.abs(of_each))[:3]
+    )
+
+
+_hill: Callable[..., np.ndarray] = functools.partial(_count, elements=(6, 1, 7, 8, 9))
+_alphabet: Callable[..., np.ndarray] = functools.partial(_count, elements=(6, 9, 1, 7, 8))
+_heavy: Callable[..., np.ndarray] = functools.partial(_count, elements=(6, 7, 8, 9))
+_ten: Callable[..., np.ndarray] = functools.partial(_count, elements=tuple(range(10)))
+
+
+EXERCISES = (
+    Exercise(
+        "3.1",
+        "Count the elements",
+        "count_elements",
+        compared(
+            _count,
+            _flat_molecules,
+            {
+                "the columns are in the order C, H, N, O, F; asked for is H, C, N, O, F, by atomic "
+                "number": _hill,
+                "the columns are in alphabetical order; asked for is H, C, N, O, F, by atomic "
+                "number": _alphabet,
+                "the hydrogen atoms are missing: they have energy, too, and the first column": (
+                    _heavy
+                ),
+                "there is a column for each atomic number from 0 to 9; keep those of H, C, N, O "
+                "and F: [:, [1, 6, 7, 8, 9]]": _ten,
+                "each element was counted once; count its atoms": _present,
+                "these are shares, which lose the size of the molecule; give the counts": _shares,
+                "the last atom of each molecule is missing: atoms[a:b] ends before b, so take "
+                "atomic_numbers[offsets[i] : offsets[i + 1]]": _without_last_atom,
+                "each row counts the molecules before it, too: begin at offsets[i], not at 0": (
+                    _cumulated
+                ),
+                "this counts all molecules together: each needs its own row": _count_of_all,
+                "these are electrons: an atom counts 1, and not its atomic number": (
+                    lambda z, offsets: _count(z, offsets) * np.array(ELEMENTS)
+                ),
+            },
+        ),
+        (
+            "The atoms of molecule i are atomic_numbers[offsets[i] : offsets[i + 1]].",
+            "In a molecule z, np.sum(z == 6) is the number of carbon atoms.",
+            "A list of rows [np.sum(z == n) for n in (1, 6, 7, 8, 9)], one for each molecule.",
+        ),
+        "these five numbers are all that the baseline sees of a molecule",
+    ),
+    Exercise(
+        "3.2",
+        "The normal equations",
+        "fit_elements",
+        compared(
+            _fit,
+            _least_squares,
+            {
+                "np.linalg.lstsq returns four things; the solution is the first of them": (
+                    lambda counts, energies: np.linalg.lstsq(counts, energies, rcond=None)
+                ),
+                "there is a constant in the fit, and it was returned as well. A molecule without "
+                "atoms has no energy: fit the five elements alone": _fit_with_constant,
+                "there is a constant in the fit, and it was returned first. A molecule without "
+                "atoms has no energy: fit the five elements alone": _fit_constant_first,
+                "there is a constant in the fit that was not returned, or energies and counts were "
+                "centred: so the five energies lack a part": (
+                    lambda counts, energies: _fit_with_constant(counts, energies)[:5]
+                ),
+                "the counts were divided by the number of atoms, and the energies were not: shares "
+                "do not know how large the molecule is": _fit_shares,
+                "the energies were divided by the number of atoms, and the counts were not": (
+                    _fit_energies_per_atom
+                ),
+                "counts and energies were divided by the number of atoms. Then an error counts "
+                "less in a large molecule, and the fit is another one": _fit_all_per_atom,
+                "the mean was taken off the energies, and not off the counts: use the energies as "
+                "they are": lambda counts, energies: _fit(counts, energies - energies.mean()),
+                "each element was fitted as if there were no others, so that hydrogen is paid for "
+                "the carbon next to it: solve the five equations together": _fit_one_by_one,
+                "this is the right side Xᵀy of the equations: they still need to be solved": (
+                    lambda counts, energies: counts.T @ energies
+                ),
+                "these are predictions, one for each molecule: return the five energies": (
+                    lambda counts, energies: counts @ _fit(counts, energies)
+                ),
+            },
+            unit="hartree",
+            rtol=0.0,
+            atol=2e-4,  # float32 reaches that
+        ),
+        (
+            "The equations are XᵀX w = Xᵀy, where X are the counts and y the energies.",
+            "XᵀX is counts.T @ counts, of shape (5, 5). np.linalg.solve(a, b) solves a w = b.",
+            "np.linalg.solve(counts.T @ counts, counts.T @ energies), or the first result of "
+            "np.linalg.lstsq(counts, energies, rcond=None).",
+        ),
+        "a linear model needs no training: its best weights are the solution of five equations",
+    ),
+    Exercise(
+        "3.3",
+        "Mean absolute error in kcal/mol",
+        "mae_in_kcal",
+        compared(
+            _flat(_raw_mae),
+            lambda: [
+                Case("three predictions", (_PREDICTED, _TRUE)),
+                Case("a column of predictions, of shape (3, 1)", (_PREDICTED[:, None], _TRUE)),
+                Case("two predictions", (np.array([-2.0, 0.9]), np.array([-1.5, 0.7]))),
+            ],
+            _mae_mistakes(),
+            unit="kcal/mol",
+        ),
+        (
+            "The difference of each molecule, without its sign; then the mean of all.",
+            "np.mean(np.abs(a - b)) is in hartree; one hartree is 627.5095 kcal/mol.",
+            "A network returns a column. Make both flat: np.ravel(predicted) - np.ravel(true).",
+        ),
+        "arrays that differ in shape are the most frequent silent error in this trade: look at "
+        ".shape before you subtract",
+    ),
+    Exercise(
+        "3.4",
+        "The gradient by hand",
+        "gradient",
+        compared(
+            _gradient,
+            _gradients,
+            {
+                "the factor 2 is missing: the derivative of a square r² is 2 r times that of r": (
+                    lambda w, x, y: _gradient(w, x, y) / 2
+                ),
+                "this is the gradient of the sum of squares: divide by the number of molecules": (
+                    lambda w, x, y: _gradient(w, x, y) * len(y)
+                ),
+                "the factor 2 is missing, and the sum over molecules is no mean yet": (
+                    lambda w, x, y: _gradient(w, x, y) * len(y) / 2
+                ),
+                "it was divided by the number of weights: the mean is over molecules": (
+                    lambda w, x, y: _gradient(w, x, y) * len(y) / len(w)
+                ),
+                "the sign is the other way round: the gradient points uphill, and it is descent "
+                "that subtracts it": lambda w, x, y: -_gradient(w, x, y),
+                "the features are missing: by the chain rule, the error of each molecule is "
+                "multiplied with its features": lambda w, x, y: 2 * np.mean(x @ w - y),
+                "this has a row for each molecule: take the mean over molecules, axis=0": (
+                    lambda w, x, y: 2 * (x @ w - y)[:, None] * x
+                ),
+                "this is the mean over the weights, too: each weight has its own derivative, so "
+                "take it along axis=0": lambda w, x, y: np.mean(2 * (x @ w - y)[:, None] * x),
+                "this is the mean squared error itself: its derivatives are asked for": (
+                    lambda w, x, y: np.mean((x @ w - y) ** 2)
+                ),
+                "this is the gradient of the mean absolute error": _of_absolute_error,
+                "this is the gradient of the root of the mean squared error": _of_root,
+            },
+            rtol=1e-4,
+            atol=1e-3,  # finite differences reach that
+        ),
+        (
+            "For one molecule the error is r = x · w - y, and the derivative of r² is 2 r x.",
+            "features @ weights - targets are the errors r of all, of shape (molecules,).",
+            "2 * features.T @ r / len(r).",
+        ),
+        "the line that jax.grad writes for you; for a linear model, you can check it by hand",
+    ),
+    Exercise(
+        "3.5",
+        "How fast may descent step?",
+        "largest_rate",
+        compared(
+            lambda x: 1 / _curvatures(x)[-1],
+            _features,
+            {
+                "just half of it: one step of this size ends at the bottom of the steepest "
+                "direction, and up to twice as much, descent still gets closer": (
+                    lambda x: 0.5 / _curvatures(x)[-1]
+                ),
+                "twice too large: the curvature of the mean squared error is 2 XᵀX / N, not XᵀX / "
+                "N, since the derivative of a square brings a factor 2": (
+                    lambda x: 2 / _curvatures(x)[-1]
+                ),
+                "this is the bound of the flattest direction. The steepest one diverges first: "
+                "take the largest eigenvalue": lambda x: 1 / _curvatures(x)[0],
+                "this is right for the sum of squared errors. The loss is their mean: divide XᵀX "
+                "by the number of molecules": lambda x: 1 / (_curvatures(x)[-1] * len(x)),
+                "the factor 2 of the derivative is missing, and the mean over molecules: the "
+                "curvatures are the eigenvalues of 2 XᵀX / N": (
+                    lambda x: 2 / (_curvatures(x)[-1] * len(x))
+                ),
+                "this is the largest eigenvalue itself, not a rate: the steeper, the smaller the "
+                "steps": lambda x: _curvatures(x)[-1],
+                "this is the largest curvature, not a rate: the steeper, the smaller the steps": (
+                    lambda x: 2 * _curvatures(x)[-1]
+                ),
+                "the trace is the sum of all curvatures: safe, but smaller than needed": (
+                    lambda x: 1 / _curvatures(x).sum()
+                ),
+                "singular values of X are the square roots of the eigenvalues of XᵀX: square the "
+                "largest": lambda x: len(x) / np.linalg.svd(x, compute_uv=False)[0],
+                "the covariance has the means taken off: that is another matrix than XᵀX / N": (
+                    lambda x: 1 / np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
+                ),
+                "this is the bound for steps with the one largest molecule: here each step sees "
+                "the mean over all": lambda x: 1 / np.max(np.sum(x**2, axis=1)),
+            },
+            rtol=1e-3,
+        ),
+        (
+            "Along a direction of curvature c, a step multiplies the distance to the bottom by "
+            "1 - rate * c. When does that shrink?",
+            "It shrinks for |1 - rate * c| < 1, so for rate < 2 / c. The steepest direction "
+            "decides. The curvatures are the eigenvalues of 2 XᵀX / N.",
+            "2 / np.linalg.eigvalsh(2 * features.T @ features / len(features))[-1].",
+        ),
+        "the steepest direction limits the rate, and the flattest one then sets how long it takes",
+    ),
+    Exercise(
+        "3.6",
+        "Scale the features",
+        "scale",
+        compared(
+            _by,
+            _to_scale,
+            {
+                "the other set was scaled with its own mean and spread. Then one molecule has two "
+                "sets of features, and the weights fit only one: use those of the training set": (
+                    _each_by_itself
+                ),
+                "mean and spread come from both sets together: so training has seen the other "
+                "molecules. Use those of the training set alone": _both_together,
+                "this was divided by the variance; divide by its root, the standard deviation": (
+                    _by_variance
+                ),
+                "the mean was not taken off": _not_centred,
+                "the mean was taken off; now divide by the standard deviation": _only_centred,
+                "one mean and one spread for the whole table: each column needs its own, axis=0": (
+                    _by_all_numbers
+                ),
+                "each molecule was scaled by its own atoms: a mean over molecules is axis=0": (
+                    _by_rows
+                ),
+                "this brings each column between 0 and 1: asked for are mean 0 and standard "
+                "deviation 1": _from_zero_to_one,
+                "the other set came back as it was": _not_the_other,
+                "a small number added to the spread avoids the division by zero, and multiplies "
+                "other molecules by a hundred million: divide by 1 where the spread is 0": (
+                    _with_small_number
+                ),
+            },
+            rtol=2e-3,  # n or n - 1 in the standard deviation: both are right
+            atol=2e-3,
+        ),
+        (
+            "train.mean(axis=0) has one mean for each column; NumPy subtracts it from all rows.",
+            "The spread is train.std(axis=0). Where it is 0, use 1: np.where(spread == 0, 1, "
+            "spread).",
+            "return (train - center) / spread, (other - center) / spread.",
+        ),
+        "the bowl gets rounder, and mean and spread are now a part of the model: store them with "
+        "the weights",
+    ),
+    Exercise(
+        "3.7",
+        "Beat the baseline",
+        "features",
+        _judge_features,
+        (
+            "The formula fixes how many rings and multiple bonds there are together. It does not "
+            "say which of them there are.",
+            'In a SMILES, "=" is a double bond and "#" a triple one, and the two ends of a ring '
+            'bond bear the same digit. "=O" and "#N" are groups of their own. Or count the '
+            "distances between atoms in steps of 0.1 Å, up to 3 Å.",
+            'np.column_stack([qm9.composition, [[s.count(p) for p in ("=", "#", "1", "2", "3", '
+            '"#N", "N#")] for s in qm9.smiles]]).',
+        ),
+        "what the formula lacks is what is bonded to what; the next chapter lets a network find "
+        "that in the positions",
+    ),
+)

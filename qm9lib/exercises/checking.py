@@ -173,7 +173,9 @@ def compared(
                 continue  # a mistake that fails here is not what the student made
             other = unit_of(found, wrong, unit, rtol, atol)
             if other is not None:
-                return message + ("" if other == unit else f". And the number is in {other}")
+                return message + (
+                    "" if other == (unit or "") else f". And the number is in {other}"
+                )
         return explain(
             found, expected, [case.text for case in tried], [case.atoms for case in tried],
             unit=unit, rtol=rtol, atol=atol,
@@ -227,6 +229,8 @@ _MEANINGS: dict[str, str] = {
     "a count of nothing",
     "RecursionError": "the function calls itself without end",
     "ModuleNotFoundError": "this package is not installed here",
+    "LinAlgError": "this matrix cannot be solved or inverted: often it is not square, is singular, "
+    "or holds a value that is no number",
     "SyntaxError": "Python cannot read the line",
     "MemoryError": "an array is larger than the memory",
     "SystemExit": "exit() ends the program: use return",
@@ -238,6 +242,16 @@ _MEANINGS: dict[str, str] = {
     "TracerArrayConversionError": "under jit, grad or vmap a value is not known yet: use jnp in "
     "place of numpy",
 }
+
+_SHAPES = "the shapes of two arrays do not fit: print the .shape of each before this line"
+_VALUES: dict[str, str] = {
+    "could not convert": "Python cannot read this text as a number: print it, and look how it is "
+    "spelled",
+    "truth value": "`if`, `and` and `or` take one value, and this is an array: use np.where",
+    "read-only": "this array must not be changed: take a copy of it, array.copy()",
+    **dict.fromkeys(("broadcast", "shape", "matmul", "dimension"), _SHAPES),
+}
+"""Meanings of a ValueError, by a part of what it says."""
 
 
 def _story(error: BaseException | None, answer: Answer) -> str:
@@ -255,10 +269,8 @@ def _story(error: BaseException | None, answer: Answer) -> str:
         (_MEANINGS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _MEANINGS),
         None,
     )
-    if isinstance(error, ValueError) and any(
-        word in said for word in ("broadcast", "shape", "matmul", "dimension")
-    ):
-        meaning = "the shapes of two arrays do not fit: print the .shape of each before this line"
+    if isinstance(error, ValueError):
+        meaning = next((said_of for word, said_of in _VALUES.items() if word in said), meaning)
     if meaning:
         lines.append(f"  This means: {meaning}.")
     return "\n".join(lines)

@@ -88,7 +88,10 @@ def describe(value: object) -> str:
     numbers = as_numbers(value)
     if numbers is None:
         text = " ".join(repr(value).split())
-        return text if len(text) <= 60 and " at 0x" not in text else f"a {type(value).__name__}"
+        if len(text) <= 60 and " at 0x" not in text:
+            return text
+        kind = type(value).__name__
+        return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
     if numbers.ndim == 0:
         return str(numbers) if numbers.dtype.kind == "b" else f"{numbers:.4g}"
     if numbers.size <= 6 and numbers.ndim == 1:
@@ -165,7 +168,7 @@ def _form(value: object, right: object) -> str | None:
         for place, (a, b) in enumerate(zip(value, right, strict=True), 1):
             problem = _form(a, b)
             if problem:
-                return f"as result {place} {problem}"
+                return f"{problem} (result {place} of {len(right)})"
         return None
     numbers, wanted = as_numbers(value), np.asarray(right)
     if numbers is None:

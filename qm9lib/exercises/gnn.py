@@ -1,7 +1,870 @@
-"""Exercises of the chapter *gnn*."""
+"""Exercises of the chapter *gnn*: distances, messages, invariances, pooling, batches, training."""
 
 from __future__ import annotations
 
-from qm9lib.exercises.checking import Exercise
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
-EXERCISES: tuple[Exercise, ...] = ()
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from qm9lib import QM9, convert, load_sample
+from qm9lib.exercises.checking import Answer, Case, Exercise, compared
+from qm9lib.exercises.diagnosis import as_numbers, describe, same
+
+_WATER, _METHANE = 2, 0  # rows of the sample
+
+
+# 4.1 and 4.2
+
+
+def _positions() -> list[Case]:
+    sample = load_sample()
+    return [
+        Case("two atoms, 5 Å apart,", (np.array([[1.0, 0.0, 2.0], [1.0, 3.0, 6.0]]),)),
+        *(
+            Case(f"{text} (molecule {sample.index[row]})", (sample[row].positions.copy(),))
+            for text, row in (("water", _WATER), ("methane", _METHANE), ("C5H6O2", 1000))
+        ),
+    ]
+
+
+def _differences(x: Any) -> np.ndarray:
+    return np.asarray(x[:, None, :] - x[None, :, :])
+
+
+def _distances(x: Any) -> np.ndarray:
+    return np.asarray(np.sqrt(np.sum(_differences(x) ** 2, axis=-1)))
+
+
+def _one_axis(axis: int) -> Answer:
+    def distances(x: Any) -> np.ndarray:
+        return np.asarray(np.abs(_differences(x)[:, :, axis]))
+
+    return distances
+
+
+def _padded() -> list[Case]:
+    sample = load_sample()
+    water, methane = sample[_WATER].positions, sample[_METHANE].positions
+    return [
+        Case("water", (water.copy(), np.ones(3, bool))),
+        Case(
+            "water and two padded atoms at the origin",
+            (np.concatenate([water, np.zeros((2, 3))]), np.arange(5) < 3),
+        ),
+        Case(
+            "methane and a padded atom 2 Å away",
+            (np.concatenate([methane, methane[:1] + [[0.0, 0.0, 2.0]]]), np.arange(6) < 5),
+        ),
+    ]
+
+
+def _inverse(power: float, pairs: Callable[[np.ndarray], np.ndarray]) -> Answer:
+    """Return what gives each of the chosen pairs of atoms its distance to some power."""
+
+    def weights(x: Any, mask: Any) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            return np.where(pairs(mask), _distances(x) ** power, 0.0)
+
+    return weights
+
+
+def _pairs(mask: np.ndarray) -> np.ndarray:
+    return np.asarray(mask[:, None] & mask[None, :] & ~np.eye(len(mask), dtype=bool))
+
+
+def _anything_but_zero(power: float) -> Answer:
+    """Return what leaves out pairs at distance 0 and looks at no mask."""
+
+    def weights(x: Any, mask: Any) -> np.ndarray:
+        distance = _distances(x)
+        return np.where(distance > 0, np.where(distance > 0, distance, 1.0) ** power, 0.0)
+
+    return weights
+
+
+def _ones_on_the_diagonal(x: Any, mask: Any) -> np.ndarray:
+    return np.asarray(_inverse(-1.0, _pairs)(x, mask) + np.eye(len(mask)))
+
+
+def _ones_for_real_atoms(x: Any, mask: Any) -> np.ndarray:
+    return np.asarray(_inverse(-1.0, _pairs)(x, mask) + np.diag(mask.astype(float)))
+
+
+_compared_edges = compared(
+    _inverse(-1.0, _pairs),
+    _padded,
+    {
+        "this is 1/r²: take the root of the squared distance before you divide": (
+            _inverse(-2.0, _pairs)
+        ),
+        "this is r; the edge is to carry 1/r, large for near atoms": _inverse(1.0, _pairs),
+        "the real pairs are right, and the padded atoms take part: an edge needs two real atoms, "
+        "mask[:, None] & mask[None, :]": _anything_but_zero(-1.0),
+        "the padded atoms hear nothing, and are still heard: apply the mask to the columns, too": (
+            _inverse(-1.0, lambda mask: mask[:, None] & ~np.eye(len(mask), dtype=bool))
+        ),
+        "the padded atoms are not heard, and still hear the others: apply the mask to the rows, "
+        "too": _inverse(-1.0, lambda mask: mask[None, :] & ~np.eye(len(mask), dtype=bool)),
+        "an atom has an edge to itself: the diagonal is 1, and is to be 0": _ones_on_the_diagonal,
+        "a real atom has an edge to itself: the diagonal is 1, and is to be 0": (
+            _ones_for_real_atoms
+        ),
+        "the mask is not used: two padded atoms in one place are 0 Å apart, and 1/0 is infinite": (
+            _inverse(-1.0, lambda mask: ~np.eye(len(mask), dtype=bool))
+        ),
+        "the mask is used the wrong way round: True stands for a real atom": (
+            _inverse(-1.0, lambda mask: _pairs(~mask))
+        ),
+    },
+    atol=1e-5,
+)
+
+
+def _edges(answer: Answer) -> str | None:
+    case = _padded()[0]  # without padding: what is infinite here is the diagonal
+    found = as_numbers(answer(*case.arguments))
+    if found is not None and found.shape == (3, 3):
+        values = found.astype(float)
+        if not np.isfinite(np.diag(values)).any() and np.isfinite(values).sum() == 6:
+            return (
+                "the diagonal is infinite or no number: the distance of an atom from itself is 0. "
+                "Put another number there before you divide, and 0 into the result"
+            )
+    return _compared_edges(answer)
+
+
+# 4.3
+
+
+def _messages() -> list[Case]:
+    sample = load_sample()
+    water = sample[_WATER]
+    elements = (water.atomic_numbers[:, None] == np.array([1, 8])).astype(float)
+    one_way = np.array(
+        [[0.5, 2.0, 0.0, 1.0], [0.0, 0.3, 3.0, 0.0], [1.0, 0.5, 0.7, 4.0], [2.0, 0.0, 1.5, 0.2]]
+    )
+    features = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 1.0], [-1.0, 1.0, 5.0], [4.0, 2.0, -3.0]])
+    return [
+        Case(
+            "water with 1/r and one-hot elements",
+            (_inverse(-1.0, _pairs)(water.positions, np.ones(3, bool)), elements),
+        ),
+        Case("four atoms whose edges are not symmetric", (one_way, features)),
+    ]
+
+
+def _off_diagonal(edges: Any) -> np.ndarray:
+    return np.asarray(edges * (1 - np.eye(len(edges))))
+
+
+def _step(edges: Any, features: Any) -> np.ndarray:
+    return np.asarray(_off_diagonal(edges) @ features)
+
+
+# 4.4 and 4.5
+
+_TURNS = [Rotation.from_rotvec(v).as_matrix() for v in ([0.7, -1.1, 0.5], [-0.3, 0.4, 2.0])]
+_SHIFT = np.array([2.0, -1.5, 3.0])
+_MIRRORS = [np.diag(d) for d in ([1.0, 1.0, -1.0], [-1.0, 1.0, 1.0], [-1.0, -1.0, -1.0])]
+_SMALLEST = 1e-4  # below it a number is rounding error: students may compute in float32
+
+Molecule = tuple[np.ndarray, np.ndarray]
+
+
+def _generic_molecules() -> list[Molecule]:
+    """Return numbers and positions of molecules without symmetry, their first atoms in no plane."""
+    sample = load_sample()
+    return [
+        (sample[row].atomic_numbers.astype(int), sample[row].positions.copy())
+        for row in (1000, 1900, 100)
+    ]
+
+
+def _moved(numbers: np.ndarray, x: np.ndarray) -> dict[str, list[Molecule]]:
+    order = np.random.default_rng(0).permutation(len(x))
+    return {
+        "moved": [(numbers, x + _SHIFT)],
+        "turned": [(numbers, x @ turn.T) for turn in _TURNS],
+        "in the mirror": [(numbers, x @ mirror) for mirror in _MIRRORS],
+        "renumbered": [(numbers[o], x[o]) for o in (np.arange(len(x))[::-1], order)],
+        "stretched": [(numbers, 1.3 * x)],
+    }
+
+
+Pairs = dict[str, list[tuple[float, float]]]
+
+
+def _before_and_after(answer: Answer, changes: Sequence[str]) -> Pairs | str:
+    """Return the answer's numbers before and after each change, or what is wrong with them."""
+    pairs: Pairs = {name: [] for name in changes}
+    for molecule in _generic_molecules():
+        before = _one_number(answer(*(array.copy() for array in molecule)))
+        if isinstance(before, str):
+            return before
+        moved = _moved(*molecule)
+        for name in changes:
+            for other in moved[name]:
+                after = _one_number(answer(*(array.copy() for array in other)))
+                if isinstance(after, str):
+                    return after
+                pairs[name].append((before, after))
+    return pairs
+
+
+def _one_number(value: object) -> float | str:
+    number = as_numbers(value)
+    if value is None:
+        return "it returns None, expected a number: is a `return` missing?"
+    if number is None:
+        return f"it returns {describe(value)}, expected a number"
+    if number.size != 1:
+        return f"it returns {describe(number)}, expected one number for the whole molecule"
+    found = float(number.reshape(())[()])
+    return found if np.isfinite(found) else "it returns infinity, or no number at all"
+
+
+def _scale(pairs: Pairs) -> float:
+    return max(abs(number) for some in pairs.values() for pair in some for number in pair)
+
+
+def _largest_change(pairs: Sequence[tuple[float, float]]) -> tuple[float, str]:
+    before, after = max(pairs, key=lambda pair: abs(pair[1] - pair[0]))
+    return abs(after - before), f"{before:.4g} becomes {after:.4g}"
+
+
+def _turning(answer: Answer) -> str | None:
+    pairs = _before_and_after(answer, ("moved", "renumbered", "turned", "stretched"))
+    if isinstance(pairs, str):
+        return pairs
+    scale = _scale(pairs)
+    if scale <= _SMALLEST:
+        return (
+            "it is zero for every molecule: differences from the mean cancel when they are added. "
+            "Add their squares or sizes, or take the largest"
+        )
+    moved, renumbered = (_largest_change(pairs[name]) for name in ("moved", "renumbered"))
+    faults = []
+    if moved[0] > 1e-3 * scale:
+        faults.append(
+            f"it changes when the molecule is carried to another place ({moved[1]}): measure from "
+            "something that moves along, such as the mean position"
+        )
+    if renumbered[0] > 1e-3 * scale:
+        faults.append(
+            f"it changes when the atoms are numbered in another order ({renumbered[1]}): no atom "
+            "may be picked by its number; sums, means, the largest and the smallest are safe"
+        )
+    if faults:
+        return ". And ".join(faults)
+    if _largest_change(pairs["turned"])[0] > 1e-2 * scale:
+        return None
+    if _largest_change(pairs["stretched"])[0] <= 1e-3 * scale:
+        return (
+            "it does not depend on where the atoms are, so that turning cannot change it: use the "
+            "positions"
+        )
+    return (
+        "it stays the same when the molecule is turned, and is to change: distances know nothing "
+        "of the room. Use one of its directions, such as z"
+    )
+
+
+def _hand(answer: Answer) -> str | None:
+    def of_positions(numbers: np.ndarray, x: np.ndarray) -> Any:
+        return answer(x)
+
+    pairs = _before_and_after(of_positions, ("moved", "turned", "in the mirror"))
+    if isinstance(pairs, str):
+        return pairs
+    scale = _scale(pairs)
+    if scale <= _SMALLEST:
+        return (
+            "it is zero for every molecule: three vectors in one plane span no volume. Three atoms "
+            "and a point between them always lie in one plane; take four atoms"
+        )
+    moved, turned = (_largest_change(pairs[name]) for name in ("moved", "turned"))
+    if moved[0] > 1e-3 * scale:
+        return (
+            f"it changes when the molecule is carried to another place ({moved[1]}): take vectors "
+            "from one atom to others in place of positions"
+        )
+    if turned[0] > 1e-3 * scale:
+        return (
+            f"it changes when the molecule is turned ({turned[1]}): use lengths, dot products and "
+            "triple products of vectors between atoms, and no axis of the room"
+        )
+    mirrored = pairs["in the mirror"]
+    if all(abs(after + before) <= 1e-3 * scale for before, after in mirrored):
+        return None
+    if all(abs(after - before) <= 1e-3 * scale for before, after in mirrored):
+        if len({round(before, 6) for before, _ in mirrored}) == 1:
+            return "it is the same number for every molecule, whatever the positions are"
+        return (
+            f"the mirror image has the same number ({mirrored[0][0]:.4g}). Lengths, angles, "
+            "squares and absolute values do not know left from right; the sign of a triple product "
+            "does"
+        )
+    before, after = max(mirrored, key=lambda pair: abs(pair[1] + pair[0]))
+    return (
+        f"in the mirror {before:.4g} becomes {after:.4g}, expected {-before:.4g}: the number is to "
+        "change its sign, and nothing else"
+    )
+
+
+# 4.6
+
+
+def _pools() -> list[Case]:
+    rng = np.random.default_rng(0)
+    energies = np.round(rng.uniform(-6.0, -3.0, (3, 5)), 1)
+    single = np.array([-4.0, -5.5, -3.5])
+    copies = np.full((2, 7), -9.0)  # what stands in the place of padded atoms is anything
+    copies[0, :3] = single
+    copies[1, :6] = np.tile(single, 2)
+    return [
+        Case(
+            "three padded molecules",
+            (energies, np.arange(5) < np.array([[3], [5], [2]])),
+        ),
+        Case(
+            "a molecule, and two copies of it as one system,",
+            (copies, np.arange(7) < np.array([[3], [6]])),
+        ),
+    ]
+
+
+def _pool(energies: Any, mask: Any) -> np.ndarray:
+    return np.asarray(np.where(mask, energies, 0.0).sum(axis=1))
+
+
+# 4.7
+
+
+@cache
+def _network(kind: str) -> Any:
+    """Return a graph network with random weights.
+
+    They are NumPy's: to compile JAX's random numbers for all their shapes takes seconds.
+    """
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    from qm9lib import gnn
+
+    options: dict[str, dict[str, Any]] = {
+        "the network of the chapter": {},
+        "a network of three layers": {"layers": 3, "nodes": 12},
+        "the network with Bessel functions": {"edge_function": gnn.bessel_edges},
+    }
+    shapes = eqx.filter_eval_shape(gnn.GraphNetwork, key=jax.random.key(0), **options[kind])
+    rng = np.random.default_rng(5)
+
+    def filled(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.ShapeDtypeStruct):
+            return leaf
+        return jnp.asarray(0.25 * rng.standard_normal(leaf.shape), jnp.float32)
+
+    return jax.tree.map(filled, shapes)
+
+
+def _networks() -> list[Case]:
+    return [
+        Case(kind, (_network(kind),))
+        for kind in (
+            "the network of the chapter",
+            "a network of three layers",
+            "the network with Bessel functions",
+        )
+    ]
+
+
+def _leaves(network: Any) -> list[Any]:
+    import jax
+
+    return jax.tree.leaves(network)
+
+
+def _count(network: Any, least_axes: int = 0) -> int:
+    return sum(leaf.size for leaf in _leaves(network) if leaf.ndim >= least_axes)
+
+
+def _without_biases(network: Any) -> int:
+    biases = sum(layer.edge_bias.size for layer in network.layers)
+    return int(_count(network) - biases - network.bias.size)
+
+
+# 4.8
+
+_ROWS = (500, 2, 0, 100, 7, 300)  # the largest first, and two padded sizes of the package
+
+
+@cache
+def _energies_one_by_one() -> tuple[Callable[[Any, Any], Any], QM9, np.ndarray]:
+    """Return a compiled network, molecules, and its energies of them."""
+    import jax
+    import jax.numpy as jnp
+
+    network = _network("the network of the chapter")
+    compiled = jax.jit(lambda numbers, x: network(numbers, x))
+    molecules = load_sample()[np.array(_ROWS)]
+    atoms = int(molecules.n_atoms.max())
+    numbers = np.zeros((len(molecules), atoms), np.int32)
+    positions = np.zeros((len(molecules), atoms, 3), np.float32)
+    for i, molecule in enumerate(molecules):
+        numbers[i, : len(molecule)] = molecule.atomic_numbers
+        positions[i, : len(molecule)] = molecule.positions
+    # Padding leaves the energies as they are, which the package's own tests make sure of.
+    expected = jax.vmap(compiled)(jnp.asarray(numbers), jnp.asarray(positions))
+    return compiled, molecules, np.asarray(expected, np.float64)
+
+
+def _batch(answer: Answer) -> str | None:
+    compiled, molecules, expected = _energies_one_by_one()
+    calls = 0
+
+    def network(atomic_numbers: Any, positions: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return compiled(atomic_numbers, positions)
+
+    found = answer(network, molecules)
+    if found is None:
+        return "it returns None, expected an array: is a `return` missing?"
+    numbers = as_numbers(found)
+    if numbers is None:
+        return f"it returns {describe(found)}, expected an array of shape {expected.shape}"
+    if not numbers.ndim:
+        return f"it returns one number for {len(molecules)} molecules, expected one for each"
+    if numbers.shape != expected.shape:
+        return f"it returns an array of shape {numbers.shape}, expected {expected.shape}"
+    values = numbers.astype(float)
+    if not same(values, expected, rtol=1e-4, atol=1e-4):
+        return _name_the_batch(values, expected, molecules)
+    if calls >= len(molecules):
+        return (
+            f"the energies are right, and the network was called {calls} times: pad the molecules "
+            "to one size, and call jax.vmap(network) once"
+        )
+    return None
+
+
+def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> str:
+    atoms = molecules.n_atoms
+    right = np.isclose(found, expected, rtol=1e-4, atol=1e-4)
+    if np.allclose(np.sort(found), np.sort(expected), rtol=1e-4, atol=1e-4):
+        return (
+            "the energies are right, and stand in another order than the molecules. A batch of "
+            "graphs.bucketed tells by batch.row where its molecules stood"
+        )
+    if np.allclose(found, expected / atoms, rtol=1e-4, atol=1e-4):
+        return "these are energies per atom; return those of the molecules"
+    if not np.isfinite(found).all():
+        return (
+            f"{int((~np.isfinite(found)).sum())} energies are infinite or no number: two atoms "
+            "with a nonzero atomic number stand in one place. Padded atoms have the number 0"
+        )
+    if right[atoms == atoms.max()].all() and not right[atoms < atoms.max()].any():
+        return (
+            "the largest molecule is right, which needs no padding, and all others are wrong: the "
+            "padded atoms take part. Give them the atomic number 0, which the network masks"
+        )
+    if right[atoms == atoms.min()].all() and not right[atoms > atoms.min()].any():
+        return (
+            "the smallest molecule is right, and from all others atoms were cut off: pad to the "
+            "largest number of atoms, molecules.n_atoms.max()"
+        )
+    i = int(np.flatnonzero(~right)[0])
+    return (
+        f"{int((~right).sum())} of {len(found)} energies are wrong, such as that of "
+        f"{molecules[i].formula}: it is {found[i]:.4g}, and alone the molecule has "
+        f"{expected[i]:.4g}"
+    )
+
+
+# 4.9
+
+
+class _Unlabelled(QM9):
+    """Molecules whose labels are hidden: asked for them, it says so."""
+
+    def target(self, label: str, unit: str | None = None) -> np.ndarray:
+        raise ValueError(
+            "the labels of the test molecules are hidden: train on `train`, let `valid` choose "
+            "the epoch, and predict `test`"
+        )
+
+
+def _hidden(qm9: QM9) -> QM9:
+    labels = qm9.labels.copy()
+    labels[:, 1:] = np.nan
+    return _Unlabelled(
+        qm9.index, qm9.offsets, qm9.atomic_numbers, qm9.positions, qm9.charges, labels, qm9.smiles
+    )
+
+
+@cache
+def _small_sets() -> tuple[QM9, QM9, QM9]:
+    """Return the sets of the exercise's page: of one padded size, so that XLA compiles little."""
+    sample = load_sample()
+    small = sample[sample.n_atoms <= 15]
+    order = np.random.default_rng(0).permutation(len(small))
+    return small[order[:800]], small[order[800:900]], small[order[900:]]
+
+
+def _gap(answer: Answer) -> str | None:
+    train, valid, test = _small_sets()
+    found = answer(train, valid, _hidden(test))
+    if found is None:
+        return "it returns None, expected an array: is a `return` missing?"
+    numbers = as_numbers(found)
+    if numbers is None:
+        return (
+            f"it returns {describe(found)}, expected an array of {len(test)} gaps in eV, such as "
+            'model.predict(test, "eV")'
+        )
+    if numbers.shape != (len(test),):
+        for name, part in (("train", train), ("valid", valid)):
+            if numbers.shape == (len(part),):
+                return (
+                    f"it returns {len(part)} numbers, as many as there are molecules in `{name}`: "
+                    "what counts are molecules that training never saw, those of `test`"
+                )
+        return (
+            f"it returns {describe(numbers)}, expected a gap for each of the {len(test)} test "
+            f"molecules: shape ({len(test)},)"
+        )
+    return _judge_gaps(numbers.astype(float))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _judge_gaps(found: np.ndarray) -> str | None:
+    train, _, test = _small_sets()
+    truth, known = test.target("gap", "eV"), train.target("gap", "eV")
+    if not np.isfinite(found).all():
+        return (
+            f"{int((~np.isfinite(found)).sum())} of {len(found)} gaps are infinite or no number. "
+            "The labels of `test` are hidden (nan), and only its atoms can be used; or the "
+            "learning rate is too large"
+        )
+    always_the_mean = float(np.abs(truth - known.mean()).mean())
+    error = float(np.abs(found - truth).mean())
+    for unit in ("hartree", "meV", "kcal/mol", "kJ/mol"):
+        if np.abs(convert(found, unit, "eV") - truth).mean() <= 1.5 * always_the_mean:
+            return f"the gaps are in {unit}; the exercise asks for eV"
+    if error < 0.02:
+        return (
+            "these are the labels of the test molecules themselves: that is a leak, and no "
+            "prediction. A network has to find them from the atoms and their positions"
+        )
+    if abs(found.mean() - truth.mean()) > 2.0:
+        return (
+            f"the mean of your gaps is {found.mean():.2g} eV, and that of the training molecules "
+            f"{known.mean():.2g} eV. The network's own output is standardised: model.predict adds "
+            'again what training took off. And is the label "gap"?'
+        )
+    return _compare_with_the_mean(found, error, always_the_mean, test)
+
+
+def _compare_with_the_mean(
+    found: np.ndarray, error: float, always_the_mean: float, test: QM9
+) -> str | None:
+    if np.ptp(found) < 1e-3:
+        return (
+            f"all molecules get the same gap, {found[0]:.3g} eV: that is the baseline, with an "
+            f"MAE of {error:.2f} eV. Train a network that is better"
+        )
+    _, formula = np.unique(test.composition, axis=0, return_inverse=True)
+    spread = [np.ptp(found[formula.ravel() == group]) for group in range(int(formula.max()) + 1)]
+    if max(spread) < 1e-4:
+        return (
+            "molecules of one formula all get the same gap: this is a composition model, with an "
+            f"MAE of {error:.2f} eV. Use a network, which sees the positions"
+        )
+    if error > 0.9 * always_the_mean:
+        return (
+            f"the MAE of the test molecules is {error:.2f} eV, and that of always saying the mean "
+            f"{always_the_mean:.2f} eV. Get at least a tenth better: more epochs, or a larger "
+            "learning rate. And are the gaps in the order of `test`?"
+        )
+    return None
+
+
+EXERCISES = (
+    Exercise(
+        "4.1",
+        "Distances between all pairs",
+        "pair_distances",
+        compared(
+            _distances,
+            _positions,
+            {
+                "these are squared distances: the root is missing": lambda x: _distances(x) ** 2,
+                "the differences along x, y and z were added by their sizes, as for a walk along "
+                "streets; as the crow flies, add their squares and take the root": (
+                    lambda x: np.abs(_differences(x)).sum(axis=-1)
+                ),
+                "the differences were added before they were squared: square each of the three, "
+                "then add": lambda x: np.abs(_differences(x).sum(axis=-1)),
+                "this is the difference along x alone: there are y and z, too": _one_axis(0),
+                "this is the difference along y alone: there are x and z, too": _one_axis(1),
+                "this is the difference along z alone: there are x and y, too": _one_axis(2),
+                "add the three squares; a mean of them is a third": (
+                    lambda x: _distances(x) / np.sqrt(3)
+                ),
+                "each pair was filled in once: the distance from i to j is that from j to i, too": (
+                    lambda x: np.triu(_distances(x))
+                ),
+                "the diagonal is 1; an atom is 0 Å away from itself": (
+                    lambda x: _distances(x) + np.eye(len(x))
+                ),
+                "this is 1/r, with zeros on the diagonal; the exercise asks for r": (
+                    lambda x: _anything_but_zero(-1.0)(x, None)
+                ),
+            },
+            rtol=1e-4,
+            atol=5e-3,
+        ),
+        (
+            "x[:, None, :] - x[None, :, :] has the shape (atoms, atoms, 3): the difference of "
+            "every two positions.",
+            "Square it, add up the last axis, take the root.",
+            "np.sqrt(np.sum(difference**2, axis=-1)), with the difference of the first hint.",
+        ),
+        "distances are all that this network sees of a molecule: they do not change when it is "
+        "moved, turned or mirrored",
+    ),
+    Exercise(
+        "4.2",
+        "1/r, and nothing for nobody",
+        "edge_weights",
+        _edges,
+        (
+            "An edge exists between two atoms that are real and different: mask[:, None] & "
+            "mask[None, :], and not the diagonal.",
+            "Division by zero comes first, and leaving out later is too late for it. So put a 1 "
+            "for the distance wherever there is no edge.",
+            "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair of the first hint and the "
+            "distances r.",
+        ),
+        "padding of any kind now sends nothing and hears nothing, and no zero is divided by",
+    ),
+    Exercise(
+        "4.3",
+        "One message-passing step on water",
+        "message_step",
+        compared(
+            _step,
+            _messages,
+            {
+                "each atom hears itself, too: leave out the diagonal of the edges": (
+                    lambda edges, features: edges @ features
+                ),
+                "sender and receiver are exchanged: in edges[i, j] it is j that sends and i that "
+                "hears": lambda edges, features: _off_diagonal(edges).T @ features,
+                "sender and receiver are exchanged (in edges[i, j] it is j that sends), and the "
+                "diagonal takes part": lambda edges, features: edges.T @ features,
+                "this is a mean over the other atoms; add up what they send": (
+                    lambda edges, features: _step(edges, features) / (len(edges) - 1)
+                ),
+                "this is a mean over all atoms; add up what the others send": (
+                    lambda edges, features: _step(edges, features) / len(edges)
+                ),
+                "this is a mean with weights: do not divide by the sum of the weights": (
+                    lambda edges, features: (
+                        _step(edges, features) / _off_diagonal(edges).sum(axis=1, keepdims=True)
+                    )
+                ),
+                "the edges are not used: multiply each feature by the weight of its edge": (
+                    lambda edges, features: (1 - np.eye(len(edges))) @ features
+                ),
+                "each atom got its own feature times its edges; what travels is the feature of "
+                "the sender": (
+                    lambda edges, features: (
+                        _off_diagonal(edges).sum(axis=1, keepdims=True) * features
+                    )
+                ),
+                "the atom's own feature was added; the sum is over the others alone": (
+                    lambda edges, features: _step(edges, features) + features
+                ),
+                "this is the largest message; add up all of them": lambda edges, features: np.max(
+                    _off_diagonal(edges)[:, :, None] * features[None, :, :], axis=1
+                ),
+            },
+            rtol=1e-4,
+            atol=1e-5,
+        ),
+        (
+            "For atom i: add edges[i, j] * features[j] over all j but i.",
+            "Two loops do it. So does a matrix product, once the diagonal of the edges is zero.",
+            "(edges * (1 - np.eye(len(edges)))) @ features",
+        ),
+        "a sum over neighbours is a matrix product; all that a layer adds are learned weights and "
+        "a nonlinear function",
+    ),
+    Exercise(
+        "4.4",
+        "Break one invariance",
+        "turning_number",
+        _turning,
+        (
+            "Which simple properties of a molecule depend on how it lies in the room? Its height "
+            "does, for instance.",
+            "Height is measured along z. Its place does not matter if you take a difference of "
+            "two heights, and its numbering does not if all atoms are treated alike.",
+            "The largest z minus the smallest: positions[:, 2].max() - positions[:, 2].min().",
+        ),
+        "one invariance broken and two kept, each of them tested: this is how a test shows that "
+        "it can fail",
+    ),
+    Exercise(
+        "4.5",
+        "Left hand, right hand",
+        "handedness",
+        _hand,
+        (
+            "Three vectors that start in one atom span a volume. Its sign tells whether they "
+            "stand like thumb, forefinger and middle finger of the right hand, or of the left.",
+            "Take the vectors from atom 0 to atoms 1, 2 and 3. The signed volume is a triple "
+            "product, a · (b × c).",
+            "np.linalg.det(positions[1:4] - positions[0])",
+        ),
+        "a triple product knows left from right; distances never do, so a network on distances "
+        "gives both mirror images one energy, as it must",
+    ),
+    Exercise(
+        "4.6",
+        "Sum against mean",
+        "pooled_energy",
+        compared(
+            _pool,
+            _pools,
+            {
+                "this is a mean over the real atoms: two copies of a molecule would have the "
+                "energy of one. Add up": (
+                    lambda energies, mask: _pool(energies, mask) / mask.sum(axis=1)
+                ),
+                "padded atoms take part: their energies mean nothing. Use the mask": (
+                    lambda energies, mask: energies.sum(axis=1)
+                ),
+                "this is a mean, and padded atoms take part: add up, and use the mask": (
+                    lambda energies, mask: energies.mean(axis=1)
+                ),
+                "this was divided by the length of the row, padding included: the energy would "
+                "depend on how much is padded. Add up": (
+                    lambda energies, mask: _pool(energies, mask) / mask.shape[1]
+                ),
+                "this is the largest energy of a real atom; add up all real atoms": (
+                    lambda energies, mask: np.where(mask, energies, -np.inf).max(axis=1)
+                ),
+                "this is the largest energy, padding included; add up all real atoms": (
+                    lambda energies, mask: np.asarray(energies).max(axis=1)
+                ),
+                "this is the largest energy after padded ones were made zero; add up": (
+                    lambda energies, mask: np.where(mask, energies, 0.0).max(axis=1)
+                ),
+                "this is the lowest energy of a real atom; add up all real atoms": (
+                    lambda energies, mask: np.where(mask, energies, np.inf).min(axis=1)
+                ),
+                "the padded atoms were added up, and the real ones left out: True is real": (
+                    lambda energies, mask: _pool(energies, ~mask)
+                ),
+                "atoms of different molecules were added up, place by place: sum over the last "
+                "axis, axis=1": lambda energies, mask: np.where(mask, energies, 0.0).sum(axis=0),
+                "all molecules were added up to one number: sum over the last axis, axis=1": (
+                    lambda energies, mask: np.where(mask, energies, 0.0).sum()
+                ),
+                "these are numbers of atoms: add up the energies": (
+                    lambda energies, mask: mask.sum(axis=1)
+                ),
+            },
+            rtol=1e-4,
+            atol=1e-4,
+        ),
+        (
+            "What should the energy of two equal molecules far apart be? Which of sum, mean and "
+            "maximum gives it?",
+            "Make the energies of padded atoms zero: they add nothing to a sum.",
+            "np.where(mask, atom_energies, 0.0).sum(axis=1)",
+        ),
+        "a sum is right for an energy whatever the size of the molecule, also beyond the sizes it "
+        "was trained on; a gap would not double",
+    ),
+    Exercise(
+        "4.7",
+        "Count the parameters",
+        "number_of_parameters",
+        compared(
+            _count,
+            _networks,
+            {
+                "this is the number of arrays; each holds as many numbers as its .size": (
+                    lambda network: len(_leaves(network))
+                ),
+                "these are bytes: a float32 takes four of them": (
+                    lambda network: sum(leaf.nbytes for leaf in _leaves(network))
+                ),
+                "the biases are missing, and they are trained, too: edge_bias of each layer, and "
+                "the network's own bias": _without_biases,
+                "arrays of one axis and single numbers are missing: a bias is a parameter, too": (
+                    lambda network: _count(network, least_axes=2)
+                ),
+                "one number is missing: an array without axes, such as the last bias, holds one": (
+                    lambda network: _count(network, least_axes=1)
+                ),
+                "this is the first layer alone": lambda network: _count(network.layers[0]),
+                "the layers are right; what turns the global feature into the energy, weight and "
+                "bias of the network, is missing": lambda network: _count(network.layers),
+                "the lengths of the axes were added; an array of shape (a, b) holds a · b "
+                "numbers": lambda network: sum(sum(leaf.shape) for leaf in _leaves(network)),
+                "this is the number of layers": lambda network: len(network.layers),
+            },
+            rtol=0.0,
+            atol=0.1,
+        ),
+        (
+            "A network is a tree of arrays. jax.tree.leaves(network) is a list of them.",
+            "How many numbers an array holds is its .size: the product of its shape, and 1 for an "
+            "array without axes.",
+            "sum(leaf.size for leaf in jax.tree.leaves(network))",
+        ),
+        "1,321 numbers: fewer than the sample has molecules, and still far better than the five "
+        "of composition",
+    ),
+    Exercise(
+        "4.8",
+        "Batching gives the same",
+        "batch_energies",
+        _batch,
+        (
+            "Arrays of one shape are needed: (molecules, atoms) for the atomic numbers and "
+            "(molecules, atoms, 3) for the positions, filled up with zeros.",
+            "graphs.pad(molecules, rows, atoms) makes both, for rows 0, 1, 2 … and atoms at least "
+            "molecules.n_atoms.max(). Filling arrays of zeros in a loop is as good.",
+            "batch = graphs.pad(molecules, np.arange(len(molecules)), "
+            "int(molecules.n_atoms.max())); then jax.vmap(network)(batch.atomic_numbers, "
+            "batch.positions).",
+        ),
+        "one call in place of six, with the same energies: the mask makes padding invisible, and "
+        "one shape needs one compiled program",
+    ),
+    Exercise(
+        "4.9",
+        "Another target",
+        "predict_gap",
+        _gap,
+        (
+            'training.fit(network, train, valid, "gap", settings=...) returns the trained model '
+            "and a record of the training.",
+            "A network: gnn.GraphNetwork(edge_function=gnn.bessel_edges, key=jax.random.key(0)). "
+            "Settings: training.Settings(epochs=20, learning_rate=1e-2).",
+            'model, run = training.fit(...); return model.predict(test, "eV"). Give fit '
+            "progress=False for silence.",
+        ),
+        "the same network, another label: what it learns is decided by the data that it is shown, "
+        "and the baseline says whether that is anything",
+    ),
+)

@@ -1,0 +1,941 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+import qm9lib
+from answers import right, stops, wrong
+from qm9lib import domain, graphs
+
+DEBYE = 4.8032
+
+
+@right("5.1")
+def dipole_moment(charges, positions):
+    return DEBYE * np.sum(charges[:, None] * positions, axis=0)
+
+
+@right("5.1")
+def dipole_moment(charges, positions):
+    total = jnp.zeros(3)
+    for q, x in zip(charges, positions, strict=True):
+        total += 4.8 * q * x
+    return total
+
+
+@right("5.1")
+def dipole_moment(charges, positions):
+    centred = positions - positions.mean(axis=0)  # neutral: the origin does not matter
+    return DEBYE * np.einsum("i,ik->k", charges, centred).astype(np.float32)
+
+
+@right("5.1")
+def dipole_moment(charges, positions):
+    return [DEBYE * float(np.dot(charges, positions[:, k])) for k in range(3)]
+
+
+@wrong("5.1", "that is the length of the dipole moment, a scalar")
+def dipole_moment(charges, positions):
+    return DEBYE * np.linalg.norm(charges @ positions)
+
+
+@wrong("5.1", "the charges are missing")
+def dipole_moment(charges, positions):
+    return DEBYE * positions.sum(axis=0)
+
+
+@wrong("5.1", "the vector is in e Å")
+def dipole_moment(charges, positions):
+    return charges @ positions
+
+
+@wrong("5.1", "multiply, do not divide")
+def dipole_moment(charges, positions):
+    return charges @ positions / DEBYE
+
+
+@wrong("5.1", "this is a mean over the atoms")
+def dipole_moment(charges, positions):
+    return DEBYE * (charges[:, None] * positions).mean(axis=0)
+
+
+@wrong("5.1", "the charges are squared")
+def dipole_moment(charges, positions):
+    return DEBYE * charges**2 @ positions
+
+
+@wrong("5.1", "an absolute value makes all of them positive")
+def dipole_moment(charges, positions):
+    return DEBYE * np.abs(charges) @ positions
+
+
+@wrong("5.1", "from plus to minus")
+def dipole_moment(charges, positions):
+    return -DEBYE * charges @ positions
+
+
+@wrong("5.1", "sum over the atoms, axis 0")
+def dipole_moment(charges, positions):
+    return DEBYE * (charges[:, None] * positions).sum(axis=1)
+
+
+@wrong("5.1", "each atom has its own vector here")
+def dipole_moment(charges, positions):
+    return DEBYE * charges[:, None] * positions
+
+
+@wrong("5.1", "look for a division by zero")
+def dipole_moment(charges, positions):
+    with np.errstate(all="ignore"):  # as the mean position of the charges
+        return DEBYE * (charges @ positions) / charges.sum()
+
+
+@wrong("5.1", "this vector does not turn with it")
+def dipole_moment(charges, positions):
+    return DEBYE * np.abs(charges @ positions)
+
+
+@wrong("5.1", "move the molecule to another place")
+def dipole_moment(charges, positions):
+    heavier = charges + 0.1
+    return DEBYE * heavier @ positions
+
+
+@wrong("5.1", "for two charges of +1 e and -1 e, 1 Å apart")
+def dipole_moment(charges, positions):
+    return 3.33564 * charges @ positions
+
+
+@stops("5.1", "the shapes of two arrays do not fit")
+def dipole_moment(charges, positions):
+    return DEBYE * (positions @ charges)
+
+
+@right("5.2")
+def cosine_cutoff(distance, cutoff):
+    return 0.5 * (jnp.cos(jnp.pi * distance / cutoff) + 1) * (distance < cutoff)
+
+
+@right("5.2")
+def cosine_cutoff(distance, cutoff):
+    u = np.minimum(distance / cutoff, 1.0)
+    return np.cos(np.pi / 2 * u) ** 2
+
+
+@right("5.2")
+def cosine_cutoff(distance, cutoff):
+    value = np.zeros_like(distance, dtype=np.float32)
+    near = distance < cutoff
+    value[near] = (1 + np.cos(np.radians(180 * distance[near] / cutoff))) / 2
+    return value
+
+
+@right("5.2")
+def cosine_cutoff(distance, cutoff):
+    def of_one(r):
+        return 0.5 * (np.cos(np.pi * r / cutoff) + 1) if r < cutoff else 0.0
+
+    return np.vectorize(of_one)(distance)
+
+
+@wrong("5.2", "beyond the cutoff the cosine rises again")
+def cosine_cutoff(distance, cutoff):
+    return 0.5 * (np.cos(np.pi * distance / cutoff) + 1)
+
+
+@wrong("5.2", "this ends with a step")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, 1.0, 0.0)
+
+
+@wrong("5.2", "the factor 1/2 is missing")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, np.cos(np.pi * distance / cutoff) + 1, 0.0)
+
+
+@wrong("5.2", "that is a sine")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, np.sin(np.pi * distance / cutoff), 0.0)
+
+
+@wrong("5.2", "is it a sine?")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, 0.5 * (np.sin(np.pi * distance / cutoff) + 1), 0.0)
+
+
+@wrong("5.2", "the angle is in degrees")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, 0.5 * (np.cos(180 * distance / cutoff) + 1), 0.0)
+
+
+@wrong("5.2", "pi is missing")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, 0.5 * (np.cos(distance / cutoff) + 1), 0.0)
+
+
+@wrong("5.2", "the brackets go round the sum")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, 0.5 * np.cos(np.pi * distance / cutoff) + 1, 0.0)
+
+
+@wrong("5.2", "it is -1: add 1")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, np.cos(np.pi * distance / cutoff), 0.0)
+
+
+@wrong("5.2", "inside and outside are exchanged")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance > cutoff, 0.5 * (np.cos(np.pi * distance / cutoff) + 1), 0.0)
+
+
+@wrong("5.2", "minus in place of plus")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, 0.5 * (1 - np.cos(np.pi * distance / cutoff)), 0.0)
+
+
+@wrong("5.2", "with a kink")
+def cosine_cutoff(distance, cutoff):
+    return np.maximum(1 - distance / cutoff, 0)
+
+
+@wrong("5.2", "`cutoff` is not used")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < 5, 0.5 * (np.cos(np.pi * distance / 5) + 1), 0.0)
+
+
+@wrong("5.2", "expected shape (8,)")
+def cosine_cutoff(distance, cutoff):
+    near = distance[distance < cutoff]
+    return 0.5 * (np.cos(np.pi * near / cutoff) + 1)
+
+
+@stops("5.2", "truth value of an array")
+def cosine_cutoff(distance, cutoff):
+    if distance < cutoff:
+        return 0.5 * (np.cos(np.pi * distance / cutoff) + 1)
+    return 0.0
+
+
+@right("5.3")
+def radial_functions(distance, n, cutoff):
+    columns = [jnp.sin((k + 1) * jnp.pi * distance / cutoff) / distance for k in range(n)]
+    return jnp.sqrt(2 / cutoff) * jnp.stack(columns, axis=1)
+
+
+@right("5.3")
+def radial_functions(distance, n, cutoff):
+    table = np.zeros((len(distance), n))
+    for i, r in enumerate(distance):
+        for k in range(1, n + 1):
+            table[i, k - 1] = (2 / cutoff) ** 0.5 * np.sin(k * np.pi * r / cutoff) / r
+    return table
+
+
+@right("5.3")
+def radial_functions(distance, n, cutoff):
+    angle = np.outer(distance, np.arange(1, n + 1)) * np.pi / cutoff
+    return (np.sqrt(2 / cutoff) * np.sin(angle) / distance[:, None]).astype(np.float32)
+
+
+@wrong("5.3", "range and arange from 0")
+def radial_functions(distance, n, cutoff):
+    r = distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(np.arange(n) * np.pi * r / cutoff) / r
+
+
+@wrong("5.3", "divided by the distance r")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance[:, None] / cutoff)
+
+
+@wrong("5.3", "a transposed array")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff) / distance
+
+
+@wrong("5.3", "the cutoff is missing in the sine")
+def radial_functions(distance, n, cutoff):
+    r = distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(np.arange(1, n + 1) * np.pi * r) / r
+
+
+@wrong("5.3", "pi is missing in the sine")
+def radial_functions(distance, n, cutoff):
+    r = distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(np.arange(1, n + 1) * r / cutoff) / r
+
+
+@wrong("5.3", "the factor sqrt(2 / c) is missing")
+def radial_functions(distance, n, cutoff):
+    r = distance[:, None]
+    return np.sin(np.arange(1, n + 1) * np.pi * r / cutoff) / r
+
+
+@wrong("5.3", "and should be its square root")
+def radial_functions(distance, n, cutoff):
+    r = distance[:, None]
+    return 2 / cutoff * np.sin(np.arange(1, n + 1) * np.pi * r / cutoff) / r
+
+
+@wrong("5.3", "here they come without it")
+def radial_functions(distance, n, cutoff):
+    return graphs.radial_bessel(jnp.asarray(distance), n, cutoff)
+
+
+@wrong("5.3", "this is the last function alone")
+def radial_functions(distance, n, cutoff):
+    for k in range(1, n + 1):
+        column = np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff) / distance
+    return column
+
+
+@wrong("5.3", "this is a cosine")
+def radial_functions(distance, n, cutoff):
+    r = distance[:, None]
+    return np.sqrt(2 / cutoff) * np.cos(np.arange(1, n + 1) * np.pi * r / cutoff) / r
+
+
+@wrong("5.3", "expected shape (5, 4)")
+def radial_functions(distance, n, cutoff):
+    r = distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(np.arange(1, n) * np.pi * r / cutoff) / r
+
+
+@stops("5.3", "the shapes of two arrays do not fit")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff) / distance
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    length = jnp.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors * jax.nn.sigmoid(length)
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    return vectors * (vectors**2).sum(axis=1)[:, None, :]
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    lengths = np.sqrt(np.einsum("ixc,ixc->ic", vectors, vectors) + 1e-8)
+    return np.einsum("ixc,ic->ixc", vectors, np.tanh(lengths) / lengths)
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    v = vectors.astype(np.float32)
+    mixed = v @ np.array([[1, 2, 0, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, -1, 1]], np.float32)
+    return np.where(np.linalg.norm(mixed, axis=1, keepdims=True) > 1, mixed, 0.1 * v)
+
+
+@wrong("5.4", "x, y and z are bent one by one")
+def bend_vectors(vectors):
+    return jax.nn.silu(vectors)
+
+
+@wrong("5.4", "this is linear")
+def bend_vectors(vectors):
+    return 2 * vectors
+
+
+@wrong("5.4", "these are scalars")
+def bend_vectors(vectors):
+    return np.linalg.norm(vectors, axis=1)
+
+
+@wrong("5.4", "one of the vectors has length zero")
+def bend_vectors(vectors):
+    with np.errstate(all="ignore"):
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@wrong("5.4", "if all vectors are zero, something comes out")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        return vectors * length / length.mean()
+
+
+@wrong("5.4", "a vector of zero becomes another one")
+def bend_vectors(vectors):
+    return vectors * np.linalg.norm(vectors, axis=1, keepdims=True) + 0.1
+
+
+@wrong("5.4", "over the axis of x, y and z, which is axis 1")
+def bend_vectors(vectors):
+    return vectors * np.linalg.norm(vectors, axis=2, keepdims=True)
+
+
+@wrong("5.4", "a cross product does that")
+def bend_vectors(vectors):
+    return np.cross(vectors, np.roll(vectors, 1, axis=2), axis=1)
+
+
+@wrong("5.4", "depends on the vectors of the others")
+def bend_vectors(vectors):
+    return vectors * np.linalg.norm(vectors)
+
+
+@wrong("5.4", "nothing is left of the vectors")
+def bend_vectors(vectors):
+    return np.zeros_like(vectors)
+
+
+@wrong("5.4", "expected the same shape")
+def bend_vectors(vectors):
+    return (vectors * np.linalg.norm(vectors, axis=1, keepdims=True)).sum(axis=2)
+
+
+@wrong("5.4", "`return` missing")
+def bend_vectors(vectors):
+    vectors *= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@stops("5.4", "the shapes of two arrays do not fit")
+def bend_vectors(vectors):
+    return vectors * np.linalg.norm(vectors, axis=1)
+
+
+def differences(energy, x, step, sides=2):
+    """Minus the difference quotient of each coordinate, to one side or to both."""
+    found = np.zeros(x.shape)
+    for i in range(x.shape[0]):
+        for k in range(3):
+            there, back = x.copy(), x.copy()
+            there[i, k] += step
+            back[i, k] -= step * (sides - 1)
+            found[i, k] = -(energy(there) - energy(back)) / (sides * step)
+    return found
+
+
+@right("5.5")
+def forces(energy, positions):
+    _, gradient = jax.value_and_grad(energy)(jnp.asarray(positions))
+    return -np.asarray(gradient)
+
+
+@right("5.5")
+def forces(energy, positions):
+    return differences(energy, positions, 1e-3)
+
+
+@right("5.5")
+def forces(energy, positions):
+    return jax.jacfwd(lambda x: -energy(x))(positions)
+
+
+@right("5.5")
+def forces(energy, positions):
+    return differences(jax.jit(energy), positions, 3e-3)  # in float32
+
+
+@wrong("5.5", "A force points downhill")
+def forces(energy, positions):
+    return jax.grad(energy)(positions)
+
+
+@wrong("5.5", "this is the energy")
+def forces(energy, positions):
+    return energy(positions)
+
+
+@wrong("5.5", "a transposed array")
+def forces(energy, positions):
+    return -jax.grad(energy)(positions).T
+
+
+@wrong("5.5", "the force on the first atom alone")
+def forces(energy, positions):
+    return -jax.grad(energy)(positions)[0]
+
+
+@wrong("5.5", "almost: the forces are off by up to")
+def forces(energy, positions):
+    return differences(energy, positions, 0.05, sides=1)
+
+
+@wrong("5.5", "added up over the atoms")
+def forces(energy, positions):
+    return -jax.grad(energy)(positions).sum(axis=0)
+
+
+@wrong("5.5", "the lengths of the forces")
+def forces(energy, positions):
+    return jnp.linalg.norm(jax.grad(energy)(positions), axis=1)
+
+
+@wrong("5.5", "twice what it should be")
+def forces(energy, positions):
+    return 2 * differences(energy, positions, 1e-3)
+
+
+@wrong("5.5", "value per atom")
+def forces(energy, positions):
+    return -jax.grad(energy)(positions) / len(positions)
+
+
+@wrong("5.5", "expected an array")
+def forces(energy, positions):
+    return jax.grad(energy)
+
+
+@stops("5.5", "it cannot take")
+def forces(energy, positions):
+    return jax.grad(-energy)(positions)
+
+
+@stops("5.5", "use jnp in place of numpy")
+def forces(energy, positions):
+    return -jax.grad(lambda x: energy(np.array(x)))(positions)
+
+
+@right("5.6")
+def mean_and_deviation(predictions):
+    return jnp.mean(predictions, axis=0), jnp.std(predictions, axis=0, ddof=1)
+
+
+@right("5.6")
+def mean_and_deviation(predictions):
+    n = len(predictions)
+    mean = sum(predictions) / n
+    return mean, np.sqrt(((predictions - mean) ** 2).sum(axis=0) / (n - 1))
+
+
+@right("5.6")
+def mean_and_deviation(predictions):
+    by_molecule = predictions.astype(np.float32).T
+    return [by_molecule.mean(axis=1), [np.std(row, ddof=1) for row in by_molecule]]
+
+
+@wrong("5.6", "taken over the molecules")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=1), predictions.std(axis=1, ddof=1)
+
+
+@wrong("5.6", "divide by n - 1")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=0), predictions.std(axis=0)
+
+
+@wrong("5.6", "two numbers for all molecules")
+def mean_and_deviation(predictions):
+    return predictions.mean(), predictions.std(ddof=1)
+
+
+@wrong("5.6", "is the variance: take its square root")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=0), predictions.var(axis=0, ddof=1)
+
+
+@wrong("5.6", "is the range")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=0), predictions.max(axis=0) - predictions.min(axis=0)
+
+
+@wrong("5.6", "is the standard error of the mean")
+def mean_and_deviation(predictions):
+    error = predictions.std(axis=0, ddof=1) / np.sqrt(len(predictions))
+    return predictions.mean(axis=0), error
+
+
+@wrong("5.6", "is the mean absolute deviation")
+def mean_and_deviation(predictions):
+    mean = predictions.mean(axis=0)
+    return mean, np.abs(predictions - mean).mean(axis=0)
+
+
+@wrong("5.6", "the results are exchanged")
+def mean_and_deviation(predictions):
+    return predictions.std(axis=0, ddof=1), predictions.mean(axis=0)
+
+
+@wrong("5.6", "this is the median")
+def mean_and_deviation(predictions):
+    return np.median(predictions, axis=0), predictions.std(axis=0, ddof=1)
+
+
+@wrong("5.6", "expected 2 results")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=0)
+
+
+@wrong("5.6", "`return` missing")
+def mean_and_deviation(predictions):
+    print(predictions.mean(axis=0), predictions.std(axis=0, ddof=1))
+
+
+@right("5.7")
+def exponent(sizes, errors):
+    x, y = np.log10(sizes), np.log10(errors)
+    return np.cov(x, y)[0, 1] / np.var(x, ddof=1)
+
+
+@right("5.7")
+def exponent(sizes, errors):
+    return jnp.polyfit(jnp.log(sizes), jnp.log(errors), 1)[0]
+
+
+@right("5.7")
+def exponent(sizes, errors):
+    matrix = np.column_stack([np.log2(sizes), np.ones(len(sizes))])
+    return np.linalg.lstsq(matrix, np.log2(errors), rcond=None)[0][0]
+
+
+@wrong("5.7", "a line through the numbers themselves")
+def exponent(sizes, errors):
+    return np.polyfit(sizes, errors, 1)[0]
+
+
+@wrong("5.7", "the exponent is negative")
+def exponent(sizes, errors):
+    return -np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+
+
+@wrong("5.7", "only the sizes are logarithms: the errors")
+def exponent(sizes, errors):
+    return np.polyfit(np.log(sizes), errors, 1)[0]
+
+
+@wrong("5.7", "only the errors are logarithms: the sizes")
+def exponent(sizes, errors):
+    return np.polyfit(sizes, np.log(errors), 1)[0]
+
+
+@wrong("5.7", "this is the intercept: ")
+def exponent(sizes, errors):
+    return np.polyfit(np.log(sizes), np.log(errors), 1)[1]
+
+
+@wrong("5.7", "the axes are exchanged")
+def exponent(sizes, errors):
+    return np.polyfit(np.log(errors), np.log(sizes), 1)[0]
+
+
+@wrong("5.7", "two kinds of logarithms were mixed, base 10 and base e")
+def exponent(sizes, errors):
+    return np.polyfit(np.log10(sizes), np.log(errors), 1)[0]
+
+
+@wrong("5.7", "through the first and the last point")
+def exponent(sizes, errors):
+    return np.log(errors[-1] / errors[0]) / np.log(sizes[-1] / sizes[0])
+
+
+@wrong("5.7", "for ten times the molecules")
+def exponent(sizes, errors):
+    return 10 ** np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+
+
+@wrong("5.7", "expected one number")
+def exponent(sizes, errors):
+    return np.polyfit(np.log(sizes), np.log(errors), 1)
+
+
+@stops("5.7", "it cannot take")
+def exponent(sizes, errors):
+    import math
+
+    return np.polyfit(math.log(sizes), math.log(errors), 1)[0]
+
+
+def standard_error(errors, ddof=1):
+    return np.std(errors, ddof=ddof) / np.sqrt(len(errors))
+
+
+@right("5.8")
+def is_better(old, new):
+    improvement = sum(old) / len(old) - sum(new) / len(new)
+    error = (standard_error(old) ** 2 + standard_error(new) ** 2) ** 0.5
+    return improvement, error, bool(improvement / error > 2)
+
+
+@right("5.8")
+def is_better(old, new):
+    old, new = jnp.asarray(old), jnp.asarray(new)
+    improvement = jnp.mean(old) - jnp.mean(new)
+    error = jnp.sqrt(jnp.var(old, ddof=1) / old.size + jnp.var(new, ddof=1) / new.size)
+    return improvement, error, improvement > 2 * error  # all of them JAX's arrays
+
+
+@right("5.8")
+def is_better(old, new):
+    from scipy import stats
+
+    error = np.float32(np.hypot(stats.sem(old), stats.sem(new)))
+    improvement = np.float32(np.mean(old) - np.mean(new))
+    return [improvement, error, np.array(improvement - 2 * error > 0)]
+
+
+@wrong("5.8", "the best seed of each was compared")
+def is_better(old, new):
+    improvement = min(old) - min(new)
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, improvement > 2 * error
+
+
+@wrong("5.8", "this uncertainty is a standard deviation")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.sqrt(old.var(ddof=1) + new.var(ddof=1))
+    return improvement, error, improvement > 2 * error
+
+
+@wrong("5.8", "that of the old model's mean alone")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    return improvement, standard_error(old), improvement > 2 * standard_error(old)
+
+
+@wrong("5.8", "that of the new model's mean alone")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    return improvement, standard_error(new), improvement > 2 * standard_error(new)
+
+
+@wrong("5.8", "independent ones add as squares")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = standard_error(old) + standard_error(new)
+    return improvement, error, improvement > 2 * error
+
+
+@wrong("5.8", "take the root of the sum")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = standard_error(old) ** 2 + standard_error(new) ** 2
+    return improvement, error, improvement > 2 * error
+
+
+@wrong("5.8", "with ddof=1")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old, 0), standard_error(new, 0))
+    return improvement, error, improvement > 2 * error
+
+
+@wrong("5.8", "ask for two of them")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, improvement > error
+
+
+@wrong("5.8", "take no absolute value")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, abs(improvement) > 2 * error
+
+
+@wrong("5.8", "old and new were exchanged")
+def is_better(old, new):
+    improvement = new.mean() - old.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, improvement > 2 * error
+
+
+@wrong("5.8", "the improvement has the wrong sign")
+def is_better(old, new):
+    improvement = new.mean() - old.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, -improvement > 2 * error
+
+
+@wrong("5.8", "expected 3 results")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement > 2 * error
+
+
+@wrong("5.8", "(result 3 of 3)")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, "better" if improvement > 2 * error else "unclear"
+
+
+@stops("5.8", "the shapes of two arrays do not fit")
+def is_better(old, new):
+    difference = old - new  # as if run 1 of both belonged together
+    return difference.mean(), standard_error(difference), True
+
+
+def lines(symbols, positions, comment="my molecule"):
+    atoms = [
+        f"{s} {x:.4f} {y:.4f} {z:.4f}" for s, (x, y, z) in zip(symbols, positions, strict=True)
+    ]
+    return "\n".join([str(len(atoms)), comment, *atoms])
+
+
+def taken(qm9, number):
+    """Symbols and positions of a molecule, as lists and arrays that may be changed."""
+    molecule = qm9[int(np.flatnonzero(qm9.index == number)[0])]
+    return [qm9lib.SYMBOLS[int(z)] for z in molecule.atomic_numbers], molecule.positions.copy()
+
+
+def hydroxyl_for_methyl(symbols, x):
+    """Replace the first methyl group by OH."""
+    radius = np.array([domain.COVALENT_RADII[z] for z in map(symbol_to_number, symbols)])
+    distance = np.linalg.norm(x[:, None] - x[None], axis=2) + 9 * np.eye(len(x))
+    bonded = distance < domain.BONDED * (radius[:, None] + radius[None])
+    for carbon in range(len(symbols)):
+        around = np.flatnonzero(bonded[carbon])
+        hydrogens = [i for i in around if symbols[i] == "H"]
+        if symbols[carbon] == "C" and len(hydrogens) == 3:
+            (anchor,) = set(around) - set(hydrogens)
+            stay = hydrogens[0]
+            bond = (x[carbon] - x[anchor]) / distance[carbon, anchor]
+            arm = (x[stay] - x[carbon]) / distance[carbon, stay]
+            x[carbon] = x[anchor] + 1.42 * bond
+            x[stay] = x[carbon] + 0.97 * arm
+            symbols[carbon] = "O"
+            keep = [i for i in range(len(symbols)) if i not in hydrogens[1:]]
+            return [symbols[i] for i in keep], x[keep]
+    raise ValueError("no methyl group")
+
+
+def symbol_to_number(symbol):
+    return next(z for z, name in qm9lib.SYMBOLS.items() if name == symbol)
+
+
+@right("5.9")
+def own_molecule(qm9):
+    return lines(*hydroxyl_for_methyl(*taken(qm9, 21)))  # isobutane
+
+
+@right("5.9")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 22)  # 2-propanol, its OH group turned by 60°
+    oxygen = symbols.index("O")
+    near = np.argsort(np.linalg.norm(x - x[oxygen], axis=1))
+    hydrogen = next(i for i in near if symbols[i] == "H")
+    carbon = next(i for i in near if symbols[i] == "C")
+    axis = (x[oxygen] - x[carbon]) / np.linalg.norm(x[oxygen] - x[carbon])
+    turn = Rotation.from_rotvec(np.pi / 3 * axis)
+    x[hydrogen] = x[oxygen] + turn.apply(x[hydrogen] - x[oxygen])
+    return lines(symbols, x)
+
+
+@right("5.9")
+def own_molecule(qm9):
+    # By hand: fluorobenzene; in lower case, with Windows lines, far from the origin.
+    ring = np.array([[np.cos(a), np.sin(a), 0] for a in np.radians(range(0, 360, 60))])
+    outer = (1.39 + np.array([1.34, 1.08, 1.08, 1.08, 1.08, 1.08])[:, None]) * ring
+    symbols = ["c"] * 6 + ["f"] + ["h"] * 5
+    x = np.vstack([1.39 * ring, outer]) + [50, 0, 0]
+    return lines(symbols, x, "").replace("\n", "\r\n") + "\r\n\r\n"
+
+
+@wrong("5.9", "as it was")
+def own_molecule(qm9):
+    return lines(*taken(qm9, 1))
+
+
+@wrong("5.9", "as it was: all distances between its atoms agree")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 215)
+    return lines(symbols[::-1], -x[::-1] + 3.0)  # turned over is still the same molecule
+
+
+@wrong("5.9", "these positions are in bohr")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 215)
+    return lines(symbols, x * 1.889726)
+
+
+@wrong("5.9", "one has no partner")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 215)
+    return lines(symbols[:-1], x[:-1])
+
+
+@wrong("5.9", "not Cl")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 215)
+    return lines([*symbols[:-1], "Cl"], x)
+
+
+@wrong("5.9", "C and F are 1.0")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 215)
+    return lines([*symbols[:-1], "F"], x)
+
+
+@wrong("5.9", "pieces without a bond")
+def own_molecule(qm9):
+    (a, x), (b, y) = taken(qm9, 2), taken(qm9, 3)
+    return lines(a + b, np.vstack([x, y + 8.0]))
+
+
+@wrong("5.9", "the networks disagree")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 271)  # a zwitterion
+    return lines(symbols, 1.03 * x)
+
+
+@wrong("5.9", "take a smaller molecule")
+def own_molecule(qm9):
+    large = qm9.index[np.argmax(qm9.n_heavy)]  # nine atoms, and fluorine for a hydrogen
+    symbols, x = taken(qm9, large)
+    return lines([*symbols[:-1], "F"], x)
+
+
+@wrong("5.9", "take a larger molecule")
+def own_molecule(qm9):
+    return "2\nhydrogen\nH 0 0 0\nH 0 0 0.74\n"
+
+
+@wrong("5.9", "your text ends after 4 of the 5 atoms")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 1)
+    return lines(symbols, x).replace("my molecule\n", "")  # no line for the comment
+
+
+@wrong("5.9", "directly behind the quotation marks")
+def own_molecule(qm9):
+    return """
+    3
+    water
+    O 0 0 0
+    H 0.96 0 0
+    H -0.24 0.93 0
+    """
+
+
+@wrong("5.9", "is no chemical element")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 215)
+    return lines([symbol_to_number(s) for s in symbols], x)
+
+
+@wrong("5.9", "return one")
+def own_molecule(qm9):
+    return lines(*taken(qm9, 215)) + "\n" + lines(*taken(qm9, 3))
+
+
+@wrong("5.9", "is the name of a file")
+def own_molecule(qm9):
+    return "molecule.xyz"
+
+
+@wrong("5.9", "Join the lines")
+def own_molecule(qm9):
+    return lines(*taken(qm9, 215)).split("\n")
+
+
+@wrong("5.9", "`return` missing")
+def own_molecule(qm9):
+    print(lines(*taken(qm9, 215)))
+
+
+@stops("5.9", "read-only")
+def own_molecule(qm9):
+    molecule = qm9[10]
+    molecule.positions[0] += 0.1
+    return lines(["C"], molecule.positions)

@@ -1,0 +1,763 @@
+import collections
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import qm9lib
+from answers import right, stops, wrong
+
+HARTREE = 627.5095
+ELEMENTS = (1, 6, 7, 8, 9)
+
+
+def parts(atomic_numbers, offsets):
+    """Atomic numbers of one molecule after the other."""
+    return np.split(atomic_numbers, offsets[1:-1])
+
+
+@right("3.1")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(z == n) for n in ELEMENTS] for z in parts(atomic_numbers, offsets)]
+
+
+@right("3.1")
+def count_elements(atomic_numbers, offsets):
+    one_hot = atomic_numbers[:, None] == np.array(ELEMENTS)
+    return np.add.reduceat(one_hot.astype(int), offsets[:-1], axis=0)
+
+
+@right("3.1")
+def count_elements(atomic_numbers, offsets):
+    molecule = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    one_hot = jax.nn.one_hot(atomic_numbers, 10)[:, jnp.array(ELEMENTS)]
+    return jax.ops.segment_sum(one_hot, molecule, len(offsets) - 1)
+
+
+@right("3.1")
+def count_elements(atomic_numbers, offsets):
+    rows = []
+    for a, b in zip(offsets[:-1], offsets[1:], strict=True):
+        found = collections.Counter(atomic_numbers[a:b].tolist())
+        rows.append([found[n] for n in ELEMENTS])
+    return np.array(rows)
+
+
+@wrong("3.1", "alphabetical order")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(z == n) for n in (6, 9, 1, 7, 8)] for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "in the order C, H, N, O, F")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(z == n) for n in (6, 1, 7, 8, 9)] for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "hydrogen atoms are missing")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(z == n) for n in ELEMENTS[1:]] for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "each atomic number from 0 to 9")
+def count_elements(atomic_numbers, offsets):
+    return [np.bincount(z, minlength=10) for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "count its atoms")
+def count_elements(atomic_numbers, offsets):
+    return [[int(n in z) for n in ELEMENTS] for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "these are shares")
+def count_elements(atomic_numbers, offsets):
+    return [[np.mean(z == n) for n in ELEMENTS] for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "the last atom of each molecule is missing")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(z[:-1] == n) for n in ELEMENTS] for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "counts the molecules before it, too")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(atomic_numbers[:b] == n) for n in ELEMENTS] for b in offsets[1:]]
+
+
+@wrong("3.1", "these are electrons")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(z[z == n]) for n in ELEMENTS] for z in parts(atomic_numbers, offsets)]
+
+
+@wrong("3.1", "all molecules together")
+def count_elements(atomic_numbers, offsets):
+    return np.array([np.sum(atomic_numbers == n) for n in ELEMENTS])
+
+
+@wrong("3.1", "a transposed array")
+def count_elements(atomic_numbers, offsets):
+    return [[np.sum(z == n) for z in parts(atomic_numbers, offsets)] for n in ELEMENTS]
+
+
+@stops("3.1", "beyond the end")
+def count_elements(atomic_numbers, offsets):
+    return [
+        [np.sum(atomic_numbers[offsets[i] : offsets[i + 1]] == n) for n in ELEMENTS]
+        for i in range(len(offsets))
+    ]
+
+
+@right("3.2")
+def fit_elements(counts, energies):
+    return np.linalg.solve(counts.T @ counts, counts.T @ energies)
+
+
+@right("3.2")
+def fit_elements(counts, energies):
+    return np.linalg.pinv(counts) @ energies
+
+
+@right("3.2")
+def fit_elements(counts, energies):
+    q, r = np.linalg.qr(counts)
+    return np.linalg.solve(r, q.T @ energies)
+
+
+@right("3.2")
+def fit_elements(counts, energies):
+    return jnp.linalg.lstsq(jnp.asarray(counts), jnp.asarray(energies))[0]
+
+
+@right("3.2")
+def fit_elements(counts, energies):
+    solution = jnp.linalg.solve(jnp.asarray(counts.T @ counts), jnp.asarray(counts.T @ energies))
+    return list(solution)
+
+
+@wrong("3.2", "was returned as well")
+def fit_elements(counts, energies):
+    x = np.column_stack([counts, np.ones(len(counts))])
+    return np.linalg.lstsq(x, energies, rcond=None)[0]
+
+
+@wrong("3.2", "was returned first")
+def fit_elements(counts, energies):
+    x = np.column_stack([np.ones(len(counts)), counts])
+    return np.linalg.lstsq(x, energies, rcond=None)[0]
+
+
+@wrong("3.2", "returns four things")
+def fit_elements(counts, energies):
+    return np.linalg.lstsq(counts, energies, rcond=None)
+
+
+@wrong("3.2", "were centred")
+def fit_elements(counts, energies):
+    x, y = counts - counts.mean(axis=0), energies - energies.mean()
+    return np.linalg.lstsq(x, y, rcond=None)[0]
+
+
+@wrong("3.2", "and the energies were not")
+def fit_elements(counts, energies):
+    x = counts / counts.sum(axis=1, keepdims=True)
+    return np.linalg.lstsq(x, energies, rcond=None)[0]
+
+
+@wrong("3.2", "and the counts were not")
+def fit_elements(counts, energies):
+    return np.linalg.lstsq(counts, energies / counts.sum(axis=1), rcond=None)[0]
+
+
+@wrong("3.2", "counts less in a large molecule")
+def fit_elements(counts, energies):
+    atoms = counts.sum(axis=1)
+    return np.linalg.lstsq(counts / atoms[:, None], energies / atoms, rcond=None)[0]
+
+
+@wrong("3.2", "use the energies as they are")
+def fit_elements(counts, energies):
+    return np.linalg.lstsq(counts, energies - energies.mean(), rcond=None)[0]
+
+
+@wrong("3.2", "as if there were no others")
+def fit_elements(counts, energies):
+    return (counts * energies[:, None]).sum(axis=0) / (counts**2).sum(axis=0)
+
+
+@wrong("3.2", "they still need to be solved")
+def fit_elements(counts, energies):
+    return counts.T @ energies
+
+
+@wrong("3.2", "one for each molecule")
+def fit_elements(counts, energies):
+    return counts @ np.linalg.lstsq(counts, energies, rcond=None)[0]
+
+
+@wrong("3.2", "is in kcal/mol; the exercise asks for hartree")
+def fit_elements(counts, energies):
+    return HARTREE * np.linalg.lstsq(counts, energies, rcond=None)[0]
+
+
+@wrong("3.2", "`return` missing")
+def fit_elements(counts, energies):
+    np.linalg.solve(counts.T @ counts, counts.T @ energies)
+
+
+@stops("3.2", "the shapes of two arrays do not fit")
+def fit_elements(counts, energies):
+    return np.linalg.solve(counts, energies)
+
+
+@stops("3.2", "matmul: Input operand 1 has a mismatch")
+def fit_elements(counts, energies):
+    return np.linalg.solve(counts @ counts.T, counts @ energies)
+
+
+@right("3.3")
+def mae_in_kcal(predicted, true):
+    return qm9lib.mae(predicted.ravel(), true)
+
+
+@right("3.3")
+def mae_in_kcal(predicted, true):
+    difference = jnp.asarray(predicted).reshape(-1) - jnp.asarray(true)
+    return HARTREE * jnp.abs(difference).mean()
+
+
+@right("3.3")
+def mae_in_kcal(predicted, true):
+    pairs = zip(predicted.flatten(), true, strict=True)
+    return sum(abs(a - b) * HARTREE for a, b in pairs) / len(true)
+
+
+@right("3.3")
+def mae_in_kcal(predicted, true):
+    return np.mean(np.abs(true - np.squeeze(predicted))) * 27.2114 * 23.0605
+
+
+@wrong("3.3", "a table of shape (n, n)")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.mean(np.abs(predicted - true))
+
+
+@wrong("3.3", "in which large errors weigh more")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.sqrt(np.mean((predicted.ravel() - true) ** 2))
+
+
+@wrong("3.3", "in which large errors weigh more. And a column of shape (n, 1)")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.sqrt(np.mean((predicted - true) ** 2))
+
+
+@wrong("3.3", "take the absolute value of each before the mean")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.mean(predicted - true)
+
+
+@wrong("3.3", "comes before the mean, not after")
+def mae_in_kcal(predicted, true):
+    return HARTREE * abs(np.mean(predicted) - np.mean(true))
+
+
+@wrong("3.3", "is in hartree; the exercise asks for kcal/mol")
+def mae_in_kcal(predicted, true):
+    return np.mean(np.abs(predicted.ravel() - true))
+
+
+@wrong("3.3", "the number is in hartree")
+def mae_in_kcal(predicted, true):
+    return np.mean(np.abs(predicted - true))
+
+
+@wrong("3.3", "sum of the errors")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.sum(np.abs(predicted.ravel() - true))
+
+
+@wrong("3.3", "in hartree², turned with the factor")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.mean((predicted.ravel() - true) ** 2)
+
+
+@wrong("3.3", "in (kcal/mol)²")
+def mae_in_kcal(predicted, true):
+    return np.mean((HARTREE * (predicted.ravel() - true)) ** 2)
+
+
+@wrong("3.3", "median")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.median(np.abs(predicted.ravel() - true))
+
+
+@wrong("3.3", "largest error of all")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.max(np.abs(predicted.ravel() - true))
+
+
+@wrong("3.3", "expected one number")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.abs(predicted.ravel() - true)
+
+
+@stops("3.3", "need the same shape")
+def mae_in_kcal(predicted, true):
+    return qm9lib.mae(predicted, true)
+
+
+@right("3.4")
+def gradient(weights, features, targets):
+    def loss(w):
+        return jnp.mean((jnp.asarray(features) @ w - jnp.asarray(targets)) ** 2)
+
+    return jax.grad(loss)(jnp.asarray(weights))
+
+
+@right("3.4")
+def gradient(weights, features, targets):
+    total = np.zeros(len(weights))
+    for x, y in zip(features, targets, strict=True):
+        total += 2 * (np.dot(weights, x) - y) * x
+    return total / len(targets)
+
+
+@right("3.4")
+def gradient(weights, features, targets):
+    def loss(w):
+        return np.mean((features @ w - targets) ** 2)
+
+    step = 1e-4
+    moves = step * np.eye(len(weights))
+    return [(loss(weights + move) - loss(weights - move)) / (2 * step) for move in moves]
+
+
+@right("3.4")
+def gradient(weights, features, targets):
+    residual = np.einsum("mk,k->m", features, weights) - targets
+    return 2 * np.mean(residual[:, None] * features, axis=0)
+
+
+@wrong("3.4", "the factor 2 is missing: the derivative")
+def gradient(weights, features, targets):
+    return features.T @ (features @ weights - targets) / len(targets)
+
+
+@wrong("3.4", "divide by the number of molecules")
+def gradient(weights, features, targets):
+    return 2 * features.T @ (features @ weights - targets)
+
+
+@wrong("3.4", "is no mean yet")
+def gradient(weights, features, targets):
+    return features.T @ (features @ weights - targets)
+
+
+@wrong("3.4", "the number of weights")
+def gradient(weights, features, targets):
+    return 2 * features.T @ (features @ weights - targets) / len(weights)
+
+
+@wrong("3.4", "points uphill")
+def gradient(weights, features, targets):
+    return 2 * features.T @ (targets - features @ weights) / len(targets)
+
+
+@wrong("3.4", "the features are missing")
+def gradient(weights, features, targets):
+    return 2 * np.mean(features @ weights - targets)
+
+
+@wrong("3.4", "a row for each molecule")
+def gradient(weights, features, targets):
+    return 2 * (features @ weights - targets)[:, None] * features
+
+
+@wrong("3.4", "the mean over the weights, too")
+def gradient(weights, features, targets):
+    return np.mean(2 * (features @ weights - targets)[:, None] * features)
+
+
+@wrong("3.4", "the mean squared error itself")
+def gradient(weights, features, targets):
+    return np.mean((features @ weights - targets) ** 2)
+
+
+@wrong("3.4", "of the mean absolute error")
+def gradient(weights, features, targets):
+    return np.mean(np.sign(features @ weights - targets)[:, None] * features, axis=0)
+
+
+@wrong("3.4", "of the root")
+def gradient(weights, features, targets):
+    return jax.grad(lambda w: jnp.sqrt(jnp.mean((features @ w - targets) ** 2)))(weights)
+
+
+@stops("3.4", "the shapes of two arrays do not fit")
+def gradient(weights, features, targets):
+    return 2 * features @ (features @ weights - targets) / len(targets)
+
+
+@right("3.5")
+def largest_rate(features):
+    hessian = 2 * features.T @ features / len(features)
+    return 2 / np.linalg.eigvalsh(hessian).max()
+
+
+@right("3.5")
+def largest_rate(features):
+    return len(features) / np.linalg.norm(features, 2) ** 2
+
+
+@right("3.5")
+def largest_rate(features):
+    """Multiply a vector again and again: what is steepest wins."""
+    vector = np.ones(features.shape[1])
+    for _ in range(500):
+        vector = features.T @ (features @ vector) / len(features)
+        size = np.linalg.norm(vector)
+        vector /= size
+    return 1 / size
+
+
+@right("3.5")
+def largest_rate(features):
+    x = jnp.asarray(features)
+    hessian = jax.hessian(lambda w: jnp.mean((x @ w) ** 2))(jnp.zeros(x.shape[1]))
+    return 2 / jnp.linalg.eigvalsh(hessian)[-1]
+
+
+@right("3.5")
+def largest_rate(features):
+    """Try it out: halve the interval between a rate that shrinks and one that grows."""
+    low, high = 0.0, 10.0
+    hessian = 2 * features.T @ features / len(features)
+    for _ in range(30):
+        rate = (low + high) / 2
+        step = np.eye(len(hessian)) - rate * hessian
+        stable = np.abs(np.linalg.eigvalsh(step)).max() < 1
+        low, high = (rate, high) if stable else (low, rate)
+    return low
+
+
+@wrong("3.5", "twice too large")
+def largest_rate(features):
+    return 2 / np.linalg.eigvalsh(features.T @ features / len(features))[-1]
+
+
+@wrong("3.5", "just half of it")
+def largest_rate(features):
+    return 1 / np.linalg.eigvalsh(2 * features.T @ features / len(features))[-1]
+
+
+@wrong("3.5", "the flattest direction")
+def largest_rate(features):
+    return 2 / np.linalg.eigvalsh(2 * features.T @ features / len(features))[0]
+
+
+@wrong("3.5", "right for the sum of squared errors")
+def largest_rate(features):
+    return 2 / np.linalg.eigvalsh(2 * features.T @ features)[-1]
+
+
+@wrong("3.5", "and the mean over molecules")
+def largest_rate(features):
+    return 2 / np.linalg.eigvalsh(features.T @ features)[-1]
+
+
+@wrong("3.5", "the largest curvature, not a rate")
+def largest_rate(features):
+    return np.linalg.eigvalsh(2 * features.T @ features / len(features))[-1]
+
+
+@wrong("3.5", "the largest eigenvalue itself")
+def largest_rate(features):
+    return np.linalg.eigvalsh(features.T @ features / len(features))[-1]
+
+
+@wrong("3.5", "the trace is the sum")
+def largest_rate(features):
+    return 2 / np.trace(2 * features.T @ features / len(features))
+
+
+@wrong("3.5", "square the largest")
+def largest_rate(features):
+    singular_values = np.linalg.svd(features, compute_uv=False)
+    return 2 / (2 * singular_values[0] / len(features))
+
+
+@wrong("3.5", "covariance")
+def largest_rate(features):
+    return 1 / np.linalg.eigvalsh(np.cov(features, rowvar=False, bias=True))[-1]
+
+
+@wrong("3.5", "the one largest molecule")
+def largest_rate(features):
+    return 1 / max(x @ x for x in features)
+
+
+@stops("3.5", "LinAlgError")
+def largest_rate(features):
+    return 1 / np.linalg.eigvalsh(features)[-1]
+
+
+@right("3.6")
+def scale(train, other):
+    spread = train.std(axis=0)
+    spread[spread == 0] = 1
+    return (train - train.mean(axis=0)) / spread, (other - train.mean(axis=0)) / spread
+
+
+@right("3.6")
+def scale(train, other):
+    center = np.mean(train, 0)
+    spread = np.std(train, 0, ddof=1)
+    spread = np.array([s if s > 0 else 1.0 for s in spread])
+    return [(x - center) / spread for x in (train, other)]
+
+
+@right("3.6")
+def scale(train, other):
+    train, other = jnp.asarray(train), jnp.asarray(other)
+    variance = jnp.mean(train**2, axis=0) - jnp.mean(train, axis=0) ** 2
+    factor = jnp.where(variance > 1e-6, 1 / jnp.sqrt(jnp.maximum(variance, 1e-6)), 1.0)
+    return (train - train.mean(axis=0)) * factor, (other - train.mean(axis=0)) * factor
+
+
+@right("3.6")
+def scale(train, other):
+    train, other = train.copy(), other.copy()
+    for column in range(train.shape[1]):
+        mean, std = train[:, column].mean(), train[:, column].std()
+        for table in (train, other):
+            table[:, column] = (table[:, column] - mean) / (std or 1.0)
+    return train, other
+
+
+def ruler(table):
+    spread = table.std(axis=0)
+    return table.mean(axis=0), np.where(spread > 0, spread, 1)
+
+
+@wrong("3.6", "with its own mean and spread")
+def scale(train, other):
+    results = []
+    for table in (train, other):
+        center, spread = ruler(table)
+        results.append((table - center) / spread)
+    return tuple(results)
+
+
+@wrong("3.6", "from both sets together")
+def scale(train, other):
+    center, spread = ruler(np.concatenate([train, other]))
+    return (train - center) / spread, (other - center) / spread
+
+
+@wrong("3.6", "divided by the variance")
+def scale(train, other):
+    center, spread = ruler(train)
+    return (train - center) / spread**2, (other - center) / spread**2
+
+
+@wrong("3.6", "the mean was not taken off")
+def scale(train, other):
+    _, spread = ruler(train)
+    return train / spread, other / spread
+
+
+@wrong("3.6", "now divide by the standard deviation")
+def scale(train, other):
+    center, _ = ruler(train)
+    return train - center, other - center
+
+
+@wrong("3.6", "for the whole table")
+def scale(train, other):
+    return (train - np.mean(train)) / np.std(train), (other - np.mean(train)) / np.std(train)
+
+
+@wrong("3.6", "by its own atoms")
+def scale(train, other):
+    results = []
+    for table in (train, other):
+        center, spread = ruler(table.T)
+        results.append((table - center[:, None]) / spread[:, None])
+    return tuple(results)
+
+
+@wrong("3.6", "between 0 and 1")
+def scale(train, other):
+    low = train.min(axis=0)
+    width = np.maximum(train.max(axis=0) - low, 1.0)
+    return (train - low) / width, (other - low) / width
+
+
+@wrong("3.6", "came back as it was")
+def scale(train, other):
+    center, spread = ruler(train)
+    return (train - center) / spread, other
+
+
+@wrong("3.6", "a hundred million")
+def scale(train, other):
+    center, spread = train.mean(axis=0), train.std(axis=0) + 1e-8
+    return (train - center) / spread, (other - center) / spread
+
+
+@wrong("3.6", "look for a division by zero")
+def scale(train, other):
+    center, spread = train.mean(axis=0), train.std(axis=0)
+    with np.errstate(all="ignore"):
+        return (train - center) / spread, (other - center) / spread
+
+
+@wrong("3.6", "expected 2 results")
+def scale(train, other):
+    center, spread = ruler(train)
+    return (train - center) / spread
+
+
+def counted(qm9, *patterns):
+    return np.array([[smiles.count(p) for p in patterns] for smiles in qm9.smiles])
+
+
+def separations(molecule):
+    """Distances of all pairs of atoms, each once, in Å."""
+    positions = molecule.positions
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    return distances[np.triu_indices(len(positions), 1)]
+
+
+@right("3.7")
+def features(qm9):
+    digits = counted(qm9, *"123456789").sum(axis=1)
+    return np.column_stack([qm9.composition, counted(qm9, "=", "#"), digits / 2])
+
+
+@right("3.7")
+def features(qm9):
+    return np.column_stack([qm9.composition, counted(qm9, *"#()+-12345=H[]")])
+
+
+@right("3.7")
+def features(qm9):
+    edges = np.arange(0.9, 3.0, 0.1)
+    rows = [np.histogram(separations(molecule), edges)[0] for molecule in qm9]
+    return np.hstack([qm9.composition, rows])
+
+
+@right("3.7")
+def features(qm9):
+    centres = jnp.arange(0.9, 4.0, 0.2)
+    rows = [
+        np.exp(-20 * (separations(molecule)[:, None] - np.asarray(centres)) ** 2).sum(axis=0)
+        for molecule in qm9
+    ]
+    return jnp.concatenate([jnp.asarray(qm9.composition, float), jnp.asarray(rows)], axis=1)
+
+
+@right("3.7")
+def features(qm9):
+    nitrile, carbonyl = counted(qm9, "#N", "N#"), counted(qm9, "=O", "O=")
+    columns = [nitrile.sum(axis=1), carbonyl.sum(axis=1), counted(qm9, "=", "#")]
+    return np.column_stack([np.ones(len(qm9)), qm9.composition, *columns])
+
+
+@wrong("3.7", "say hardly anything new")
+def features(qm9):
+    return qm9.composition
+
+
+@wrong("3.7", "say hardly anything new")
+def features(qm9):
+    unsaturation = (qm9.composition @ [-1, 2, 1, 0, -1] + 2) / 2
+    return np.column_stack([qm9.composition, unsaturation, qm9.n_atoms])
+
+
+@wrong("3.7", "Farthest off are O1N=NN=N1")
+def features(qm9):
+    return np.column_stack([qm9.composition, counted(qm9, "=")])
+
+
+@wrong("3.7", "out of the very calculation")
+def features(qm9):
+    return np.column_stack([qm9.composition, qm9.target("U0")])
+
+
+@wrong("3.7", "is the enthalpy itself read from somewhere")
+def features(qm9):
+    sample = qm9lib.load_sample()
+    rows = np.searchsorted(sample.index, qm9.index)
+    return np.column_stack([qm9.composition, sample.target("H")[rows]])
+
+
+@wrong("3.7", "and not the name `sample`")
+def features(qm9):
+    sample = qm9lib.load_sample()
+    return np.column_stack([sample.composition, counted(sample, "=", "#")])
+
+
+@wrong("3.7", "Is there a random number")
+def features(qm9):
+    noise = np.random.default_rng().normal(size=(len(qm9), 3))
+    return np.column_stack([qm9.composition, noise])
+
+
+@wrong("3.7", "two different rulers")
+def features(qm9):
+    table = np.column_stack([qm9.composition, counted(qm9, "=", "#", "1", "2")]).astype(float)
+    return (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-3)
+
+
+@wrong("3.7", "must not depend on which molecules there are")
+def features(qm9):
+    return counted(qm9, *sorted(set("".join(qm9.smiles))))
+
+
+@wrong("3.7", "and no others")
+def features(qm9):
+    letters = np.array([list(smiles.ljust(20)[:20]) for smiles in qm9.smiles])
+    one_hot = letters[:, :, None] == np.array([*"#()12345=CNO[]H+-F"])
+    return np.column_stack([qm9.composition, one_hot.reshape(len(qm9), -1)])
+
+
+@wrong("3.7", "would learn them by heart")
+def features(qm9):
+    return (qm9.index[:, None] % np.arange(2, 900)).astype(float)
+
+
+@wrong("3.7", "with the counts of the elements beside your columns")
+def features(qm9):
+    return counted(qm9, "=", "#", "1", "2", "3", "4", "#N", "N#")
+
+
+@wrong("3.7", "Start from them")
+def features(qm9):
+    return counted(qm9, "C", "N", "O")
+
+
+@wrong("3.7", "are infinite or no number")
+def features(qm9):
+    double = counted(qm9, "=")
+    with np.errstate(all="ignore"):
+        return np.column_stack([qm9.composition, qm9.n_atoms[:, None] / double])
+
+
+@wrong("3.7", "the array is transposed")
+def features(qm9):
+    return np.vstack([qm9.composition.T, counted(qm9, "=", "#").T])
+
+
+@wrong("3.7", "without columns")
+def features(qm9):
+    return np.array([smiles.count("=") + smiles.count("#") for smiles in qm9.smiles])
+
+
+@wrong("3.7", "it returns None")
+def features(qm9):
+    np.column_stack([qm9.composition, counted(qm9, "=", "#")])
+
+
+@stops("3.7", "nothing of this name")
+def features(qm9):
+    return np.column_stack([qm9.composition, qm9.smiles.count("=")])

@@ -1,0 +1,736 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from scipy.spatial.distance import cdist
+
+import qm9lib
+from answers import right, stops, wrong
+from qm9lib import composition, gnn, graphs, training
+
+
+@right("4.1")
+def pair_distances(positions):
+    difference = positions[:, None, :] - positions[None, :, :]
+    return np.sqrt(np.sum(difference**2, axis=-1))
+
+
+@right("4.1")
+def pair_distances(positions):
+    n = len(positions)
+    r = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            r[i, j] = np.linalg.norm(positions[i] - positions[j])
+    return r
+
+
+@right("4.1")
+def pair_distances(positions):
+    x = jnp.asarray(positions, jnp.float32)
+    squares = jnp.sum(x**2, axis=1)
+    squared = squares[:, None] + squares[None, :] - 2 * x @ x.T
+    return jnp.sqrt(jnp.maximum(squared, 0)) * (1 - jnp.eye(len(x)))
+
+
+@right("4.1")
+def pair_distances(positions):
+    return cdist(positions, positions).tolist()
+
+
+@wrong("4.1", "these are squared distances")
+def pair_distances(positions):
+    return np.sum((positions[:, None, :] - positions[None, :, :]) ** 2, axis=-1)
+
+
+@wrong("4.1", "walk along streets")
+def pair_distances(positions):
+    return np.sum(np.abs(positions[:, None, :] - positions[None, :, :]), axis=-1)
+
+
+@wrong("4.1", "along x alone")
+def pair_distances(positions):
+    x = positions[:, 0]
+    return np.abs(x[:, None] - x[None, :])
+
+
+@wrong("4.1", "added before they were squared")
+def pair_distances(positions):
+    return np.sqrt(np.sum(positions[:, None, :] - positions[None, :, :], axis=-1) ** 2)
+
+
+@wrong("4.1", "filled in once")
+def pair_distances(positions):
+    n = len(positions)
+    r = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            r[i, j] = np.linalg.norm(positions[i] - positions[j])
+    return r
+
+
+@wrong("4.1", "a mean of them")
+def pair_distances(positions):
+    return np.sqrt(np.mean((positions[:, None, :] - positions[None, :, :]) ** 2, axis=-1))
+
+
+@wrong("4.1", "the diagonal is 1")
+def pair_distances(positions):
+    squared = np.sum((positions[:, None, :] - positions[None, :, :]) ** 2, axis=-1)
+    return np.sqrt(squared + np.eye(len(positions)))
+
+
+@wrong("4.1", "shape (2, 2, 3), expected shape (2, 2)")
+def pair_distances(positions):
+    return np.abs(positions[:, None, :] - positions[None, :, :])
+
+
+@wrong("4.1", "shape (2, 3), expected shape (2, 2)")
+def pair_distances(positions):
+    return np.sqrt((positions - positions[::-1]) ** 2)
+
+
+@stops("4.1", "shapes of two arrays do not fit")
+def pair_distances(positions):
+    return np.sqrt(np.sum((positions[:, None] - positions.T[None]) ** 2, axis=-1))
+
+
+def distances(x):
+    return np.linalg.norm(x[:, None, :] - x[None, :, :], axis=-1)
+
+
+@right("4.2")
+def edge_weights(positions, mask):
+    pair = mask[:, None] & mask[None, :] & ~np.eye(len(mask), dtype=bool)
+    return np.where(pair, 1 / np.where(pair, distances(positions), 1), 0)
+
+
+@right("4.2")
+def edge_weights(positions, mask):
+    return graphs.inverse_distance(jnp.asarray(positions, jnp.float32), jnp.asarray(mask))
+
+
+@right("4.2")
+def edge_weights(positions, mask):
+    real = np.flatnonzero(mask)
+    weights = np.zeros((len(mask), len(mask)))
+    for i in real:
+        for j in real:
+            if i != j:
+                weights[i, j] = 1 / np.linalg.norm(positions[i] - positions[j])
+    return weights
+
+
+@right("4.2")
+def edge_weights(positions, mask):
+    with np.errstate(divide="ignore"):
+        weights = 1 / distances(positions)
+    weights[~mask] = 0
+    weights[:, ~mask] = 0
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+@wrong("4.2", "this is 1/r²")
+def edge_weights(positions, mask):
+    pair = mask[:, None] & mask[None, :] & ~np.eye(len(mask), dtype=bool)
+    return np.where(pair, 1 / np.where(pair, distances(positions) ** 2, 1), 0)
+
+
+@wrong("4.2", "this is r;")
+def edge_weights(positions, mask):
+    return distances(positions) * (mask[:, None] & mask[None, :])
+
+
+@wrong("4.2", "padded atoms take part")
+def edge_weights(positions, mask):
+    r = distances(positions)
+    return np.where(r > 0, 1 / np.where(r > 0, r, 1), 0)
+
+
+@wrong("4.2", "the mask is not used")
+def edge_weights(positions, mask):
+    r = distances(positions) + np.eye(len(mask))
+    with np.errstate(divide="ignore"):
+        return 1 / r - np.eye(len(mask))
+
+
+@wrong("4.2", "the diagonal is infinite")
+def edge_weights(positions, mask):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 1 / distances(positions) * mask[:, None] * mask[None, :]
+
+
+@wrong("4.2", "a real atom has an edge to itself")
+def edge_weights(positions, mask):
+    r = distances(positions) + np.eye(len(mask))
+    pair = mask[:, None] & mask[None, :]
+    return np.where(pair, 1 / np.where(pair, r, 1), 0)
+
+
+@wrong("4.2", "to the columns, too")
+def edge_weights(positions, mask):
+    r = distances(positions)
+    return np.where(r > 0, 1 / np.where(r > 0, r, 1), 0) * mask[:, None]
+
+
+@wrong("4.2", "to the rows, too")
+def edge_weights(positions, mask):
+    r = distances(positions)
+    return np.where(r > 0, 1 / np.where(r > 0, r, 1), 0) * mask
+
+
+@wrong("4.2", "expected shape (5, 5)")
+def edge_weights(positions, mask):
+    n = int(mask.sum())
+    return (1 - np.eye(n)) / (distances(positions[:n]) + np.eye(n))
+
+
+@right("4.3")
+def message_step(edges, features):
+    return (edges * (1 - np.eye(len(edges)))) @ features
+
+
+@right("4.3")
+def message_step(edges, features):
+    new = np.zeros_like(features)
+    for i in range(len(edges)):
+        for j in range(len(edges)):
+            if j != i:
+                new[i] += edges[i, j] * features[j]
+    return new
+
+
+@right("4.3")
+def message_step(edges, features):
+    messages = jnp.asarray(edges)[:, :, None] * jnp.asarray(features)[None, :, :]
+    others = ~jnp.eye(len(edges), dtype=bool)
+    return jnp.sum(messages, axis=1, where=others[:, :, None])
+
+
+@right("4.3")
+def message_step(edges, features):
+    np.fill_diagonal(edges, 0)
+    return np.einsum("ij,jk->ik", edges, features)
+
+
+@wrong("4.3", "each atom hears itself")
+def message_step(edges, features):
+    return edges @ features
+
+
+@wrong("4.3", "sender and receiver are exchanged: in")
+def message_step(edges, features):
+    return (edges * (1 - np.eye(len(edges)))).T @ features
+
+
+@wrong("4.3", "sender and receiver are exchanged (in")
+def message_step(edges, features):
+    return np.einsum("ij,ik->jk", edges, features)
+
+
+@wrong("4.3", "mean over the other atoms")
+def message_step(edges, features):
+    return (edges * (1 - np.eye(len(edges)))) @ features / (len(edges) - 1)
+
+
+@wrong("4.3", "mean over all atoms")
+def message_step(edges, features):
+    kept = edges * (1 - np.eye(len(edges)))
+    return np.mean(kept[:, :, None] * features[None, :, :], axis=1)
+
+
+@wrong("4.3", "a mean with weights")
+def message_step(edges, features):
+    kept = edges * (1 - np.eye(len(edges)))
+    return kept @ features / kept.sum(axis=1, keepdims=True)
+
+
+@wrong("4.3", "the edges are not used")
+def message_step(edges, features):
+    return features.sum(axis=0) - features
+
+
+@wrong("4.3", "feature of the sender")
+def message_step(edges, features):
+    kept = edges * (1 - np.eye(len(edges)))
+    return np.sum(kept[:, :, None] * features[:, None, :], axis=1)
+
+
+@wrong("4.3", "own feature was added")
+def message_step(edges, features):
+    return (edges * (1 - np.eye(len(edges)))) @ features + features
+
+
+@wrong("4.3", "the largest message")
+def message_step(edges, features):
+    kept = edges * (1 - np.eye(len(edges)))
+    return np.max(kept[:, :, None] * features[None, :, :], axis=1)
+
+
+@stops("4.3", "shapes of two arrays do not fit")
+def message_step(edges, features):
+    return features @ edges
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    return np.ptp(positions[:, 2])
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    centred = positions - positions.mean(axis=0)
+    return float(atomic_numbers @ np.abs(centred[:, 0]))
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    x = jnp.asarray(positions, jnp.float32)
+    return jnp.sum((x - x.mean(axis=0))[:, 0] * (x - x.mean(axis=0))[:, 1])
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    """A dipole along z, with the charge of the nuclei."""
+    centre = positions.mean(axis=0)
+    positions -= centre
+    return sum(z * x[2] for z, x in zip(atomic_numbers, positions, strict=True))
+
+
+@wrong("4.4", "carried to another place")
+def turning_number(atomic_numbers, positions):
+    return positions[:, 2].sum()
+
+
+@wrong("4.4", "numbered in another order")
+def turning_number(atomic_numbers, positions):
+    return positions[0, 2] - positions[:, 2].mean()
+
+
+@wrong("4.4", "mean position. And it changes when the atoms are")
+def turning_number(atomic_numbers, positions):
+    return positions[0, 2]
+
+
+@wrong("4.4", "stays the same when the molecule is turned")
+def turning_number(atomic_numbers, positions):
+    return distances(positions).sum()
+
+
+@wrong("4.4", "does not depend on where the atoms are")
+def turning_number(atomic_numbers, positions):
+    return atomic_numbers.sum()
+
+
+@wrong("4.4", "zero for every molecule")
+def turning_number(atomic_numbers, positions):
+    return (positions[:, 2] - positions[:, 2].mean()).sum()
+
+
+@wrong("4.4", "expected one number for the whole molecule")
+def turning_number(atomic_numbers, positions):
+    return positions.max(axis=0) - positions.min(axis=0)
+
+
+@wrong("4.4", "`return` missing")
+def turning_number(atomic_numbers, positions):
+    print(np.ptp(positions[:, 2]))
+
+
+@wrong("4.4", "infinity")
+def turning_number(atomic_numbers, positions):
+    with np.errstate(divide="ignore"):
+        return np.sum(1 / distances(positions))
+
+
+@right("4.5")
+def handedness(positions):
+    return np.linalg.det(positions[1:4] - positions[0])
+
+
+@right("4.5")
+def handedness(positions):
+    a, b, c = jnp.asarray(positions, jnp.float32)[-3:] - positions[0]
+    return jnp.dot(a, jnp.cross(b, c))
+
+
+@right("4.5")
+def handedness(positions):
+    """The sine of a dihedral angle."""
+    b1, b2, b3 = np.diff(positions[:4], axis=0)
+    n1, n2 = np.cross(b1, b2), np.cross(b2, b3)
+    return np.dot(b1, n2) * np.linalg.norm(b2) / np.linalg.norm(n1) / np.linalg.norm(n2)
+
+
+@right("4.5")
+def handedness(positions):
+    centred = positions - positions.mean(axis=0)
+    return [1, -1][int(np.linalg.det(centred[:3]) < 0)]
+
+
+@wrong("4.5", "the mirror image has the same number")
+def handedness(positions):
+    return abs(np.linalg.det(positions[1:4] - positions[0]))
+
+
+@wrong("4.5", "the mirror image has the same number")
+def handedness(positions):
+    return distances(positions).sum()
+
+
+@wrong("4.5", "carried to another place")
+def handedness(positions):
+    return np.linalg.det(positions[:3])
+
+
+@wrong("4.5", "when the molecule is turned")
+def handedness(positions):
+    a, b = positions[1:3] - positions[0]
+    return np.cross(a, b)[2]
+
+
+@wrong("4.5", "zero for every molecule")
+def handedness(positions):
+    return np.linalg.det(positions[:3] - positions[:3].mean(axis=0))
+
+
+@wrong("4.5", "expected one number for the whole molecule")
+def handedness(positions):
+    a, b, c = positions[1:4] - positions[0]
+    return a * np.cross(b, c)
+
+
+@wrong("4.5", "is to change its sign, and nothing else")
+def handedness(positions):
+    """A dihedral angle from 0 to 360 degrees."""
+    b1, b2, b3 = np.diff(positions[:4], axis=0)
+    n1, n2 = np.cross(b1, b2), np.cross(b2, b3)
+    sine = np.dot(b1, n2) * np.linalg.norm(b2)
+    return np.degrees(np.arctan2(sine, np.dot(n1, n2))) % 360
+
+
+@wrong("4.5", "same number for every molecule")
+def handedness(positions):
+    return 1.0
+
+
+@stops("4.5", "LinAlgError")
+def handedness(positions):
+    return np.linalg.det(positions[:4])
+
+
+@right("4.6")
+def pooled_energy(atom_energies, mask):
+    return np.where(mask, atom_energies, 0).sum(axis=1)
+
+
+@right("4.6")
+def pooled_energy(atom_energies, mask):
+    return np.array([e[real].sum() for e, real in zip(atom_energies, mask, strict=True)])
+
+
+@right("4.6")
+def pooled_energy(atom_energies, mask):
+    return jnp.einsum("ma,ma->m", jnp.asarray(atom_energies), jnp.asarray(mask, jnp.float32))
+
+
+@right("4.6")
+def pooled_energy(atom_energies, mask):
+    atom_energies[~mask] = 0
+    return list(atom_energies.sum(axis=-1))
+
+
+@wrong("4.6", "mean over the real atoms")
+def pooled_energy(atom_energies, mask):
+    return np.where(mask, atom_energies, 0).sum(axis=1) / mask.sum(axis=1)
+
+
+@wrong("4.6", "padded atoms take part: their")
+def pooled_energy(atom_energies, mask):
+    return atom_energies.sum(axis=1)
+
+
+@wrong("4.6", "this is a mean, and padded atoms take part")
+def pooled_energy(atom_energies, mask):
+    return atom_energies.mean(axis=1)
+
+
+@wrong("4.6", "padding included: the energy")
+def pooled_energy(atom_energies, mask):
+    return (atom_energies * mask).mean(axis=1)
+
+
+@wrong("4.6", "largest energy of a real atom")
+def pooled_energy(atom_energies, mask):
+    return np.where(mask, atom_energies, -np.inf).max(axis=1)
+
+
+@wrong("4.6", "all molecules were added up")
+def pooled_energy(atom_energies, mask):
+    return atom_energies[mask].sum()
+
+
+@wrong("4.6", "place by place")
+def pooled_energy(atom_energies, mask):
+    return (atom_energies * mask).sum(axis=0)
+
+
+@wrong("4.6", "True is real")
+def pooled_energy(atom_energies, mask):
+    atom_energies[mask] = 0
+    return atom_energies.sum(axis=1)
+
+
+@right("4.7")
+def number_of_parameters(network):
+    return sum(leaf.size for leaf in jax.tree.leaves(network))
+
+
+@right("4.7")
+def number_of_parameters(network):
+    return len(ravel_pytree(eqx.filter(network, eqx.is_array))[0])
+
+
+@right("4.7")
+def number_of_parameters(network):
+    count = 0
+    for leaf in jax.tree.leaves(network):
+        count += np.prod(leaf.shape)
+    return count
+
+
+@right("4.7")
+def number_of_parameters(network):
+    count = len(network.weight) + 1
+    for layer in network.layers:
+        features, nodes, messages = layer.edge_weight.shape
+        count += features * nodes * messages + messages
+        count += messages * nodes + nodes * layer.global_weight.shape[1]
+    return count
+
+
+@wrong("4.7", "number of arrays")
+def number_of_parameters(network):
+    return len(jax.tree.leaves(network))
+
+
+@wrong("4.7", "these are bytes")
+def number_of_parameters(network):
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(network))
+
+
+@wrong("4.7", "biases are missing")
+def number_of_parameters(network):
+    count = network.weight.size
+    for layer in network.layers:
+        count += layer.edge_weight.size + layer.node_weight.size + layer.global_weight.size
+    return count
+
+
+@wrong("4.7", "first layer alone")
+def number_of_parameters(network):
+    return sum(leaf.size for leaf in jax.tree.leaves(network.layers[0]))
+
+
+@wrong("4.7", "the layers are right")
+def number_of_parameters(network):
+    return sum(gnn.count_parameters(layer) for layer in network.layers)
+
+
+@wrong("4.7", "lengths of the axes were added")
+def number_of_parameters(network):
+    return sum(n for leaf in jax.tree.leaves(network) for n in leaf.shape)
+
+
+@wrong("4.7", "arrays of one axis and single numbers")
+def number_of_parameters(network):
+    return sum(leaf.size for leaf in jax.tree.leaves(network) if leaf.ndim > 1)
+
+
+@wrong("4.7", "one number is missing")
+def number_of_parameters(network):
+    return sum(leaf.size for leaf in jax.tree.leaves(network) if leaf.shape)
+
+
+@stops("4.7", "TypeError")
+def number_of_parameters(network):
+    return sum(len(leaf) for leaf in jax.tree.leaves(network))
+
+
+@right("4.8")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, np.arange(len(molecules)), int(molecules.n_atoms.max()))
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+def padded(molecules, size, number=0):
+    numbers = np.full((len(molecules), size), number)
+    positions = np.zeros((len(molecules), size, 3))
+    for i, molecule in enumerate(molecules):
+        n = min(len(molecule), size)
+        numbers[i, :n] = molecule.atomic_numbers[:n]
+        positions[i, :n] = molecule.positions[:n]
+    return jnp.asarray(numbers), jnp.asarray(positions, jnp.float32)
+
+
+@right("4.8")
+def batch_energies(network, molecules):
+    numbers, positions = padded(molecules, 29)
+    return np.array(eqx.filter_vmap(network)(numbers, positions))
+
+
+@right("4.8")
+def batch_energies(network, molecules):
+    energies = np.zeros(len(molecules))
+    for batch in graphs.bucketed(molecules):
+        energies[batch.row] = jax.vmap(network)(batch.atomic_numbers, batch.positions)
+    return energies
+
+
+@right("4.8")
+def batch_energies(network, molecules):
+    numbers, positions = padded(molecules, max(len(molecule) for molecule in molecules))
+    return jax.lax.map(lambda one: network(*one), (numbers, positions))
+
+
+@wrong("4.8", "the padded atoms take part")
+def batch_energies(network, molecules):
+    size = int(molecules.n_atoms.max())
+    numbers, positions = padded(molecules, size, number=1)
+    line = jnp.arange(size)[:, None] + jnp.array([5.0, 0.0, 0.0])  # no two in one place
+    real = jnp.arange(size) < molecules.n_atoms[:, None]
+    return jax.vmap(network)(numbers, jnp.where(real[:, :, None], positions, line))
+
+
+@wrong("4.8", "two atoms with a nonzero")
+def batch_energies(network, molecules):
+    numbers, positions = padded(molecules, int(molecules.n_atoms.max()), number=6)
+    return jax.vmap(network)(numbers, positions)
+
+
+@wrong("4.8", "the network was called 6 times")
+def batch_energies(network, molecules):
+    size = int(molecules.n_atoms.max())
+    numbers, positions = padded(molecules, size)
+    return jnp.stack([network(z, x) for z, x in zip(numbers, positions, strict=True)])
+
+
+@wrong("4.8", "another order than the molecules")
+def batch_energies(network, molecules):
+    batches = graphs.bucketed(molecules)
+    energies = [jax.vmap(network)(batch.atomic_numbers, batch.positions) for batch in batches]
+    return jnp.concatenate(energies)
+
+
+@wrong("4.8", "atoms were cut off")
+def batch_energies(network, molecules):
+    return jax.vmap(network)(*padded(molecules, int(molecules.n_atoms.min())))
+
+
+@wrong("4.8", "energies per atom")
+def batch_energies(network, molecules):
+    energies = jax.vmap(network)(*padded(molecules, int(molecules.n_atoms.max())))
+    return energies / molecules.n_atoms
+
+
+@wrong("4.8", "one number for 6 molecules")
+def batch_energies(network, molecules):
+    return jax.vmap(network)(*padded(molecules, int(molecules.n_atoms.max()))).mean()
+
+
+@stops("4.8", "for a batch use jax.vmap(network)")
+def batch_energies(network, molecules):
+    return network(*padded(molecules, int(molecules.n_atoms.max())))
+
+
+@right("4.9")
+def predict_gap(train, valid, test):
+    network = gnn.GraphNetwork(edge_function=gnn.bessel_edges, key=jax.random.key(0))
+    settings = training.Settings(epochs=10, learning_rate=1e-2)
+    model, _ = training.fit(network, train, valid, "gap", settings, progress=False)
+    return model.predict(test, "eV")
+
+
+@right("4.9")
+def predict_gap(train, valid, test):
+    network = gnn.GraphNetwork(key=jax.random.key(1))
+    settings = training.Settings(epochs=20, learning_rate=1e-2, loss="absolute")
+    model = training.fit(network, train, valid, "gap", settings=settings, progress=False)[0]
+    return 27.2114 * model.predict(test)
+
+
+@right("4.9")
+def predict_gap(train, valid, test):
+    """A network from lumo to homo: two labels, and their difference."""
+    network = gnn.GraphNetwork(1, 9, 8, 8, gnn.bessel_edges, key=jax.random.key(0))
+    settings = training.Settings(epochs=20, learning_rate=1e-2)
+    homo, lumo = (
+        training.fit(network, train, valid, label, settings, progress=False)[0]
+        for label in ("homo", "lumo")
+    )
+    return lumo.predict(test, "eV") - homo.predict(test, "eV")
+
+
+@wrong("4.9", "that is the baseline")
+def predict_gap(train, valid, test):
+    return np.full(len(test), train.target("gap", "eV").mean())
+
+
+@wrong("4.9", "this is a composition model")
+def predict_gap(train, valid, test):
+    return composition.fit(train, "gap").predict(test, "eV")
+
+
+@wrong("4.9", "that is a leak")
+def predict_gap(train, valid, test):
+    qm9 = qm9lib.load_sample()
+    return qm9[np.searchsorted(qm9.index, test.index)].target("gap", "eV")
+
+
+@wrong("4.9", "the gaps are in hartree")
+def predict_gap(train, valid, test):
+    return composition.fit(train, "gap").predict(test)
+
+
+@wrong("4.9", "as many as there are molecules in `train`")
+def predict_gap(train, valid, test):
+    return train.target("gap", "eV")
+
+
+@wrong("4.9", "as many as there are molecules in `valid`")
+def predict_gap(train, valid, test):
+    return valid.target("gap", "eV")
+
+
+@wrong("4.9", "Get at least a tenth better")
+def predict_gap(train, valid, test):
+    network = gnn.GraphNetwork(1, 9, 8, 8, key=jax.random.key(0))
+    settings = training.Settings(epochs=1, learning_rate=1e-4)
+    model, _ = training.fit(network, train, valid, "gap", settings, progress=False)
+    return model.predict(test, "eV")
+
+
+@wrong("4.9", "output is standardised")
+def predict_gap(train, valid, test):
+    network = gnn.GraphNetwork(1, 9, 8, 8, key=jax.random.key(0))
+    batch = graphs.pad(test, np.arange(len(test)), 15)
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+@wrong("4.9", "infinite or no number")
+def predict_gap(train, valid, test):
+    return 27.2114 * test.labels[:, 8]
+
+
+@wrong("4.9", "[0.85, 1.1], expected a gap for each")
+def predict_gap(train, valid, test):
+    return 0.85, 1.1
+
+
+@stops("4.9", "labels of the test molecules are hidden")
+def predict_gap(train, valid, test):
+    network = gnn.GraphNetwork(1, 9, 8, 8, key=jax.random.key(0))
+    model, _ = training.fit(network, train, test, "gap", progress=False)
+    return model.predict(test, "eV")
