@@ -140,7 +140,8 @@ def overview(pages: Mapping[str, str]) -> str:
                     "**In your head:**, in this order, each with a full stop"
                 )
             title = f"[{heading['number']} {heading['title']}]({EXERCISES}/{name}.ipynb)"
-            rows.append(f"| {title} | {said[1]} | {said[2]} |")
+            time = said[2].replace("minutes", "min")
+            rows.append(f"| {title} | {said[1]} | {time} |")
     return "\n".join(rows)
 
 
