@@ -241,8 +241,8 @@ def _is_trained(leaf: object) -> bool:
     )
 
 
-def _leaves(network: Network) -> dict[str, Array]:
-    """Return the trained arrays by their place in the network."""
+def _leaves(network: Network) -> dict[str, Any]:
+    """Return the trained arrays, or their shapes, by their place in the network."""
     arrays = eqx.filter(network, _is_trained)
     return {
         jax.tree_util.keystr(place, simple=True, separator="."): leaf
