@@ -80,6 +80,9 @@ def test_check_prints_hint_climbs_and_progress_remembers(session, capsys):
         said = capsys.readouterr().out
         assert said.startswith(f"1.1 hint {i} of 3: ")
         assert ("again" in said) == (i < 3)
+    assert "This was the last one" in said
+    check("1.1", lambda energy: energy)  # an experiment afterwards
+    assert capsys.readouterr().out.startswith("1.1 wrong: ")
     progress()
     said = capsys.readouterr().out
     assert said.startswith("labels: 1 of 6 right\n")
@@ -89,7 +92,7 @@ def test_check_prints_hint_climbs_and_progress_remembers(session, capsys):
 
 @pytest.mark.parametrize("name", ["0.1", "9.1", "1.99", "labels", ""])
 def test_unknown_exercise_is_told(name):
-    with pytest.raises(UnknownNameError, match=r"unknown exercise .* use one of: \d\.1"):
+    with pytest.raises(UnknownNameError, match=r"unknown exercise .* use one of: .?\d\.1"):
         check(name, lambda: None)
     with pytest.raises(UnknownNameError, match="unknown exercise"):
         hint(name)
@@ -140,8 +143,14 @@ def test_answers_cannot_spoil_the_arguments_of_each_other():
         x[:] = 7
         return value
 
-    assert judge_of(spoil) is None
-    assert judge_of(spoil) is None
+    for _ in range(2):
+        assert judge_of(spoil) == checking.Right(
+            "it also changes its arguments, which the caller may need: copy first"
+        )
+    exercise = checking.Exercise("0.1", "t", "f", judge_of, ("a", "b", "c"), "Learnt.")
+    outcome = checking.examine(exercise, spoil)
+    assert outcome.status == "right"
+    assert outcome.message.endswith("copy first. Learnt.")
 
 
 def test_data_that_are_missing_make_it_not_checkable():
@@ -161,10 +170,15 @@ def test_data_that_are_missing_make_it_not_checkable():
         ([np.array([1.0, 4.0])], [np.array([1.0, 2.0])], "squares"),
         ([np.array([2.0, 4.0])], [np.array([1.0, 2.0])], "twice"),
         ([np.array([0.5, 1.0])], [np.array([1.0, 2.0])], "half"),
-        ([np.array([np.inf, 2.0])], [np.array([1.0, 2.0])], "a value that is infinite"),
+        ([np.array([np.inf, 2.0])], [np.array([1.0, 2.0])], "a value that is infinite: look"),
+        ([np.array([np.nan, 2.0])], [np.array([1.0, 2.0])], r"a value that is no number \(NaN\)"),
         ([np.array([1.0, 2.0, 9.0])], [np.array([1.0, 2.0, 3.0])], r"such as \[2\]: it is 9"),
         ([np.array([1, 0])], [np.array([True, False])], "expected True and False"),
-        ([(1.0,)], [(1.0, 2.0)], "expected 2 results"),
+        ([(1.0,)], [(1.0, 2.0)], "1 results, expected 2, as in `return a, b`"),
+        ([np.ones(3)], [(1.0, 2.0, 3.0)], "one array, expected 3 results, as in `return a, b, c`"),
+        ([np.array(["a"])], [np.ones(1)], "an array of texts, expected an array"),
+        ([627.5], [627.9], "it returns 627.5, expected 627.9"),
+        ([40.4751], [40.4799], r"it returns 40\.475, expected 40\.48"),
         ([(1.0, 3.0)], [(1.0, 2.0)], "result 2 is wrong: it returns 3, expected 2"),
         ([{"a", "b"}], [{"a", "c"}], "lacks c and must not have b"),
         ([{"a": 1.0}], [{"a": 2.0}], "a: it returns 1, expected 2"),

@@ -59,7 +59,9 @@ def check(name: str, answer: object) -> None:
         If there is no such exercise.
     """
     outcome = examine(name, answer)
-    _outcomes[name] = outcome
+    # What was right stays so in `progress`: a later experiment costs nothing.
+    if name not in _outcomes or _outcomes[name].status != "right":
+        _outcomes[name] = outcome
     print(outcome)
 
 
@@ -77,11 +79,14 @@ def examine(name: str, answer: object) -> Outcome:
 def hint(name: str) -> None:
     """Print the next hint of an exercise; the last of them is almost the answer."""
     exercise = _find(name)
-    number = min(_hinted.get(name, 0) + 1, len(exercise.hints))
+    seen = _hinted.get(name, 0)
+    number = min(seen + 1, len(exercise.hints))
     _hinted[name] = number
     text = f"{name} hint {number} of {len(exercise.hints)}: {exercise.hints[number - 1]}"
     if number < len(exercise.hints):
         text += f'\nThe next one: hint("{name}") again.'
+    elif seen == number:
+        text += "\nThis was the last one; then there is the solution."
     print(
         "\n".join(
             textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in text.splitlines()
@@ -105,7 +110,7 @@ def progress() -> None:
 
 
 def _find(name: str) -> Exercise:
-    chapter = str(name).partition(".")[0]
+    chapter = name.partition(".")[0] if isinstance(name, str) else ""
     if chapter in map(str, range(1, len(CHAPTERS) + 1)):
         found = exercises(CHAPTERS[int(chapter) - 1])
         for exercise in found:
@@ -113,5 +118,5 @@ def _find(name: str) -> Exercise:
                 return exercise
         raise UnknownNameError("exercise", name, [exercise.name for exercise in found])
     raise UnknownNameError(
-        "exercise", name, [f"{i}.1" for i in range(1, len(CHAPTERS) + 1)], "and so on"
+        "exercise", name, [f'"{i}.1"' for i in range(1, len(CHAPTERS) + 1)], "and so on, in quotes"
     )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import constants
+from scipy import constants, optimize
 from scipy.spatial.transform import Rotation
 
 from qm9lib import QM9, load_sample, xyz
 from qm9lib.cache import DataError
 from qm9lib.exercises.checking import Answer, Case, Exercise, compared
 from qm9lib.exercises.diagnosis import as_numbers, describe
+from qm9lib.labels import SYMBOLS
 
 _DEBYE = constants.e * 1e-10 * constants.c / 1e-21  # 1 elementary charge x 1 Å, in debye
 _TURN = Rotation.from_euler("xyz", [25.0, -40.0, 70.0], degrees=True).as_matrix()
@@ -69,6 +71,15 @@ _DIPOLE_MISTAKES: Mapping[str, Answer] = {
     "summed over x, y and z, so that each atom has a number: sum over the atoms, axis 0": (
         lambda q, x: _DEBYE * (q[:, None] * x).sum(axis=1)
     ),
+    "you summed over atoms and over x, y, z: sum over axis 0 only": (
+        lambda q, x: _DEBYE * (q[:, None] * x).sum()
+    ),
+    "the right numbers, but with one axis too many: return shape (3,), not (1, 3)": (
+        lambda q, x: _dipole(q, x)[None]
+    ),
+    "the right numbers, but with one axis too many: return shape (3,), not (3, 1)": (
+        lambda q, x: _dipole(q, x)[:, None]
+    ),
     "each atom has its own vector here: add them up over the atoms, axis 0": (
         lambda q, x: _DEBYE * q[:, None] * x
     ),
@@ -115,6 +126,13 @@ def _cutoff_cases() -> list[Case]:
             (np.array([0.0, 1.0, 2.2, 2.5, 4.0, 4.9, 6.0, 9.0]), 5.0),
         ),
         Case("a table of distances and a cutoff of 3 Å", (table, 3.0)),
+        Case(
+            "one distance of 2 Å, an array without axes, and a cutoff of 5 Å", (np.array(2.0), 5.0)
+        ),
+        Case(
+            "one distance of 6 Å, an array without axes, and a cutoff of 5 Å", (np.array(6.0), 5.0)
+        ),
+        Case("an array of three axes and a cutoff of 4 Å", (table.reshape(3, 3, 1) + 0.5, 4.0)),
     ]
 
 
@@ -127,6 +145,9 @@ _judge_cutoff = compared(
         ),
         "at distance 0 it should be 1, and this is 2: the factor 1/2 is missing": (
             _inside(lambda u: np.cos(np.pi * u) + 1)
+        ),
+        "beyond the cutoff it stays 1, and should be 0": (
+            lambda r, c: np.where(r < c, 0.5 * (np.cos(np.pi * r / c) + 1), 1.0)
         ),
         "beyond the cutoff the cosine rises again: set it to 0 there": (
             lambda r, c: 0.5 * (np.cos(np.pi * r / c) + 1)
@@ -169,6 +190,21 @@ _judge_cutoff = compared(
     rtol=1e-3,
     atol=2e-5,
 )
+
+
+def _any_shape(answer: Answer) -> str | None:
+    """Judge the cutoff; of an answer that takes rows of distances alone, say so."""
+    first, *others = _cutoff_cases()
+    answer(first.arguments[0].copy(), first.arguments[1])  # stops as it stops
+    for case in others:
+        try:
+            answer(case.arguments[0].copy(), case.arguments[1])
+        except Exception as error:  # of the student's code, kept as its cause
+            return (
+                f"it takes a row of distances, but for {case.text} your code stopped with "
+                f"{type(error.__cause__).__name__}. np.where works for any shape"
+            )
+    return _judge_cutoff(answer)
 
 
 # --- 5.3
@@ -231,6 +267,20 @@ _judge_radial = compared(
         ),
         "these are the functions of qm9lib.graphs, times a cosine cutoff; here they come without "
         "it": lambda r, n, c: _bessel(r, n, c) * _cosine(r, c)[:, None],
+        "np.sinc(z) is sin(pi z)/(pi z): multiply by k pi / c, and give it k r / c": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sinc(k * r / c))
+        ),
+        "np.sinc(z) is sin(pi z)/(pi z), with its own pi: give it k r / c, and multiply by "
+        "k pi / c": _waves(lambda r, k, c: np.sqrt(2 / c) * np.sinc(k * np.pi * r / c)),
+        "the values are in the wrong places: reshape does not exchange rows and columns; use .T": (
+            lambda r, n, c: _bessel(r, n, c).T.reshape(len(r), n)
+        ),
+        "the last function is missing: np.arange(1, n) stops at n - 1": (
+            lambda r, n, c: _bessel(r, n - 1, c)
+        ),
+        "this is the last function alone, as a column: return a column for each k from 1 to n": (
+            lambda r, n, c: _bessel(r, n, c)[:, -1:]
+        ),
         "this is the last function alone: return a column for each k from 1 to n": (
             lambda r, n, c: _bessel(r, n, c)[:, -1]
         ),
@@ -255,25 +305,37 @@ def _bends(answer: Answer) -> str | None:
     def apply(vectors: np.ndarray) -> object:
         return answer(vectors.copy())
 
-    given = apply(one)
+    try:
+        given = apply(one)
+    except Exception as error:  # of the student's code, kept as its cause
+        said = str(error.__cause__).replace(" ", "")
+        if "(5,3,4)" in said and "(5,4)" in said:
+            return (
+                "your code stopped: arrays of shapes (5, 3, 4) and (5, 4) do not fit. With "
+                "keepdims=True a length keeps its place, as in np.linalg.norm(vectors, axis=1, "
+                "keepdims=True): keepdims=True keeps (5, 1, 4)"
+            )
+        raise
     reason = _form_of_vectors(given, one.shape)
     if reason:
         return reason
 
     def number(vectors: np.ndarray) -> np.ndarray:
         # Another form here than there is possible; NaN agrees with nothing.
-        value = as_numbers(given if vectors is one else apply(vectors))
+        with np.errstate(all="ignore"):  # long vectors may overflow
+            value = as_numbers(given if vectors is one else apply(vectors))
         if value is None or value.shape != one.shape:
             return np.full(one.shape, np.nan)
         return value.astype(float)
 
-    before = number(one)
-    size = float(np.abs(before).max())
-
-    def equal(a: np.ndarray, b: np.ndarray) -> bool:
-        return np.allclose(a, b, rtol=1e-3, atol=1e-3 * size)
-
-    if size < 1e-12:
+    short = number(one)
+    if not _alike(number(one.copy()), short):
+        return (
+            "two calls with the same vectors give different results: use no random numbers, and "
+            "nothing that is left from the call before"
+        )
+    long = number(100 * one)
+    if max(float(np.abs(short).max()), float(np.abs(long).max())) < 1e-12:
         return "everything that comes out is zero: nothing is left of the vectors"
     at_zero = number(np.zeros_like(one))
     if not np.isfinite(at_zero).all():
@@ -281,41 +343,88 @@ def _bends(answer: Answer) -> str | None:
             "if all vectors are zero, something comes out that is infinite or no number; so they "
             "are in the first layer of PaiNN. Is something divided by a length?"
         )
-    if np.abs(at_zero).max() > 1e-6 * size:
+    if np.abs(at_zero).max() > 1e-6 * max(float(np.abs(short).max()), 1e-6):
         return (
             "a vector of zero becomes another one: where should it point to? A number that is "
             "added to x, y and z does not turn with the molecule"
         )
-    if not equal(number(np.einsum("ab,ibc->iac", _TURN, one)), _turned(before, _TURN)):
-        alone = np.zeros_like(one)
-        alone[:, 0, 0] = one[:, 0, 0]
-        if equal(number(alone)[:, 0, 0], before[:, 0, 0]):
-            return (
-                "x, y and z are bent one by one. Turn the molecule, and the result does not turn "
-                "with it: let the length of the vector decide, and multiply the vector by it"
-            )
-        return (
-            "turn the vectors, and the result does not turn with them. Is a length taken over the "
-            "axis of x, y and z, which is axis 1?"
-        )
-    if not equal(number(-one), -before):
-        return (
-            "it turns with the molecule, but the mirror image gives no mirror image: a cross "
-            "product does that. Use lengths and scalar products"
-        )
-    if equal(number(one + other), before + number(other)):
+    # A function may treat only long vectors differently, such as one that clips their lengths.
+    for factor, before in ((1.0, short), (100.0, long)):
+        if np.isfinite(before).all() and np.abs(before).max() > 1e-12:
+            reason = _breaks(number, factor * one, factor * other, before)
+            if reason:
+                return reason if factor == 1.0 else f"for long vectors: {reason}"
+    if (
+        _alike(number(one + other), short + number(other))
+        and _alike(number(100 * (one + other)), long + number(100 * other))
+        and _alike(long, 100 * short)
+    ):
         return (
             "this is linear: what comes out for a sum is the sum of what comes out. A matrix could "
             "do it. Let the factor depend on the length"
         )
+    return None
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.allclose(a, b, rtol=1e-3, atol=1e-3 * float(np.abs(b).max()))
+
+
+def _breaks(
+    number: Callable[[np.ndarray], np.ndarray],
+    one: np.ndarray,
+    other: np.ndarray,
+    before: np.ndarray,
+) -> str | None:
+    """Return which symmetry a function of vectors breaks, or None."""
+    if not _alike(number(_turned(one, _TURN)), _turned(before, _TURN)):
+        return _how_it_does_not_turn(number, one, before)
+    if not _alike(number(-one), -before):
+        return (
+            "it turns with the molecule, but the mirror image gives no mirror image: a cross "
+            "product does that. Use lengths and scalar products"
+        )
     apart = one.copy()
     apart[0] = other[0]
-    if not equal(number(apart)[1:], before[1:]):
+    if not _alike(number(apart)[1:], before[1:]):
         return (
             "the result of an atom depends on the vectors of the others: each atom works on its "
             "own features here"
         )
     return None
+
+
+def _how_it_does_not_turn(
+    number: Callable[[np.ndarray], np.ndarray], one: np.ndarray, before: np.ndarray
+) -> str:
+    size = float(np.abs(before).max())
+    added = before - one
+    if np.ptp(added, axis=1).max() < 1e-3 * size:
+        return (
+            "a number that is added to x, y and z does not turn with the molecule: multiply the "
+            "vector by it"
+        )
+    alone = np.zeros_like(one)
+    alone[:, 0, 0] = one[:, 0, 0]
+    keep = [0, 2, 3, 4]  # atom 1 has a vector of length zero
+    share = before[keep] / one[keep]
+    largest = float(np.abs(share).max())
+    if np.ptp(share, axis=1).max() < 1e-3 * largest:
+        return (
+            "each vector is multiplied by a number, but by another one when it is turned: "
+            "|x| + |y| + |z| is not a length. Take the root of x² + y² + z²"
+        )
+    if np.ptp(share, axis=0).max() < 1e-3 * largest:
+        return "the length is taken over the atoms, axis 0; x, y and z are axis 1"
+    if _alike(number(alone)[:, 0, 0], before[:, 0, 0]):
+        return (
+            "x, y and z are bent one by one. Turn the molecule, and the result does not turn "
+            "with it: let the length of the vector decide, and multiply the vector by it"
+        )
+    return (
+        "turn the vectors, and the result does not turn with them. Is a length taken over the "
+        "axis of x, y and z, which is axis 1?"
+    )
 
 
 def _turned(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -328,6 +437,11 @@ def _form_of_vectors(given: object, shape: tuple[int, ...]) -> str | None:
     value = as_numbers(given)
     if value is None:
         return f"it returns {describe(given)}, expected an array of the shape of `vectors`"
+    if value.shape == (shape[0], 1, shape[2]):
+        return (
+            f"for an array of shape {shape} it returns shape {value.shape}: these are scalars, "
+            "such as the lengths. Multiply the vectors by them: vectors * factor"
+        )
     if value.shape == (shape[0], shape[2]):
         return (
             f"for an array of shape {shape} it returns shape {value.shape}: these are scalars, "
@@ -362,6 +476,10 @@ def _argon(x: Any) -> Any:
     return total
 
 
+def _bowl(x: Any) -> Any:
+    return 300.0 * ((x - 0.2) ** 2).sum() + _spring(x)  # not the same at every place
+
+
 def _force_cases() -> list[Case]:
     # Energies of operators alone: with NumPy's arrays they are in float64, with JAX's in float32.
     bond = np.array([[0.1, 0.0, 0.2], [0.9, 0.7, -0.3]])
@@ -369,6 +487,7 @@ def _force_cases() -> list[Case]:
     return [
         Case("a bond as a spring", (_spring, bond), atoms=2),
         Case("four atoms of argon", (_argon, argon), atoms=4),
+        Case("two atoms in a bowl that holds them near the origin", (_bowl, bond), atoms=2),
     ]
 
 
@@ -413,8 +532,45 @@ _judge_forces = compared(
 )
 
 
+_STOPPED: Mapping[str, str] = {
+    "bad operand type for unary -: 'function'": "energy and jax.grad(energy) are functions, "
+    "and a function has no minus: put the minus before what jax.grad(energy)(positions) returns",
+    "xpected a callable": "jax.grad takes the function energy itself, not the number that it "
+    "returns: jax.grad(energy), and then (positions) behind it",
+    "only integer scalar arrays": "the second argument of jax.grad is not the positions: give "
+    "them to the function that jax.grad(energy) returns, in brackets of their own",
+}
+"""Of exceptions of JAX and Python, by a part of what they say."""
+
+
 def _downhill(answer: Answer) -> str | None:
     """Judge forces; tell a difference quotient of a bad step from what is wrong altogether."""
+    try:
+        case = _force_cases()[0]
+        first = answer(case.arguments[0], case.arguments[1].copy())
+    except Exception as error:  # of the student's code, kept as its cause
+        said = str(error.__cause__)
+        for part, message in _STOPPED.items():
+            if part in said:
+                return f"your code stopped: {message}"
+        raise
+    numbers = as_numbers(first)
+    if numbers is not None and numbers.shape == case.arguments[1].shape:
+        import jax
+
+        one_by_one = np.asarray(jax.vmap(jax.grad(case.arguments[0]))(case.arguments[1]))
+        if any(np.allclose(numbers, sign * one_by_one, rtol=1e-3) for sign in (1, -1)):
+            return (
+                "jax.vmap gives the energy one atom at a time, and it needs all of them: take "
+                "jax.grad alone"
+            )
+    if isinstance(first, tuple) and len(first) == 2:
+        value, gradient = map(as_numbers, first)
+        if value is not None and gradient is not None and gradient.shape == case.arguments[1].shape:
+            return (
+                "it returns two results, the energy and its gradient, as jax.value_and_grad does: "
+                "return minus the second"
+            )
     reason = _judge_forces(answer)
     if reason is None or not reason.startswith("for "):
         return reason
@@ -471,8 +627,15 @@ _judge_ensemble = compared(
         ),
         "these are two numbers for all molecules together: take both over the networks, axis 0, "
         "and with ddof=1": lambda p: (p.mean(), p.std()),
-        "the mean is right. np.std divides by n, and of so few networks that is too small: divide "
-        "by n - 1, with ddof=1": _spread(lambda p: p.std(axis=0)),
+        "the mean is right. In the standard deviation you divide by n, and of so few networks that "
+        "is too small: divide by n - 1, in np.std with ddof=1": _spread(lambda p: p.std(axis=0)),
+        "the mean is right. The deviations are divided by the root of the number of molecules; n "
+        "is the number of networks": _spread(
+            lambda p: np.sqrt(((p - p.mean(axis=0)) ** 2).sum(axis=0) / (p.shape[1] - 1))
+        ),
+        "the sum is divided by n - 1 for the mean, too: only the standard deviation has n - 1": (
+            lambda p: (p.sum(axis=0) / (len(p) - 1), p.std(axis=0, ddof=1))
+        ),
         "the mean is right. The second result is the variance: take its square root": (
             _spread(lambda p: p.var(axis=0, ddof=1))
         ),
@@ -498,6 +661,17 @@ _judge_ensemble = compared(
 )
 
 
+def _tuple_or_stack(answer: Answer) -> str | None:
+    def plain(predictions: Any) -> Any:
+        found = answer(predictions)
+        numbers = None if isinstance(found, Sequence) else as_numbers(found)
+        if numbers is not None and numbers.shape == (2, predictions.shape[1]):
+            return tuple(numbers)  # one array of two rows says the same
+        return found
+
+    return _judge_ensemble(plain)
+
+
 # --- 5.7
 
 
@@ -512,6 +686,16 @@ def _curves() -> list[Case]:
         Case("a curve with noise", (sizes, np.array([5.2, 2.6, 2.1, 1.15]))),
         Case("three sizes", (np.array([500.0, 1000.0, 16000.0]), np.array([9.0, 8.0, 2.5]))),
     ]
+
+
+def _fit_of_errors(sizes: Any, errors: Any) -> float:
+    """Return the exponent of the power law that fits the errors themselves."""
+
+    def misfit(b: float) -> float:
+        power = sizes**b
+        return float(((errors - (errors @ power) / (power @ power) * power) ** 2).sum())
+
+    return float(optimize.minimize_scalar(misfit, bounds=(-2.0, 0.5), method="bounded").x)
 
 
 _judge_learning = compared(
@@ -549,6 +733,22 @@ _judge_learning = compared(
         "two kinds of logarithms were mixed, base e and base 10: take one for both": (
             lambda n, e: _slope(np.log(n), np.log10(e))
         ),
+        "these are slope and intercept: return the first, [0]": (
+            lambda n, e: np.polyfit(np.log(n), np.log(e), 1)
+        ),
+        "these are slope and intercept, of base 10: return the first, [0]": (
+            lambda n, e: np.polyfit(np.log10(n), np.log10(e), 1)
+        ),
+        "this is an array with one number in it: take the number out, with [0]": (
+            lambda n, e: np.array([_slope(np.log(n), np.log(e))])
+        ),
+        "the slope is rounded to two digits: do not round, the reader of a number can": (
+            lambda n, e: round(_slope(np.log(n), np.log(e)), 2)
+        ),
+        "the slope is rounded to one digit: do not round, the reader of a number can": (
+            lambda n, e: round(_slope(np.log(n), np.log(e)), 1)
+        ),
+        "this fits the errors; the exercise fits the logarithms of the errors": _fit_of_errors,
         "this is a line through the first and the last point: fit it to all of them": (
             lambda n, e: np.log(e[-1] / e[0]) / np.log(n[-1] / n[0])
         ),
@@ -559,6 +759,14 @@ _judge_learning = compared(
     rtol=2e-3,
     atol=1e-5,
 )
+
+
+def _line(answer: Answer) -> str | None:
+    """Judge the exponent; of the results of scipy.stats.linregress, say which one is the slope."""
+    sizes, errors = _curves()[0].arguments
+    if hasattr(answer(sizes.copy(), errors.copy()), "slope"):
+        return "linregress returns several results, with names: return its .slope"
+    return _judge_learning(answer)
 
 
 # --- 5.8
@@ -593,6 +801,20 @@ def _comparisons() -> list[Case]:
             (np.array([0.62, 0.60, 0.61, 0.59, 0.63]), np.array([0.60, 0.61, 0.59, 0.58, 0.595])),
         ),
         Case(
+            "an improvement of 2.2 standard errors",
+            (
+                np.array([0.62, 0.60, 0.61, 0.59, 0.63]),
+                np.array([0.599, 0.572, 0.602, 0.582, 0.594]),
+            ),
+        ),
+        Case(
+            "an improvement of 1.9 standard errors",
+            (
+                np.array([0.62, 0.60, 0.61, 0.59, 0.63]),
+                np.array([0.602, 0.575, 0.605, 0.585, 0.597]),
+            ),
+        ),
+        Case(
             "a new model that is worse",
             (np.array([0.52, 0.55, 0.53, 0.50, 0.54]), np.array([0.64, 0.61, 0.60, 0.58, 0.59])),
         ),
@@ -620,6 +842,21 @@ def _with(
 def _either_way(old: Any, new: Any) -> tuple[float, float, bool]:
     improvement, error, _ = _versus(old, new)
     return improvement, error, abs(improvement) > 2 * error
+
+
+def _opposite(old: Any, new: Any) -> tuple[float, float, bool]:
+    improvement, error, clear = _versus(old, new)
+    return improvement, error, not clear
+
+
+def _reversed(old: Any, new: Any) -> tuple[bool, float, float]:
+    improvement, error, clear = _versus(old, new)
+    return clear, error, improvement
+
+
+def _exchanged(old: Any, new: Any) -> tuple[float, float, bool]:
+    improvement, error, clear = _versus(old, new)
+    return error, improvement, clear
 
 
 def _backwards(old: Any, new: Any) -> tuple[float, float, bool]:
@@ -654,12 +891,26 @@ _judge_comparison = compared(
         "this uncertainty is squared: take the root of the sum": (
             _with(lambda old, new: _standard_error(old) ** 2 + _standard_error(new) ** 2)
         ),
-        "np.std divides by n, and here the mean was taken from the same few runs: divide by n - 1, "
-        "with ddof=1": (
+        "you divide by n (so does np.std), and here the mean was taken from the same few runs: "
+        "divide by n - 1, with ddof=1": (
             _with(lambda old, new: np.hypot(_standard_error(old, 0), _standard_error(new, 0)))
         ),
         "both numbers are right, but an improvement of one standard error happens by chance: ask "
         "for two of them": _with(times=1.0),
+        "both numbers are right, but any improvement larger than zero is told True: ask for two "
+        "standard errors": _with(times=0.0),
+        "both numbers are right, but an improvement of 2.2 standard errors is told False: more "
+        "than two of them are enough here": _with(times=3.0),
+        "both numbers are right, but an improvement of 1.9 standard errors is told True: it must "
+        "be larger than two of them": _with(times=1.8),
+        "both numbers are right, but the verdict is the other way round: True if the improvement "
+        "is larger than two standard errors": _opposite,
+        "the order is reversed: return improvement, error, clearly": _reversed,
+        "improvement and standard error are exchanged: return improvement, error, clearly": (
+            _exchanged
+        ),
+        "under the root the two standard errors were added as they are: square each of them "
+        "first": (_with(lambda old, new: np.sqrt(_standard_error(old) + _standard_error(new)))),
         "both numbers are right, but a new model that is worse is not clearly better: take no "
         "absolute value": _either_way,
         "old and new were exchanged: the improvement is the error of the old model minus that of "
@@ -685,6 +936,16 @@ def _sound(answer: Answer) -> str | None:
             for x in found
         )
 
+    for case in _comparisons():
+        found = plain(*(x.copy() for x in case.arguments))
+        clear = _versus(*case.arguments)[2]
+        if isinstance(found, np.ndarray) and found.shape == (3,):
+            return (
+                "it returns one array of three numbers: return three results, "
+                "`return improvement, error, clearly`"
+            )
+        if isinstance(found, Sequence) and len(found) == 3 and found[2] is None:
+            return f"for {case.text} result 3 is None, and should be {clear}"
     return _judge_comparison(plain)
 
 
@@ -696,7 +957,8 @@ _FORMAT = (
 )
 _LARGEST = 29  # atoms in the largest molecules of QM9
 _LONGEST = 10_000  # characters; 29 atoms take about a thousand
-_ALIKE = 0.05  # Å
+_SAME = 0.05  # Å
+_ALIKE = 0.3  # Å; a conformer has moved some atom farther than that
 
 
 def _own_molecule(answer: Answer) -> str | None:
@@ -755,11 +1017,16 @@ def _judge_molecule(sample: QM9, molecule: xyz.XYZMolecule) -> str | None:
         )
     for row in np.flatnonzero((sample.composition == made.composition[0]).all(axis=1)):
         other = sample[int(row)]
-        apart = np.abs(_distances(own) - _distances(other)).max(initial=0.0)
-        if apart < _ALIKE:
+        if _apart(own, other, 0.0) < _SAME:
             return (
                 f"this is molecule {other.index} of the sample, as it was: all distances between "
-                f"its atoms agree within {_ALIKE} Å. Change more"
+                f"its atoms agree within {_SAME} Å. Change more"
+            )
+        if _apart(own, other, 0.1) < _ALIKE:
+            return (
+                f"this is molecule {other.index} of the sample, a little deformed: stretched or "
+                f"bent, but no distance between its atoms is really another one ({_ALIKE} Å). "
+                "Replace an atom, or turn a group about its bond"
             )
     from qm9lib import predict, pretrained  # they import JAX
 
@@ -780,11 +1047,45 @@ def _advice(warnings: str) -> str:
         "atoms; QM9": "take a larger molecule",
         "not hydrogen": "take a smaller molecule",
         "pieces": "move the atoms nearer to each other: bonds are at most about 1.6 Å long",
-        "apart": "compare this distance with the same one in molecules of the sample",
-        "disagree": "take a geometry that is more like those of the sample",
+        "disagree": "change it: the geometry may be rough, or the molecule simply unlike those of "
+        "QM9, even if it is a real one",
     }
+    remedies["apart"] = f"change this distance{_seen(warnings)}"
     remedy = next((remedy for word, remedy in remedies.items() if word in warnings), "change it")
     return f"the package warns of this molecule: {warnings}. So {remedy}"
+
+
+def _seen(warnings: str) -> str:
+    """Return what the sample has of the distance that a warning names, or nothing."""
+    named = re.search(r"(\w+) and (\w+) are ([\d.]+) Å apart", warnings)
+    if not named:
+        return ""
+    numbers = sorted(z for z, s in SYMBOLS.items() if s in named.group(1, 2))
+    lengths = np.concatenate([_of_pair(m, numbers[0], numbers[-1]) for m in load_sample()])
+    if not len(lengths):
+        return ": the sample has no such pair of atoms"
+    told = float(named[3])
+    if told < lengths.min():
+        return f": in the sample it is {lengths.min():.2f} Å or more"
+    near = [float(x) for x in (lengths[lengths <= told].max(), lengths[lengths > told].min())]
+    if near[1] - near[0] < 0.05:
+        return ", or take another pair of atoms: the sample has it very seldom"
+    return f": the nearest ones in the sample are {near[0]:.2f} and {near[1]:.2f} Å"
+
+
+def _of_pair(molecule: Any, low: int, high: int) -> np.ndarray:
+    z, x = molecule.atomic_numbers, molecule.positions
+    a, b = np.flatnonzero(z == low), np.flatnonzero(z == high)
+    found = np.linalg.norm(x[a][:, None] - x[b][None], axis=2).ravel()
+    return np.asarray(found[found > 0])
+
+
+def _apart(own: Any, other: Any, stretch: float) -> float:
+    """Return how far distances differ at most, Å, at the best stretch up to a share of 1."""
+    a, b = _distances(own), _distances(other)
+    best = np.clip((a @ b) / max(a @ a, 1e-12), 1 - stretch, 1 + stretch)
+    plain, stretched = (np.abs(factor * a - b).max(initial=0.0) for factor in (1.0, best))
+    return float(min(plain, stretched))
 
 
 def _distances(molecule: Any) -> np.ndarray:
@@ -816,7 +1117,7 @@ EXERCISES = (
         "5.2",
         "A cutoff that ends smoothly",
         "cosine_cutoff",
-        _judge_cutoff,
+        _any_shape,
         (
             "A cosine falls from 1 to -1 while its angle goes from 0 to pi. How do you make that "
             "1 to 0?",
@@ -850,7 +1151,7 @@ EXERCISES = (
             "The length of a vector does not change when it is turned. A function of the length "
             "is a scalar, and a scalar times a vector turns with the molecule.",
             "length = np.sqrt((vectors**2).sum(axis=1, keepdims=True)) has shape (atoms, 1, "
-            "channels). Now choose a bounded function of it, without dividing by zero.",
+            "channels). Now choose a function of it, without dividing by zero.",
             "return vectors * length / (1 + length)",
         ),
         "an activation of vectors acts on lengths and leaves directions alone; it works for every "
@@ -868,14 +1169,14 @@ EXERCISES = (
             "the shape of the positions.",
             "return -jax.grad(energy)(positions)",
         ),
-        "one line gives the forces of any energy that JAX can differentiate, be it a spring or a "
+        "jax.grad does it in one line for any energy that JAX can differentiate, a spring or a "
         "network",
     ),
     Exercise(
         "5.6",
         "What an ensemble knows",
         "mean_and_deviation",
-        _judge_ensemble,
+        _tuple_or_stack,
         (
             "Each row is a network, each column a molecule. Over which of them do you average?",
             "Over the networks, axis 0. There are few of them, so the standard deviation divides "
@@ -889,7 +1190,7 @@ EXERCISES = (
         "5.7",
         "The slope of a learning curve",
         "exponent",
-        _judge_learning,
+        _line,
         (
             "Take the logarithm of error = a * molecules**b. What is it a straight line of?",
             "log(error) = log(a) + b log(molecules): b is the slope of a line through the "
@@ -919,8 +1220,9 @@ EXERCISES = (
         "own_molecule",
         _own_molecule,
         (
-            "Start from a molecule of the sample that has what you need, such as pyridine (number "
-            "215), and change one thing: another atom, or an OH group turned about its bond.",
+            "Start from a molecule of the sample that has what you need, such as pyridine, "
+            "qm9[201], and change one thing: another atom, or an OH group turned about its bond. "
+            "(Brackets take the row; molecule.index is the number in QM9, for pyridine 215.)",
             "Put the new atom on the line of the old bond, at its own bond length: C-F 1.34 Å in a "
             "ring such as pyridine, C-O 1.42 Å, O-H 0.97 Å. Copy the positions before you change "
             "them: molecule.positions.copy().",

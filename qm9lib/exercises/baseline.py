@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qm9lib import ELEMENTS, QM9, convert, load_sample
-from qm9lib.exercises.checking import Answer, Case, Exercise, compared
-from qm9lib.exercises.diagnosis import as_numbers, describe
+from qm9lib.exercises.checking import Answer, Case, Exercise, Judge, Right, compared
+from qm9lib.exercises.diagnosis import as_numbers, describe, same
 
 _HARTREE = convert(1.0, "hartree", "kcal/mol")
 
@@ -110,6 +110,66 @@ def _fit_one_by_one(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
     return np.asarray(counts.T @ energies / np.sum(counts**2, axis=0))
 
 
+def _or_near(judge: Judge) -> Judge:
+    """Return a judge that also recognises energies near the exact solution."""
+
+    def told(answer: Answer) -> str | None:
+        problem = judge(answer)
+        if problem is None or isinstance(problem, Right) or not problem.startswith("for "):
+            return problem  # right, or a mistake that has a name
+        counts, energies = _least_squares()[0].arguments
+        found = as_numbers(answer(counts.copy(), energies.copy()))
+        if found is None or found.shape != (5,) or not np.isfinite(found).all():
+            return problem
+        with np.errstate(all="ignore"):  # of huge numbers
+            rms = [
+                float(np.sqrt(np.mean((counts @ w - energies) ** 2)))
+                for w in (found.astype(float), _fit(counts, energies))
+            ]
+        if not rms[0] < 0.3 * float(np.sqrt(np.mean(energies**2))):
+            return problem
+        return (
+            "these energies lower the error, but are not at the bottom: the root mean square error "
+            f"is {rms[0]:.5f} hartree, and {rms[1]:.5f} is possible. Descent that was stopped, a "
+            "penalty on the energies, or rounding can do that. The equations have an exact "
+            "solution: solve them"
+        )
+
+    return told
+
+
+_FIT_MISTAKES: dict[str, Answer] = {
+    "np.linalg.lstsq returns four things; the solution is the first of them": (
+        lambda counts, energies: np.linalg.lstsq(counts, energies, rcond=None)
+    ),
+    "there is a constant in the fit, and it was returned as well. A molecule without "
+    "atoms has no energy: fit the five elements alone": _fit_with_constant,
+    "there is a constant in the fit, and it was returned first. A molecule without "
+    "atoms has no energy: fit the five elements alone": _fit_constant_first,
+    "there is a constant in the fit that was not returned, or energies and counts were "
+    "centred: so the five energies lack a part": (
+        lambda counts, energies: _fit_with_constant(counts, energies)[:5]
+    ),
+    "the counts were divided by the number of atoms, and the energies were not: shares "
+    "do not know how large the molecule is": _fit_shares,
+    "the energies were divided by the number of atoms, and the counts were not": (
+        _fit_energies_per_atom
+    ),
+    "counts and energies were divided by the number of atoms. Then an error counts "
+    "less in a large molecule, and the fit is another one": _fit_all_per_atom,
+    "the mean was taken off the energies, and not off the counts: use the energies as "
+    "they are": lambda counts, energies: _fit(counts, energies - energies.mean()),
+    "each element was fitted as if there were no others, so that hydrogen is paid for "
+    "the carbon next to it: solve the five equations together": _fit_one_by_one,
+    "this is the right side Xᵀy of the equations: they still need to be solved": (
+        lambda counts, energies: counts.T @ energies
+    ),
+    "these are predictions, one for each molecule: return the five energies": (
+        lambda counts, energies: counts @ _fit(counts, energies)
+    ),
+}
+
+
 # 3.3
 
 _TRUE = np.array([-40.0, -76.0, -100.0])
@@ -139,7 +199,7 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "this is the sum of the errors: it grows with the number of molecules. Take the mean": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true))
     ),
-    "this is the mean of the squares, in hartree², turned with the factor for hartree: take the "
+    "this is the mean of the squares, in hartree², multiplied by the factor for hartree: take the "
     "absolute values": lambda predicted, true: _HARTREE * np.mean((predicted - true) ** 2),
     "this is the mean of the squares, in (kcal/mol)²: take the absolute values": (
         lambda predicted, true: np.mean((_HARTREE * (predicted - true)) ** 2)
@@ -150,7 +210,13 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "this is the largest error of all: a mean is asked for": (
         lambda predicted, true: _HARTREE * np.max(np.abs(predicted - true))
     ),
+    "both arrays were sorted, so a prediction meets the truth of another molecule: keep the "
+    "order": lambda predicted, true: _raw_mae(np.sort(predicted, axis=0), np.sort(true)),
 }
+_ROW = (
+    "a row of shape (n,) minus a column of shape (n, 1) is a table of shape (n, n): all "
+    "predictions minus all truths"
+)
 
 
 def _flat(error: Answer) -> Answer:
@@ -164,6 +230,12 @@ def _mae_mistakes() -> dict[str, Answer]:
     """Return each mistake with flat predictions and, as most students have both, with a column."""
     mistakes = {text: _flat(error) for text, error in _OTHER_ERRORS.items()}
     mistakes[_COLUMN] = _raw_mae
+    mistakes[f"{_ROW}. Make the predictions flat, and leave the truth as it is"] = (
+        lambda predicted, true: _raw_mae(predicted, true[:, None])
+    )
+    mistakes[f"{_ROW}. Both are flat by now: subtract them as they are"] = lambda predicted, true: (
+        _raw_mae(np.ravel(predicted), true[:, None])
+    )
     for text, error in _OTHER_ERRORS.items():
         mistakes[f"{text}. And {_COLUMN}"] = error
     return mistakes
@@ -194,6 +266,82 @@ def _of_root(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _gradient(w, x, y) / (2 * np.sqrt(np.mean((x @ w - y) ** 2)))
 
 
+def _without_targets(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _gradient(w, x, np.zeros(len(y)))
+
+
+def _product_of_means(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(2 * np.mean(x @ w - y) * x.mean(axis=0))
+
+
+def _or_step(judge: Judge) -> Judge:
+    """Return a judge that also recognises weights after a step of descent, of any rate."""
+
+    def told(answer: Answer) -> str | None:
+        problem = judge(answer)
+        if problem is None or isinstance(problem, Right) or not problem.startswith("for "):
+            return problem
+        rates = []
+        for case in _gradients():
+            w, x, y = case.arguments
+            found = as_numbers(answer(w.copy(), x.copy(), y.copy()))
+            if found is None or found.shape != w.shape or not np.isfinite(found).all():
+                return problem
+            step, slope = found.astype(float) - w, _gradient(w, x, y)
+            with np.errstate(all="ignore"):  # of huge numbers
+                rate = float(-(step @ slope) / (slope @ slope))
+            if (
+                not np.isfinite(rate)
+                or abs(rate) < 1e-6
+                or not np.allclose(step, -rate * slope, rtol=1e-2, atol=1e-6)
+            ):
+                return problem
+            rates.append(rate)
+        if not np.allclose(rates, rates[0], rtol=1e-2):
+            return problem
+        return (
+            "these are new weights, after a step of descent. Return the gradient itself; whoever "
+            "calls the function makes the step"
+        )
+
+    return told
+
+
+_GRADIENT_MISTAKES: dict[str, Answer] = {
+    "the factor 2 is missing: the derivative of a square r² is 2 r times that of r": (
+        lambda w, x, y: _gradient(w, x, y) / 2
+    ),
+    "this is the gradient of the sum of squares: divide by the number of molecules": (
+        lambda w, x, y: _gradient(w, x, y) * len(y)
+    ),
+    "the factor 2 is missing, and the sum over molecules is no mean yet": (
+        lambda w, x, y: _gradient(w, x, y) * len(y) / 2
+    ),
+    "it was divided by the number of weights: the mean is over molecules": (
+        lambda w, x, y: _gradient(w, x, y) * len(y) / len(w)
+    ),
+    "the sign is the other way round: the gradient points uphill, and it is descent "
+    "that subtracts it": lambda w, x, y: -_gradient(w, x, y),
+    "the features are missing: by the chain rule, the error of each molecule is "
+    "multiplied by its features": lambda w, x, y: 2 * np.mean(x @ w - y),
+    "this has a row for each molecule: take the mean over molecules, axis=0": (
+        lambda w, x, y: 2 * (x @ w - y)[:, None] * x
+    ),
+    "this is the mean over the weights, too: each weight has its own derivative, so "
+    "take it along axis=0": lambda w, x, y: np.mean(2 * (x @ w - y)[:, None] * x),
+    "this is the mean squared error itself: its derivatives are asked for": (
+        lambda w, x, y: np.mean((x @ w - y) ** 2)
+    ),
+    "this is the gradient of the mean absolute error": _of_absolute_error,
+    "this is the gradient of the root of the mean squared error": _of_root,
+    "it was divided by the number of all features, molecules times columns; the mean "
+    "is over molecules alone": lambda w, x, y: _gradient(w, x, y) / len(w),
+    "the mean of a product is not the product of the means: multiply the error of each "
+    "molecule by its features first": _product_of_means,
+    "the targets are missing: an error is the prediction minus the target": (_without_targets),
+}
+
+
 # 3.5
 
 
@@ -209,6 +357,71 @@ def _features() -> list[Case]:
 def _curvatures(x: np.ndarray) -> np.ndarray:
     """Eigenvalues of XᵀX / N, the smallest first; those of the Hessian are twice as large."""
     return np.linalg.eigvalsh(x.T @ x / len(x))
+
+
+def _covariance(x: np.ndarray) -> float:
+    return float(np.linalg.eigvalsh(np.cov(x.T))[-1])
+
+
+def _row_sum(x: np.ndarray) -> float:
+    return float(np.abs(x.T @ x / len(x)).sum(axis=1).max())
+
+
+def _or_complex(judge: Judge) -> Judge:
+    """Return a judge that names complex numbers, which jnp.linalg.eigvals always returns."""
+
+    def told(answer: Answer) -> str | None:
+        found = answer(_features()[0].arguments[0])
+        kind = getattr(getattr(found, "dtype", None), "kind", None)
+        if isinstance(found, complex) or kind == "c":
+            return (
+                "it returns a complex number. A symmetric matrix has real eigenvalues: use "
+                "eigvalsh, which also sorts them, or take .real"
+            )
+        return judge(answer)
+
+    return told
+
+
+_RATE_MISTAKES: dict[str, Answer] = {
+    "just half of it: one step of this size ends at the bottom of the steepest "
+    "direction, and up to twice as much, descent still gets closer": (
+        lambda x: 0.5 / _curvatures(x)[-1]
+    ),
+    "twice too large: the curvature of the mean squared error is 2 XᵀX / N, not XᵀX / "
+    "N, since the derivative of a square brings a factor 2": (lambda x: 2 / _curvatures(x)[-1]),
+    "this is the bound of the flattest direction. The steepest one diverges first: "
+    "take the largest eigenvalue": lambda x: 1 / _curvatures(x)[0],
+    "this is right for the sum of squared errors. The loss is their mean: divide XᵀX "
+    "by the number of molecules": lambda x: 1 / (_curvatures(x)[-1] * len(x)),
+    "the factor 2 of the derivative is missing, and the mean over molecules: the "
+    "curvatures are the eigenvalues of 2 XᵀX / N": (lambda x: 2 / (_curvatures(x)[-1] * len(x))),
+    "this is the largest eigenvalue itself, not a rate: the steeper, the smaller the "
+    "steps": lambda x: _curvatures(x)[-1],
+    "this is the largest curvature, not a rate: the steeper, the smaller the steps": (
+        lambda x: 2 * _curvatures(x)[-1]
+    ),
+    "the trace is the sum of all curvatures: safe, but smaller than needed": (
+        lambda x: 1 / _curvatures(x).sum()
+    ),
+    "singular values of X are the square roots of the eigenvalues of XᵀX: square the "
+    "largest": lambda x: len(x) / np.linalg.svd(x, compute_uv=False)[0],
+    "the covariance has the means taken off: that is another matrix than XᵀX / N": (
+        lambda x: 1 / np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
+    ),
+    "this is the bound for steps with the one largest molecule: here each step sees "
+    "the mean over all": lambda x: 1 / np.max(np.sum(x**2, axis=1)),
+    "np.cov takes the mean off; here there is no constant, so the mean counts: use "
+    "XᵀX / N": lambda x: 1 / _covariance(x),
+    "np.cov takes the mean off; here there is no constant, so the mean counts. And the "
+    "curvatures are twice the eigenvalues of XᵀX / N": lambda x: 2 / _covariance(x),
+    "the largest sum of a row is never less than the largest eigenvalue: this rate is "
+    "safe, but not the exact bound": lambda x: 1 / _row_sum(x),
+    "np.linalg.norm of a matrix is the root of the sum of its squares, unless you "
+    "write norm(matrix, 2): safe, but not the exact bound": (
+        lambda x: 1 / np.linalg.norm(x.T @ x / len(x))
+    ),
+}
 
 
 # 3.6
@@ -281,6 +494,77 @@ def _not_the_other(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np
 def _with_small_number(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     center, spread = train.mean(axis=0), train.std(axis=0) + 1e-8
     return (train - center) / spread, (other - center) / spread
+
+
+def _at_least_one(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    center, spread = train.mean(axis=0), np.maximum(train.std(axis=0), 1.0)
+    return (train - center) / spread, (other - center) / spread
+
+
+def _nan_to_num(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    center, spread = train.mean(axis=0), train.std(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, two = (np.nan_to_num((x - center) / spread) for x in (train, other))
+    return one, two
+
+
+def _zero_if_constant(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    one, two = (np.where(train.std(axis=0) == 0, 0.0, x) for x in _by(train, other))
+    return one, two
+
+
+def _along_rows(
+    train: np.ndarray, other: np.ndarray, keepdims: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    center = train.mean(axis=1, keepdims=keepdims)
+    spread = _or_one(train.std(axis=1, keepdims=keepdims))
+    return (train - center) / spread, (other - center) / spread
+
+
+def _or_rows(judge: Judge) -> Judge:
+    """Return a judge that recognises axis=1, which stops unless the table is square."""
+    train = np.array([[1.0, 2.0, 6.0], [0.0, 4.0, 5.0], [2.0, 7.0, 9.0]])
+    other = train + 1.0
+
+    def told(answer: Answer) -> str | None:
+        found = answer(train.copy(), other.copy())
+        if any(same(found, _along_rows(train, other, k), 2e-3, 2e-3) for k in (False, True)):
+            return (
+                "axis=1 takes mean and spread over the columns of a molecule; over the molecules, "
+                "with one for each column, they are along axis=0"
+            )
+        return judge(answer)
+
+    return told
+
+
+_SCALE_MISTAKES: dict[str, Answer] = {
+    "the other set was scaled with its own mean and spread. Then one molecule has two "
+    "sets of features, and the weights fit only one: use those of the training set": (
+        _each_by_itself
+    ),
+    "mean and spread come from both sets together: so training has seen the other "
+    "molecules. Use those of the training set alone": _both_together,
+    "this was divided by the variance; divide by its root, the standard deviation": (_by_variance),
+    "the mean was not taken off": _not_centred,
+    "the mean was taken off; now divide by the standard deviation": _only_centred,
+    "one mean and one spread for the whole table: each column needs its own, axis=0": (
+        _by_all_numbers
+    ),
+    "each molecule was scaled by its own atoms: a mean over molecules is axis=0": (_by_rows),
+    "this brings each column between 0 and 1: asked for are mean 0 and standard "
+    "deviation 1": _from_zero_to_one,
+    "the other set came back as it was": _not_the_other,
+    "a small number added to the spread avoids the division by zero, and multiplies "
+    "other molecules by a hundred million: divide by 1 where the spread is 0": (_with_small_number),
+    "spreads below 1 were replaced by 1, too: divide by 1 only where the spread is 0": (
+        _at_least_one
+    ),
+    "np.nan_to_num makes 0 of 0/0, and the largest number there is of 1/0: divide by 1 "
+    "where the spread is 0, before any harm is done": _nan_to_num,
+    "where the spread is 0, other molecules became 0 as well, though they may differ: "
+    "divide by 1 there, and keep the difference": _zero_if_constant,
+}
 
 
 # 3.7
@@ -440,10 +724,12 @@ def _judge_errors(train: np.ndarray, test: np.ndarray) -> str | None:
             f"an error of {found.test:.2g} kcal/mol is too good for a sum over features: is "
             "the enthalpy itself read from somewhere?"
         )
-    if found.test < _GOAL:
-        return None
     counts = [part.composition.astype(float) for part in _halves()]
     bar = _errors(counts[0], counts[1]).test
+    if found.test < _GOAL:
+        return Right(
+            f"{found.test:.1f} kcal/mol on the second half, against {bar:.1f} of the counts alone"
+        )
     said = f"{found.test:,.{0 if found.test > 1000 else 1}f} kcal/mol on the second half"
     with_counts = _errors(np.hstack([train, counts[0]]), np.hstack([test, counts[1]])).test
     if with_counts < _GOAL:
@@ -465,13 +751,27 @@ def _judge_errors(train: np.ndarray, test: np.ndarray) -> str | None:
             "second. More columns made it worse: weights of rare ones are guesses. Merge them"
         )
     if found.test > 0.95 * bar:
+        start = f"{said}, and {bar:.1f} with the counts alone"
+        if _same_for_isomers(np.vstack([train, test]), np.vstack(counts)):
+            return (
+                f"{start}: your columns say hardly anything new. Isomers have the same counts; add "
+                "a number in which they differ"
+            )
         return (
-            f"{said}, and {bar:.1f} with the counts alone: your columns say hardly anything new. "
-            "Isomers have the same counts; add a number in which they differ"
+            f"{start}. Your numbers differ between isomers, but hardly with the energy: count "
+            "other things, such as bonds, rings or groups"
         )
     return (
-        f"{said}: better than the {bar:.1f} of the counts alone, and less than {_GOAL:.0f} is "
-        f"asked for. Farthest off are {_farthest(found.of_each)}. What is special about them?"
+        f"{said}: better than the {bar:.1f} of the counts alone; the goal is below {_GOAL:.0f}. "
+        f"Farthest off are {_farthest(found.of_each)}. What is special about them?"
+    )
+
+
+def _same_for_isomers(features: np.ndarray, counts: np.ndarray) -> bool:
+    """Tell whether molecules with the same counts of elements have the same features."""
+    _, first, formula = np.unique(counts, axis=0, return_index=True, return_inverse=True)
+    return all(
+        _alike(column, column[first[formula.ravel()]]) for column in features.astype(float).T
     )
 
 
@@ -532,42 +832,15 @@ EXERCISES = (
         "3.2",
         "The normal equations",
         "fit_elements",
-        compared(
-            _fit,
-            _least_squares,
-            {
-                "np.linalg.lstsq returns four things; the solution is the first of them": (
-                    lambda counts, energies: np.linalg.lstsq(counts, energies, rcond=None)
-                ),
-                "there is a constant in the fit, and it was returned as well. A molecule without "
-                "atoms has no energy: fit the five elements alone": _fit_with_constant,
-                "there is a constant in the fit, and it was returned first. A molecule without "
-                "atoms has no energy: fit the five elements alone": _fit_constant_first,
-                "there is a constant in the fit that was not returned, or energies and counts were "
-                "centred: so the five energies lack a part": (
-                    lambda counts, energies: _fit_with_constant(counts, energies)[:5]
-                ),
-                "the counts were divided by the number of atoms, and the energies were not: shares "
-                "do not know how large the molecule is": _fit_shares,
-                "the energies were divided by the number of atoms, and the counts were not": (
-                    _fit_energies_per_atom
-                ),
-                "counts and energies were divided by the number of atoms. Then an error counts "
-                "less in a large molecule, and the fit is another one": _fit_all_per_atom,
-                "the mean was taken off the energies, and not off the counts: use the energies as "
-                "they are": lambda counts, energies: _fit(counts, energies - energies.mean()),
-                "each element was fitted as if there were no others, so that hydrogen is paid for "
-                "the carbon next to it: solve the five equations together": _fit_one_by_one,
-                "this is the right side Xᵀy of the equations: they still need to be solved": (
-                    lambda counts, energies: counts.T @ energies
-                ),
-                "these are predictions, one for each molecule: return the five energies": (
-                    lambda counts, energies: counts @ _fit(counts, energies)
-                ),
-            },
-            unit="hartree",
-            rtol=0.0,
-            atol=2e-4,  # float32 reaches that
+        _or_near(
+            compared(
+                _fit,
+                _least_squares,
+                _FIT_MISTAKES,
+                unit="hartree",
+                rtol=0.0,
+                atol=2e-4,  # float32 reaches that
+            )
         ),
         (
             "The equations are XᵀX w = Xᵀy, where X are the counts and y the energies.",
@@ -586,7 +859,8 @@ EXERCISES = (
             lambda: [
                 Case("three predictions", (_PREDICTED, _TRUE)),
                 Case("a column of predictions, of shape (3, 1)", (_PREDICTED[:, None], _TRUE)),
-                Case("two predictions", (np.array([-2.0, 0.9]), np.array([-1.5, 0.7]))),
+                # Sorted, these would meet the truth of the other.
+                Case("two predictions", (np.array([0.9, 0.5]), np.array([0.7, 1.2]))),
             ],
             _mae_mistakes(),
             unit="kcal/mol",
@@ -603,39 +877,14 @@ EXERCISES = (
         "3.4",
         "The gradient by hand",
         "gradient",
-        compared(
-            _gradient,
-            _gradients,
-            {
-                "the factor 2 is missing: the derivative of a square r² is 2 r times that of r": (
-                    lambda w, x, y: _gradient(w, x, y) / 2
-                ),
-                "this is the gradient of the sum of squares: divide by the number of molecules": (
-                    lambda w, x, y: _gradient(w, x, y) * len(y)
-                ),
-                "the factor 2 is missing, and the sum over molecules is no mean yet": (
-                    lambda w, x, y: _gradient(w, x, y) * len(y) / 2
-                ),
-                "it was divided by the number of weights: the mean is over molecules": (
-                    lambda w, x, y: _gradient(w, x, y) * len(y) / len(w)
-                ),
-                "the sign is the other way round: the gradient points uphill, and it is descent "
-                "that subtracts it": lambda w, x, y: -_gradient(w, x, y),
-                "the features are missing: by the chain rule, the error of each molecule is "
-                "multiplied with its features": lambda w, x, y: 2 * np.mean(x @ w - y),
-                "this has a row for each molecule: take the mean over molecules, axis=0": (
-                    lambda w, x, y: 2 * (x @ w - y)[:, None] * x
-                ),
-                "this is the mean over the weights, too: each weight has its own derivative, so "
-                "take it along axis=0": lambda w, x, y: np.mean(2 * (x @ w - y)[:, None] * x),
-                "this is the mean squared error itself: its derivatives are asked for": (
-                    lambda w, x, y: np.mean((x @ w - y) ** 2)
-                ),
-                "this is the gradient of the mean absolute error": _of_absolute_error,
-                "this is the gradient of the root of the mean squared error": _of_root,
-            },
-            rtol=1e-4,
-            atol=1e-3,  # finite differences reach that
+        _or_step(
+            compared(
+                _gradient,
+                _gradients,
+                _GRADIENT_MISTAKES,
+                rtol=1e-4,
+                atol=1e-3,  # finite differences reach that
+            )
         ),
         (
             "For one molecule the error is r = x · w - y, and the derivative of r² is 2 r x.",
@@ -648,43 +897,13 @@ EXERCISES = (
         "3.5",
         "How fast may descent step?",
         "largest_rate",
-        compared(
-            lambda x: 1 / _curvatures(x)[-1],
-            _features,
-            {
-                "just half of it: one step of this size ends at the bottom of the steepest "
-                "direction, and up to twice as much, descent still gets closer": (
-                    lambda x: 0.5 / _curvatures(x)[-1]
-                ),
-                "twice too large: the curvature of the mean squared error is 2 XᵀX / N, not XᵀX / "
-                "N, since the derivative of a square brings a factor 2": (
-                    lambda x: 2 / _curvatures(x)[-1]
-                ),
-                "this is the bound of the flattest direction. The steepest one diverges first: "
-                "take the largest eigenvalue": lambda x: 1 / _curvatures(x)[0],
-                "this is right for the sum of squared errors. The loss is their mean: divide XᵀX "
-                "by the number of molecules": lambda x: 1 / (_curvatures(x)[-1] * len(x)),
-                "the factor 2 of the derivative is missing, and the mean over molecules: the "
-                "curvatures are the eigenvalues of 2 XᵀX / N": (
-                    lambda x: 2 / (_curvatures(x)[-1] * len(x))
-                ),
-                "this is the largest eigenvalue itself, not a rate: the steeper, the smaller the "
-                "steps": lambda x: _curvatures(x)[-1],
-                "this is the largest curvature, not a rate: the steeper, the smaller the steps": (
-                    lambda x: 2 * _curvatures(x)[-1]
-                ),
-                "the trace is the sum of all curvatures: safe, but smaller than needed": (
-                    lambda x: 1 / _curvatures(x).sum()
-                ),
-                "singular values of X are the square roots of the eigenvalues of XᵀX: square the "
-                "largest": lambda x: len(x) / np.linalg.svd(x, compute_uv=False)[0],
-                "the covariance has the means taken off: that is another matrix than XᵀX / N": (
-                    lambda x: 1 / np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
-                ),
-                "this is the bound for steps with the one largest molecule: here each step sees "
-                "the mean over all": lambda x: 1 / np.max(np.sum(x**2, axis=1)),
-            },
-            rtol=1e-3,
+        _or_complex(
+            compared(
+                lambda x: 1 / _curvatures(x)[-1],
+                _features,
+                _RATE_MISTAKES,
+                rtol=1e-3,
+            )
         ),
         (
             "Along a direction of curvature c, a step multiplies the distance to the bottom by "
@@ -699,37 +918,14 @@ EXERCISES = (
         "3.6",
         "Scale the features",
         "scale",
-        compared(
-            _by,
-            _to_scale,
-            {
-                "the other set was scaled with its own mean and spread. Then one molecule has two "
-                "sets of features, and the weights fit only one: use those of the training set": (
-                    _each_by_itself
-                ),
-                "mean and spread come from both sets together: so training has seen the other "
-                "molecules. Use those of the training set alone": _both_together,
-                "this was divided by the variance; divide by its root, the standard deviation": (
-                    _by_variance
-                ),
-                "the mean was not taken off": _not_centred,
-                "the mean was taken off; now divide by the standard deviation": _only_centred,
-                "one mean and one spread for the whole table: each column needs its own, axis=0": (
-                    _by_all_numbers
-                ),
-                "each molecule was scaled by its own atoms: a mean over molecules is axis=0": (
-                    _by_rows
-                ),
-                "this brings each column between 0 and 1: asked for are mean 0 and standard "
-                "deviation 1": _from_zero_to_one,
-                "the other set came back as it was": _not_the_other,
-                "a small number added to the spread avoids the division by zero, and multiplies "
-                "other molecules by a hundred million: divide by 1 where the spread is 0": (
-                    _with_small_number
-                ),
-            },
-            rtol=2e-3,  # n or n - 1 in the standard deviation: both are right
-            atol=2e-3,
+        _or_rows(
+            compared(
+                _by,
+                _to_scale,
+                _SCALE_MISTAKES,
+                rtol=2e-3,  # n or n - 1 in the standard deviation: both are right
+                atol=2e-3,
+            )
         ),
         (
             "train.mean(axis=0) has one mean for each column; NumPy subtracts it from all rows.",
@@ -754,7 +950,7 @@ EXERCISES = (
             'np.column_stack([qm9.composition, [[s.count(p) for p in ("=", "#", "1", "2", "3", '
             '"#N", "N#")] for s in qm9.smiles]]).',
         ),
-        "what the formula lacks is what is bonded to what; the next chapter lets a network find "
+        "What the formula lacks is what is bonded to what; the next chapter lets a network find "
         "that in the positions",
     ),
 )

@@ -22,8 +22,14 @@ from qm9lib.exercises.diagnosis import describe, explain, same, unit_of
 
 Status = Literal["not attempted", "wrong", "error", "not checkable", "right"]
 Answer = Callable[..., Any]
+
+
+class Right(str):
+    """What a judge has to say of a right answer, such as the error that it reaches."""
+
+
 Judge = Callable[[Answer], str | None]
-"""Calls an answer; returns what is wrong with it, or None."""
+"""Calls an answer; returns what is wrong with it. None, or a `Right`, if nothing is."""
 
 WIDTH = 84  # of a message: Colab and a terminal show it without scrolling
 
@@ -132,6 +138,9 @@ def examine(exercise: Exercise, answer: object) -> Outcome:
         return Outcome(exercise, "not checkable", str(error))
     if reason is None:
         return Outcome(exercise, "right", exercise.learnt)
+    if isinstance(reason, Right):
+        learnt = exercise.learnt[:1].upper() + exercise.learnt[1:]
+        return Outcome(exercise, "right", f"{reason}. {learnt}")
     return Outcome(exercise, "wrong", reason)
 
 
@@ -163,8 +172,11 @@ def compared(
     def judge(answer: Answer) -> str | None:
         tried = list(cases())
         expected = [reference(*_own(case.arguments)) for case in tried]
-        found = [answer(*_own(case.arguments)) for case in tried]
+        given = [_own(case.arguments) for case in tried]
+        found = [answer(*arguments) for arguments in given]
         if all(same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)):
+            if any(_changed(a, case.arguments) for a, case in zip(given, tried, strict=True)):
+                return Right("it also changes its arguments, which the caller may need: copy first")
             return None
         for message, mistake in (mistakes or {}).items():
             try:
@@ -188,6 +200,18 @@ def _own(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return arguments that an answer may change without harm to the next call."""
     return tuple(
         copy.deepcopy(x) if isinstance(x, np.ndarray | list | dict | set) else x for x in arguments
+    )
+
+
+def _changed(arguments: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
+    """Tell whether an answer has changed an array that it was given."""
+    return any(
+        isinstance(now, np.ndarray)
+        and (
+            now.shape != then.shape
+            or not np.array_equal(now, then, equal_nan=now.dtype.kind == "f")
+        )
+        for now, then in zip(arguments, before, strict=True)
     )
 
 
@@ -244,14 +268,31 @@ _MEANINGS: dict[str, str] = {
 }
 
 _SHAPES = "the shapes of two arrays do not fit: print the .shape of each before this line"
-_VALUES: dict[str, str] = {
+_SAID: dict[str, str] = {
     "could not convert": "Python cannot read this text as a number: print it, and look how it is "
     "spelled",
-    "truth value": "`if`, `and` and `or` take one value, and this is an array: use np.where",
+    "truth value": "`if`, `and` and `or` take one value, and this is an array: use np.where, & and "
+    "|",
     "read-only": "this array must not be changed: take a copy of it, array.copy()",
-    **dict.fromkeys(("broadcast", "shape", "matmul", "dimension"), _SHAPES),
+    "must be square": "this function takes square matrices only, as many rows as columns",
+    "too many indices": "the array has fewer axes than the index: print its .shape",
+    "tuple index out of range": "an array of one axis has no shape[1], and a number no shape[0]",
+    "out of bounds for array of dimension": "the array has fewer axes than that: print its .shape. "
+    "array[mask] has one axis only",
+    "inhomogeneous": "rows of different length make no array: fill them up to one length",
+    "does not have enough dimensions": "one of the two is None or a single number; what changes an "
+    "array in place, such as np.fill_diagonal, returns None",
+    "0-dimensional arrays": "this takes a single number, and got an array: +, -, * and NumPy's own "
+    "functions take both",
+    "length-1 arrays": "this takes a single number, and got an array: +, -, * and NumPy's own "
+    "functions take both",
+    "unhashable": "a dictionary looks up one key at a time: loop over them",
+    "integer scalar arrays": "an index must be one whole number, and this is an array: np.where "
+    "and np.flatnonzero give arrays, of which you may want item [0]",
+    "PRNG key": "a key is made with jax.random.key(0)",
+    **dict.fromkeys(("broadcast", "shapes", "matmul", "dimension mismatch"), _SHAPES),
 }
-"""Meanings of a ValueError, by a part of what it says."""
+"""Meanings of an exception by a part of what it says, which tells more than its kind."""
 
 
 def _story(error: BaseException | None, answer: Answer) -> str:
@@ -269,8 +310,7 @@ def _story(error: BaseException | None, answer: Answer) -> str:
         (_MEANINGS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _MEANINGS),
         None,
     )
-    if isinstance(error, ValueError):
-        meaning = next((said_of for word, said_of in _VALUES.items() if word in said), meaning)
+    meaning = next((told for word, told in _SAID.items() if word in said), meaning)
     if meaning:
         lines.append(f"  This means: {meaning}.")
     return "\n".join(lines)

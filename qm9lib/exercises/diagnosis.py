@@ -87,13 +87,15 @@ def describe(value: object) -> str:
     """
     numbers = as_numbers(value)
     if numbers is None:
+        if isinstance(value, np.ndarray):
+            return f"an array of {'texts' if value.dtype.kind in 'US' else 'objects, not numbers'}"
         text = " ".join(repr(value).split())
         if len(text) <= 60 and " at 0x" not in text:
             return text
         kind = type(value).__name__
         return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
     if numbers.ndim == 0:
-        return str(numbers) if numbers.dtype.kind == "b" else f"{numbers:.4g}"
+        return f"{numbers:.4g}" if numbers.dtype.kind == "f" else str(numbers)
     if numbers.size <= 6 and numbers.ndim == 1:
         return "[" + ", ".join(describe(x) for x in numbers) + "]"
     return f"an array of shape {numbers.shape}"
@@ -163,8 +165,12 @@ def _form(value: object, right: object) -> str | None:
         )
         return None if ok else f"{describe(value)}, expected {names[kind]}"
     if isinstance(right, tuple):
+        letters = ", ".join("abcdefgh"[: len(right)])
+        if isinstance(value, np.ndarray) or hasattr(value, "__jax_array__"):
+            return f"one array, expected {len(right)} results, as in `return {letters}`"
         if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != len(right):
-            return f"{describe(value)}, expected {len(right)} results, as in `return a, b`"
+            many = f"{len(value)} results" if isinstance(value, tuple) else describe(value)
+            return f"{many}, expected {len(right)}, as in `return {letters}`"
         for place, (a, b) in enumerate(zip(value, right, strict=True), 1):
             problem = _form(a, b)
             if problem:
@@ -185,7 +191,12 @@ def _form(value: object, right: object) -> str | None:
     if wanted.dtype.kind in "iuf" and np.isfinite(wanted).all() and not np.isfinite(numbers).all():
         n = int(np.sum(~np.isfinite(numbers)))
         many = "a value that is" if n == 1 else f"{n} values that are"
-        return f"{many} infinite or no number: look for a division by zero"
+        if np.isnan(numbers).any():
+            return (
+                f"{many} no number (NaN): look for 0/0, infinite times 0, or the root of a "
+                "negative number, which rounding can make of a zero"
+            )
+        return f"{many} infinite: look for a division by zero"
     return None
 
 
@@ -266,8 +277,22 @@ def _difference(value: object, right: object, rtol: float, atol: float) -> str:
         bad = ~np.isclose(numbers.astype(float), wanted.astype(float), rtol=rtol, atol=atol)
         first = tuple(np.argwhere(bad)[0].tolist())
         index = ", ".join(map(str, first))
+        a, b = _apart(numbers[first], wanted[first])
         return (
-            f"{int(bad.sum())} of {wanted.size} values are wrong, such as [{index}]: it is "
-            f"{describe(numbers[first])}, expected {describe(wanted[first])}"
+            f"{int(bad.sum())} of {wanted.size} values are wrong, such as [{index}]: it is {a}, "
+            f"expected {b}"
         )
-    return f"it returns {describe(value)}, expected {describe(right)}"
+    a, b = _apart(value, right)
+    return f"it returns {a}, expected {b}"
+
+
+def _apart(value: object, right: object) -> tuple[str, str]:
+    """Describe two values; numbers with as many digits as it takes to tell them apart."""
+    texts = describe(value), describe(right)
+    numbers = as_numbers(value), as_numbers(right)
+    if texts[0] == texts[1] and all(x is not None and x.ndim == 0 for x in numbers):
+        for digits in range(5, 17):
+            texts = f"{numbers[0]:.{digits}g}", f"{numbers[1]:.{digits}g}"
+            if texts[0] != texts[1]:
+                break
+    return texts

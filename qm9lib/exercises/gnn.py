@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from qm9lib import QM9, convert, load_sample
-from qm9lib.exercises.checking import Answer, Case, Exercise, compared
+from qm9lib.exercises.checking import Answer, Case, Exercise, Right, compared
 from qm9lib.exercises.diagnosis import as_numbers, describe, same
 
 _WATER, _METHANE = 2, 0  # rows of the sample
@@ -43,6 +43,55 @@ def _one_axis(axis: int) -> Answer:
         return np.asarray(np.abs(_differences(x)[:, :, axis]))
 
     return distances
+
+
+_BOHR = 0.529177  # Å
+_EACH_FROM_ITSELF = (
+    "all that it returns is zero. positions - positions takes each atom from itself; to take each "
+    "from each, give the two an axis: positions[:, None, :] - positions[None, :, :]"
+)
+
+_compared_distances = compared(
+    _distances,
+    _positions,
+    {
+        "these are squared distances: the root is missing": lambda x: _distances(x) ** 2,
+        "these are distances in bohr: the positions are in Å, and so is the result": (
+            lambda x: _distances(x) / _BOHR
+        ),
+        "this was multiplied by 0.529 as if the positions were in bohr; they are in Å": (
+            lambda x: _distances(x) * _BOHR
+        ),
+        "the differences along x, y and z were added by their sizes, as for a walk along "
+        "streets; as the crow flies, add their squares and take the root": (
+            lambda x: np.abs(_differences(x)).sum(axis=-1)
+        ),
+        "the differences were added before they were squared: square each of the three, "
+        "then add": lambda x: np.abs(_differences(x).sum(axis=-1)),
+        "this is the difference along x alone: there are y and z, too": _one_axis(0),
+        "this is the difference along y alone: there are x and z, too": _one_axis(1),
+        "this is the difference along z alone: there are x and y, too": _one_axis(2),
+        "add the three squares; a mean of them is a third": (lambda x: _distances(x) / np.sqrt(3)),
+        "each pair was filled in once: the distance from i to j is that from j to i, too": (
+            lambda x: np.triu(_distances(x))
+        ),
+        "the diagonal is 1; an atom is 0 Å away from itself": (
+            lambda x: _distances(x) + np.eye(len(x))
+        ),
+        "this is 1/r, with zeros on the diagonal; the exercise asks for r": (
+            lambda x: _anything_but_zero(-1.0)(x, None)
+        ),
+    },
+    rtol=1e-4,
+    atol=5e-3,
+)
+
+
+def _all_pairs(answer: Answer) -> str | None:
+    numbers = as_numbers(answer(_positions()[-1].arguments[0]))
+    if numbers is not None and numbers.ndim and numbers.size and not numbers.any():
+        return _EACH_FROM_ITSELF
+    return _compared_distances(answer)
 
 
 def _padded() -> list[Case]:
@@ -133,6 +182,17 @@ def _edges(answer: Answer) -> str | None:
                 "the diagonal is infinite or no number: the distance of an atom from itself is 0. "
                 "Put another number there before you divide, and 0 into the result"
             )
+    with_padding = _padded()[1]
+    found = as_numbers(answer(*with_padding.arguments))
+    if found is not None and found.shape == (5, 5):
+        values = found.astype(float)
+        between_padded = np.isnan(values[3, 4]) and np.isnan(values[4, 3])
+        if between_padded and np.isfinite(values[:3, :3]).all():
+            return (
+                "two padded atoms in one place get no number (NaN): 1/0 is infinite, and infinite "
+                "times 0 is no number. A mask cannot be multiplied on afterwards: put a 1 for the "
+                "distance before you divide, or choose with np.where"
+            )
     return _compared_edges(answer)
 
 
@@ -166,10 +226,17 @@ def _step(edges: Any, features: Any) -> np.ndarray:
 
 # 4.4 and 4.5
 
-_TURNS = [Rotation.from_rotvec(v).as_matrix() for v in ([0.7, -1.1, 0.5], [-0.3, 0.4, 2.0])]
+# So many that a number that takes steps, such as the element of the highest atom, changes, too.
+_TURNS = [
+    Rotation.from_rotvec(v).as_matrix()
+    for v in (
+        [0.7, -1.1, 0.5], [-0.3, 0.4, 2.0], [1.5, 0.2, 0.1], [0.1, 1.6, -0.2], [3.0, 0.3, 0.2],
+        [0.2, 2.9, 0.4], [-2.2, 0.5, 0.3], [0.6, -2.3, -0.1], [-1.2, -1.3, 0.4], [1.1, 1.9, -0.7],
+    )
+]  # fmt: skip
 _SHIFT = np.array([2.0, -1.5, 3.0])
 _MIRRORS = [np.diag(d) for d in ([1.0, 1.0, -1.0], [-1.0, 1.0, 1.0], [-1.0, -1.0, -1.0])]
-_SMALLEST = 1e-4  # below it a number is rounding error: students may compute in float32
+_SMALLEST = 1e-4  # below it a number may be rounding error: students may compute in float32
 
 Molecule = tuple[np.ndarray, np.ndarray]
 
@@ -184,14 +251,22 @@ def _generic_molecules() -> list[Molecule]:
 
 
 def _moved(numbers: np.ndarray, x: np.ndarray) -> dict[str, list[Molecule]]:
-    order = np.random.default_rng(0).permutation(len(x))
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(x))
     return {
         "moved": [(numbers, x + _SHIFT)],
         "turned": [(numbers, x @ turn.T) for turn in _TURNS],
         "in the mirror": [(numbers, x @ mirror) for mirror in _MIRRORS],
         "renumbered": [(numbers[o], x[o]) for o in (np.arange(len(x))[::-1], order)],
-        "stretched": [(numbers, 1.3 * x)],
+        # Atoms of one element keep their order among themselves.
+        "sorted": [(numbers[o], x[o]) for o in (_stable(numbers), _stable(-numbers))],
+        "deformed": [(numbers, x * [1.4, 0.7, 1.1]), (numbers, 3 * rng.standard_normal(x.shape))],
+        "nearly the same": [(numbers, 1.001 * x)],
     }
+
+
+def _stable(keys: np.ndarray) -> np.ndarray:
+    return np.argsort(keys, kind="stable")
 
 
 Pairs = dict[str, list[tuple[float, float]]]
@@ -235,40 +310,58 @@ def _largest_change(pairs: Sequence[tuple[float, float]]) -> tuple[float, str]:
     return abs(after - before), f"{before:.4g} becomes {after:.4g}"
 
 
+def _only_rounding(pairs: Pairs) -> bool:
+    """Tell rounding errors of zero from a number that is small: they change with any change."""
+    near = pairs["nearly the same"]
+    size = max(abs(before) for before, _ in near)
+    return _scale(pairs) <= _SMALLEST and _largest_change(near)[0] > 0.1 * size
+
+
 def _turning(answer: Answer) -> str | None:
-    pairs = _before_and_after(answer, ("moved", "renumbered", "turned", "stretched"))
+    pairs = _before_and_after(
+        answer, ("moved", "renumbered", "sorted", "turned", "deformed", "nearly the same")
+    )
     if isinstance(pairs, str):
         return pairs
-    scale = _scale(pairs)
-    if scale <= _SMALLEST:
+    scale = _scale({name: pairs[name] for name in ("moved", "renumbered", "turned")})
+    if scale == 0 or _only_rounding(pairs):
         return (
-            "it is zero for every molecule: differences from the mean cancel when they are added. "
-            "Add their squares or sizes, or take the largest"
+            "it is zero for every molecule that was tried. Differences from the mean, for "
+            "instance, cancel when they are added: add their squares or sizes, or take the largest"
         )
-    moved, renumbered = (_largest_change(pairs[name]) for name in ("moved", "renumbered"))
+    moved, renumbered, by_element = (
+        _largest_change(pairs[name]) for name in ("moved", "renumbered", "sorted")
+    )
     faults = []
     if moved[0] > 1e-3 * scale:
         faults.append(
             f"it changes when the molecule is carried to another place ({moved[1]}): measure from "
             "something that moves along, such as the mean position"
         )
-    if renumbered[0] > 1e-3 * scale:
+    if renumbered[0] > 1e-3 * scale and by_element[0] <= 1e-3 * scale:
+        faults.append(
+            f"it changes when the atoms are numbered in another order ({renumbered[1]}): several "
+            "atoms share an element, and np.argmax and np.argmin take the first of them. Take all "
+            "atoms of the element, such as their mean"
+        )
+    elif max(renumbered[0], by_element[0]) > 1e-3 * scale:
         faults.append(
             f"it changes when the atoms are numbered in another order ({renumbered[1]}): no atom "
             "may be picked by its number; sums, means, the largest and the smallest are safe"
         )
     if faults:
         return ". And ".join(faults)
-    if _largest_change(pairs["turned"])[0] > 1e-2 * scale:
+    if _largest_change(pairs["turned"])[0] > 2e-3 * scale:
         return None
-    if _largest_change(pairs["stretched"])[0] <= 1e-3 * scale:
+    if _largest_change(pairs["deformed"])[0] <= 1e-3 * scale:
         return (
             "it does not depend on where the atoms are, so that turning cannot change it: use the "
             "positions"
         )
     return (
-        "it stays the same when the molecule is turned, and is to change: distances know nothing "
-        "of the room. Use one of its directions, such as z"
+        "it stays the same when the molecule is turned, in all turns that were tried, and is to "
+        "change: distances and angles know nothing of the room. Use one of its directions, such as "
+        "z, and a number that changes smoothly with it"
     )
 
 
@@ -276,11 +369,16 @@ def _hand(answer: Answer) -> str | None:
     def of_positions(numbers: np.ndarray, x: np.ndarray) -> Any:
         return answer(x)
 
-    pairs = _before_and_after(of_positions, ("moved", "turned", "in the mirror"))
+    pairs = _before_and_after(of_positions, ("moved", "turned", "in the mirror", "nearly the same"))
     if isinstance(pairs, str):
         return pairs
     scale = _scale(pairs)
-    if scale <= _SMALLEST:
+    if scale == 0:
+        return (
+            "it is exactly zero for every molecule, and zero is its own mirror image. Return a "
+            "number with a size and a sign, such as the signed volume that four atoms span"
+        )
+    if _only_rounding(pairs):
         return (
             "it is zero for every molecule: three vectors in one plane span no volume. Three atoms "
             "and a point between them always lie in one plane; take four atoms"
@@ -300,7 +398,7 @@ def _hand(answer: Answer) -> str | None:
     if all(abs(after + before) <= 1e-3 * scale for before, after in mirrored):
         return None
     if all(abs(after - before) <= 1e-3 * scale for before, after in mirrored):
-        if len({round(before, 6) for before, _ in mirrored}) == 1:
+        if np.ptp([before for before, _ in mirrored]) <= 1e-6 * scale:
             return "it is the same number for every molecule, whatever the positions are"
         return (
             f"the mirror image has the same number ({mirrored[0][0]:.4g}). Lengths, angles, "
@@ -555,6 +653,18 @@ def _judge_gaps(found: np.ndarray) -> str | None:
     for unit in ("hartree", "meV", "kcal/mol", "kJ/mol"):
         if np.abs(convert(found, unit, "eV") - truth).mean() <= 1.5 * always_the_mean:
             return f"the gaps are in {unit}; the exercise asks for eV"
+    if np.abs(23.06 * convert(found, "hartree", "eV") - truth).mean() <= 1.5 * always_the_mean:
+        return (
+            "these are gaps in hartree, divided by 23: 23.06 is the number of kcal/mol in an eV. "
+            'model.predict(test, "eV") gives eV at once'
+        )
+    enthalpies = test.target("H", "eV")
+    for unit in ("eV", "hartree", "kcal/mol"):
+        if np.abs(convert(found, unit, "eV") / enthalpies - 1).mean() < 0.1:
+            return (
+                f"these are energies of whole molecules in {unit}, such as enthalpies, and no "
+                'gaps: training.fit learns "H" unless the label "gap" comes after the molecules'
+            )
     if error < 0.02:
         return (
             "these are the labels of the test molecules themselves: that is a leak, and no "
@@ -582,7 +692,7 @@ def _compare_with_the_mean(
     if max(spread) < 1e-4:
         return (
             "molecules of one formula all get the same gap: this is a composition model, with an "
-            f"MAE of {error:.2f} eV. Use a network, which sees the positions"
+            f"MAE of {error:.2f} eV. Use a network, or another model that sees the positions"
         )
     if error > 0.9 * always_the_mean:
         return (
@@ -590,7 +700,7 @@ def _compare_with_the_mean(
             f"{always_the_mean:.2f} eV. Get at least a tenth better: more epochs, or a larger "
             "learning rate. And are the gaps in the order of `test`?"
         )
-    return None
+    return Right(f"your MAE is about {error:.1f} eV, against {always_the_mean:.2f} eV of the mean")
 
 
 EXERCISES = (
@@ -598,36 +708,7 @@ EXERCISES = (
         "4.1",
         "Distances between all pairs",
         "pair_distances",
-        compared(
-            _distances,
-            _positions,
-            {
-                "these are squared distances: the root is missing": lambda x: _distances(x) ** 2,
-                "the differences along x, y and z were added by their sizes, as for a walk along "
-                "streets; as the crow flies, add their squares and take the root": (
-                    lambda x: np.abs(_differences(x)).sum(axis=-1)
-                ),
-                "the differences were added before they were squared: square each of the three, "
-                "then add": lambda x: np.abs(_differences(x).sum(axis=-1)),
-                "this is the difference along x alone: there are y and z, too": _one_axis(0),
-                "this is the difference along y alone: there are x and z, too": _one_axis(1),
-                "this is the difference along z alone: there are x and y, too": _one_axis(2),
-                "add the three squares; a mean of them is a third": (
-                    lambda x: _distances(x) / np.sqrt(3)
-                ),
-                "each pair was filled in once: the distance from i to j is that from j to i, too": (
-                    lambda x: np.triu(_distances(x))
-                ),
-                "the diagonal is 1; an atom is 0 Å away from itself": (
-                    lambda x: _distances(x) + np.eye(len(x))
-                ),
-                "this is 1/r, with zeros on the diagonal; the exercise asks for r": (
-                    lambda x: _anything_but_zero(-1.0)(x, None)
-                ),
-            },
-            rtol=1e-4,
-            atol=5e-3,
-        ),
+        _all_pairs,
         (
             "x[:, None, :] - x[None, :, :] has the shape (atoms, atoms, 3): the difference of "
             "every two positions.",
@@ -650,7 +731,7 @@ EXERCISES = (
             "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair of the first hint and the "
             "distances r.",
         ),
-        "padding of any kind now sends nothing and hears nothing, and no zero is divided by",
+        "padding of any kind now sends nothing and hears nothing, and no infinity is left",
     ),
     Exercise(
         "4.3",
@@ -667,6 +748,17 @@ EXERCISES = (
                 "hears": lambda edges, features: _off_diagonal(edges).T @ features,
                 "sender and receiver are exchanged (in edges[i, j] it is j that sends), and the "
                 "diagonal takes part": lambda edges, features: edges.T @ features,
+                "1 was subtracted from the diagonal of the edges, which does not make it zero: "
+                "multiply the edges by 1 - np.eye(len(edges))": (
+                    lambda edges, features: (edges - np.eye(len(edges))) @ features
+                ),
+                "the sum runs over the receivers i; what atom i hears is a sum over the senders j, "
+                "axis=1": lambda edges, features: (
+                    _off_diagonal(edges).sum(axis=0)[:, None] * features
+                ),
+                "what the atoms hear was added up over all atoms, too; return a row for each": (
+                    lambda edges, features: _step(edges, features).sum(axis=0)
+                ),
                 "this is a mean over the other atoms; add up what they send": (
                     lambda edges, features: _step(edges, features) / (len(edges) - 1)
                 ),
@@ -815,6 +907,13 @@ EXERCISES = (
                 "one number is missing: an array without axes, such as the last bias, holds one": (
                     lambda network: _count(network, least_axes=1)
                 ),
+                "only arrays with two axes were counted; weights may have three, biases have one, "
+                "and a number by itself has none": lambda network: sum(
+                    leaf.size for leaf in _leaves(network) if leaf.ndim == 2
+                ),
+                "the parameters were added up, not counted: .size in place of .sum()": (
+                    lambda network: sum(float(leaf.sum()) for leaf in _leaves(network))
+                ),
                 "this is the first layer alone": lambda network: _count(network.layers[0]),
                 "the layers are right; what turns the global feature into the energy, weight and "
                 "bias of the network, is missing": lambda network: _count(network.layers),
@@ -864,7 +963,7 @@ EXERCISES = (
             'model, run = training.fit(...); return model.predict(test, "eV"). Give fit '
             "progress=False for silence.",
         ),
-        "the same network, another label: what it learns is decided by the data that it is shown, "
-        "and the baseline says whether that is anything",
+        "Another label: what a model learns is decided by the data that it is shown, and the "
+        "baseline says whether that is anything",
     ),
 )

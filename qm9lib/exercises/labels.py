@@ -33,7 +33,7 @@ def _molecules() -> list[Case]:
             (molecule.atomic_numbers.copy(), molecule.target("H"), dict(ATOM_REFERENCES["H"])),
             atoms=len(molecule.atomic_numbers),
         )
-        for molecule in (sample[i] for i in (0, 2, 7, 1500))
+        for molecule in (sample[i] for i in (0, 2, 7, 633, 1500))
     ]
 
 
@@ -52,9 +52,14 @@ def _each_once(z: Any, total: float, atoms: dict[int, float]) -> float:
 def _pairs() -> list[Case]:
     sample = load_sample()
     one, other = sample[2], sample[0]  # water and methane, whose values all differ
+    pairs = [("water and methane", one, other), ("methane and water", other, one)]
     return [
-        Case(f"{name} of water and methane", (name, one.target(name), other.target(name)))
-        for name in (*_SUMS, "homo", "lumo")
+        *(
+            Case(f"{name} of {text}", (name, a.target(name), b.target(name)))
+            for text, a, b in pairs
+            for name in (*_SUMS, "homo", "lumo")
+        ),
+        Case("lumo, where one is negative,", ("lumo", -0.08, 0.03)),
     ]
 
 
@@ -71,10 +76,12 @@ def _exchanged(name: str, one: float, other: float) -> float:
 def _isomers(answer: Answer) -> str | None:
     sample = load_sample()
     found = answer(sample)
+    if isinstance(found, set):
+        return "a set has no order: return two numbers, as in `return a, b`"
     try:
         first, second = (int(number) for number in found)
     except (TypeError, ValueError):
-        return f"it returns {describe(found)}, expected two numbers of molecules"
+        return f"it returns {describe(found)}, expected two numbers of molecules, `return a, b`"
     rows = [np.flatnonzero(sample.index == number) for number in (first, second)]
     for number, row in zip((first, second), rows, strict=True):
         if not len(row):
@@ -109,8 +116,11 @@ EXERCISES = (
             lambda energy: _HARTREE * np.asarray(energy),
             _energies,
             {
-                "1 hartree is 627.5095 kcal/mol; 630 or 627 is too coarse: of 40 hartree, half a "
-                "hundredth of it is 12 kcal/mol": lambda energy: 627.0 * np.asarray(energy)
+                f"1 hartree is 627.5095 kcal/mol; with {coarse:g}, an energy of 40 hartree is off "
+                f"by {40 * abs(coarse - _HARTREE):.1f} kcal/mol": (
+                    lambda energy, coarse=coarse: coarse * np.asarray(energy)
+                )
+                for coarse in (627.5, 627.0, 628.0, 630.0)
             },
             unit="kcal/mol",
             rtol=1e-6,
@@ -138,6 +148,14 @@ EXERCISES = (
                 "this is the sum of the free atoms: it is to be taken off the total": (
                     lambda z, total, atoms: _HARTREE * sum(atoms[int(n)] for n in z)
                 ),
+                "the total is in kcal/mol and the free atoms are in hartree: take them off first, "
+                "and then turn the difference into kcal/mol": (
+                    lambda z, total, atoms: _HARTREE * total - sum(atoms[int(n)] for n in z)
+                ),
+                "this takes off one atom of every element in references: take off those that the "
+                "molecule has, each as often as it has it": (
+                    lambda z, total, atoms: _HARTREE * (total - sum(atoms.values()))
+                ),
                 "the free atoms were added; take them off": (
                     lambda z, total, atoms: _HARTREE * (total + sum(atoms[int(n)] for n in z))
                 ),
@@ -145,7 +163,7 @@ EXERCISES = (
             unit="kcal/mol",
         ),
         (
-            "Zero is: the free atoms. How far below it lies the molecule?",
+            "Zero is the free atoms. How far below zero is the molecule?",
             "Add references[z] for each z in atomic_numbers, hydrogen too, and take the sum off "
             "the total.",
             "sum(references[int(z)] for z in atomic_numbers); then convert to kcal/mol.",
@@ -176,10 +194,16 @@ EXERCISES = (
                 "RT is in kJ/mol and U in hartree: numbers of two units cannot be added": (
                     lambda energy, temperature: energy + constants.R / 1000 * temperature
                 ),
+                "RT is 1,000 times too large: R is in J, and a hartree was given in kJ": (
+                    lambda energy, temperature: energy + 1000 * _GAS_CONSTANT * temperature
+                ),
+                "273.15 was added to the temperature, which is in kelvin already": (
+                    lambda energy, temperature: energy + _GAS_CONSTANT * (temperature + 273.15)
+                ),
                 "3/2 RT is the kinetic energy, which U holds already; PV = RT is to be added": (
                     lambda energy, temperature: energy + 1.5 * _GAS_CONSTANT * temperature
                 ),
-                "the temperature is given in kelvin: 273.15 is not to be taken off or added": (
+                "the temperature is given in kelvin: 273.15 is not to be taken off": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * (temperature - 273.15)
                 ),
                 "the argument `temperature` is not used: the enthalpy is always that at 298.15 K": (
@@ -217,6 +241,11 @@ EXERCISES = (
                 "the energies were added: what is the distance between them?": (
                     lambda homo, lumo: convert(lumo + homo, "hartree", "eV")
                 ),
+                "both energies were taken without their signs; keep them: the lumo may be "
+                "negative, too": lambda homo, lumo: convert(abs(lumo) + abs(homo), "hartree", "eV"),
+                "this is the homo alone: the gap reaches from there to the lumo": (
+                    lambda homo, lumo: convert(-homo + 0.0 * lumo, "hartree", "eV")
+                ),
                 "a distance between the sizes of the energies: keep their signs": (
                     lambda homo, lumo: convert(abs(lumo) - abs(homo), "hartree", "eV")
                 ),
@@ -252,6 +281,20 @@ EXERCISES = (
                 ),
                 "homo is the highest occupied orbital of all, and lumo the lowest free one: they "
                 "were exchanged": _exchanged,
+                "the value of the first molecule alone: which of the two is the highest, or the "
+                "lowest, depends on the molecules": (
+                    lambda name, one, other: one if name in ("homo", "lumo") else one + other
+                ),
+                "lumo is right, and homo is the highest occupied orbital of all, not the lowest": (
+                    lambda name, one, other: (
+                        min(one, other) if name == "homo" else _pair(name, one, other)
+                    )
+                ),
+                "lumo is the lowest free orbital, with its sign: a negative one lies below zero": (
+                    lambda name, one, other: (
+                        min(one, other, key=abs) if name == "lumo" else _pair(name, one, other)
+                    )
+                ),
                 "homo is right, and lumo is the lowest free orbital of all, not the highest": (
                     lambda name, one, other: (
                         max(one, other) if name == "lumo" else _pair(name, one, other)

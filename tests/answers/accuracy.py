@@ -84,7 +84,7 @@ def dipole_moment(charges, positions):
     return DEBYE * charges[:, None] * positions
 
 
-@wrong("5.1", "look for a division by zero")
+@wrong("5.1", "no number")
 def dipole_moment(charges, positions):
     with np.errstate(all="ignore"):  # as the mean position of the charges
         return DEBYE * (charges @ positions) / charges.sum()
@@ -99,6 +99,16 @@ def dipole_moment(charges, positions):
 def dipole_moment(charges, positions):
     heavier = charges + 0.1
     return DEBYE * heavier @ positions
+
+
+@wrong("5.1", "sum over axis 0 only")
+def dipole_moment(charges, positions):
+    return DEBYE * (charges[:, None] * positions).sum()
+
+
+@wrong("5.1", "one axis too many")
+def dipole_moment(charges, positions):
+    return DEBYE * charges[None] @ positions
 
 
 @wrong("5.1", "for two charges of +1 e and -1 e, 1 Å apart")
@@ -209,6 +219,23 @@ def cosine_cutoff(distance, cutoff):
     return 0.5 * (np.cos(np.pi * near / cutoff) + 1)
 
 
+@wrong("5.2", "it stays 1, and should be 0")
+def cosine_cutoff(distance, cutoff):
+    return np.where(distance < cutoff, 0.5 * (np.cos(np.pi * distance / cutoff) + 1), 1)
+
+
+@wrong("5.2", "for a table of distances")
+def cosine_cutoff(distance, cutoff):
+    return np.array([0.5 * (np.cos(np.pi * r / cutoff) + 1) if r < cutoff else 0 for r in distance])
+
+
+@wrong("5.2", "an array without axes")
+def cosine_cutoff(distance, cutoff):
+    value = 0.5 * (np.cos(np.pi * distance / cutoff) + 1)
+    value[distance > cutoff] = 0
+    return value
+
+
 @stops("5.2", "truth value of an array")
 def cosine_cutoff(distance, cutoff):
     if distance < cutoff:
@@ -297,10 +324,29 @@ def radial_functions(distance, n, cutoff):
     return np.sqrt(2 / cutoff) * np.cos(np.arange(1, n + 1) * np.pi * r / cutoff) / r
 
 
-@wrong("5.3", "expected shape (5, 4)")
+@wrong("5.3", "np.arange(1, n) stops at n - 1")
 def radial_functions(distance, n, cutoff):
     r = distance[:, None]
     return np.sqrt(2 / cutoff) * np.sin(np.arange(1, n) * np.pi * r / cutoff) / r
+
+
+@wrong("5.3", "with its own pi")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    return np.sqrt(2 / cutoff) * np.sinc(k * np.pi * distance[:, None] / cutoff)
+
+
+@wrong("5.3", "multiply by k pi / c, and give it k r / c")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    return np.sqrt(2 / cutoff) * np.sinc(k * distance[:, None] / cutoff)
+
+
+@wrong("5.3", "use .T")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)[:, None]
+    waves = np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff) / distance
+    return waves.reshape(len(distance), n)
 
 
 @stops("5.3", "the shapes of two arrays do not fit")
@@ -331,6 +377,23 @@ def bend_vectors(vectors):
     v = vectors.astype(np.float32)
     mixed = v @ np.array([[1, 2, 0, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, -1, 1]], np.float32)
     return np.where(np.linalg.norm(mixed, axis=1, keepdims=True) > 1, mixed, 0.1 * v)
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors * np.minimum(1, 10 / np.maximum(length, 1e-9))  # at most 10 long
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(length > 5, vectors, 0)
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    return vectors * jnp.exp(-jnp.sum(vectors**2, axis=1, keepdims=True))
 
 
 @wrong("5.4", "x, y and z are bent one by one")
@@ -366,6 +429,36 @@ def bend_vectors(vectors):
     return vectors * np.linalg.norm(vectors, axis=1, keepdims=True) + 0.1
 
 
+@wrong("5.4", "for long vectors: x, y and z")
+def bend_vectors(vectors):
+    return np.clip(vectors, -5, 5)
+
+
+@wrong("5.4", "two calls with the same vectors")
+def bend_vectors(vectors):
+    return vectors * np.random.default_rng().normal()
+
+
+@wrong("5.4", "z does not turn with the molecule: multiply")
+def bend_vectors(vectors):
+    return vectors + np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@wrong("5.4", "|x| + |y| + |z| is not a length")
+def bend_vectors(vectors):
+    return vectors * np.abs(vectors).sum(axis=1, keepdims=True)
+
+
+@wrong("5.4", "the length is taken over the atoms")
+def bend_vectors(vectors):
+    return vectors * np.linalg.norm(vectors, axis=0)
+
+
+@wrong("5.4", "vectors * factor")
+def bend_vectors(vectors):
+    return np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
 @wrong("5.4", "over the axis of x, y and z, which is axis 1")
 def bend_vectors(vectors):
     return vectors * np.linalg.norm(vectors, axis=2, keepdims=True)
@@ -396,7 +489,7 @@ def bend_vectors(vectors):
     vectors *= np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@stops("5.4", "the shapes of two arrays do not fit")
+@wrong("5.4", "keepdims=True keeps (5, 1, 4)")
 def bend_vectors(vectors):
     return vectors * np.linalg.norm(vectors, axis=1)
 
@@ -484,12 +577,38 @@ def forces(energy, positions):
     return jax.grad(energy)
 
 
-@stops("5.5", "it cannot take")
+@wrong("5.5", "a function has no minus")
 def forces(energy, positions):
-    return jax.grad(-energy)(positions)
+    return -jax.grad(energy)
 
 
-@stops("5.5", "use jnp in place of numpy")
+@wrong("5.5", "not the number that it returns")
+def forces(energy, positions):
+    return -jax.grad(energy(positions))(positions)
+
+
+@wrong("5.5", "in brackets of their own")
+def forces(energy, positions):
+    return -jax.grad(energy, positions)(positions)
+
+
+@wrong("5.5", "one atom at a time")
+def forces(energy, positions):
+    return -jax.vmap(jax.grad(energy))(positions)
+
+
+@wrong("5.5", "as jax.value_and_grad does")
+def forces(energy, positions):
+    return jax.value_and_grad(energy)(positions)
+
+
+@wrong("5.5", "values are wrong")
+def forces(energy, positions):
+    gradient = jax.grad(energy)(positions)
+    return gradient.mean(axis=0) - gradient  # as if the sum were always zero
+
+
+@stops("5.5", "TracerArrayConversionError")
 def forces(energy, positions):
     return -jax.grad(lambda x: energy(np.array(x)))(positions)
 
@@ -559,7 +678,24 @@ def mean_and_deviation(predictions):
     return np.median(predictions, axis=0), predictions.std(axis=0, ddof=1)
 
 
-@wrong("5.6", "expected 2 results")
+@right("5.6")
+def mean_and_deviation(predictions):
+    return np.stack([predictions.mean(axis=0), predictions.std(axis=0, ddof=1)])
+
+
+@wrong("5.6", "only the standard deviation has n - 1")
+def mean_and_deviation(predictions):
+    n = len(predictions)
+    return predictions.sum(axis=0) / (n - 1), predictions.std(axis=0, ddof=1)
+
+
+@wrong("5.6", "n is the number of networks")
+def mean_and_deviation(predictions):
+    mean, n = predictions.mean(axis=0), predictions.shape[1]
+    return mean, np.sqrt(((predictions - mean) ** 2).sum(axis=0) / (n - 1))
+
+
+@wrong("5.6", "expected 2")
 def mean_and_deviation(predictions):
     return predictions.mean(axis=0)
 
@@ -631,12 +767,36 @@ def exponent(sizes, errors):
     return 10 ** np.polyfit(np.log(sizes), np.log(errors), 1)[0]
 
 
-@wrong("5.7", "expected one number")
+@wrong("5.7", "out, with [0]")
+def exponent(sizes, errors):
+    return np.polyfit(np.log(sizes), np.log(errors), 1)[:1]
+
+
+@wrong("5.7", "do not round")
+def exponent(sizes, errors):
+    return round(np.polyfit(np.log(sizes), np.log(errors), 1)[0], 2)
+
+
+@wrong("5.7", "the exercise fits the logarithms")
+def exponent(sizes, errors):
+    from scipy.optimize import curve_fit
+
+    return curve_fit(lambda n, a, b: a * n**b, sizes, errors, p0=(100.0, -0.5))[0][1]
+
+
+@wrong("5.7", "slope and intercept: return the first")
 def exponent(sizes, errors):
     return np.polyfit(np.log(sizes), np.log(errors), 1)
 
 
-@stops("5.7", "it cannot take")
+@wrong("5.7", "return its .slope")
+def exponent(sizes, errors):
+    from scipy.stats import linregress
+
+    return linregress(np.log(sizes), np.log(errors))
+
+
+@stops("5.7", "TypeError")
 def exponent(sizes, errors):
     import math
 
@@ -725,6 +885,69 @@ def is_better(old, new):
     return improvement, error, improvement > error
 
 
+@wrong("5.8", "any improvement larger than zero")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, improvement > 0
+
+
+@wrong("5.8", "2.2 standard errors is told False")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, improvement > 3 * error
+
+
+@wrong("5.8", "1.9 standard errors is told True")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, improvement > 1.86 * error
+
+
+@wrong("5.8", "the verdict is the other way round")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, improvement <= 2 * error
+
+
+@wrong("5.8", "the order is reversed")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement > 2 * error, error, improvement
+
+
+@wrong("5.8", "are exchanged: return improvement")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return error, improvement, improvement > 2 * error
+
+
+@wrong("5.8", "square each of them first")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.sqrt(standard_error(old) + standard_error(new))
+    return improvement, error, improvement > 2 * error
+
+
+@wrong("5.8", "one array of three numbers")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return np.array([improvement, error, improvement > 2 * error])
+
+
+@wrong("5.8", "result 3 is None, and should be False")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.hypot(standard_error(old), standard_error(new))
+    return improvement, error, True if improvement > 2 * error else None
+
+
 @wrong("5.8", "take no absolute value")
 def is_better(old, new):
     improvement = old.mean() - new.mean()
@@ -746,7 +969,7 @@ def is_better(old, new):
     return improvement, error, -improvement > 2 * error
 
 
-@wrong("5.8", "expected 3 results")
+@wrong("5.8", "expected 3")
 def is_better(old, new):
     improvement = old.mean() - new.mean()
     error = np.hypot(standard_error(old), standard_error(new))
@@ -843,6 +1066,24 @@ def own_molecule(qm9):
     return lines(symbols[::-1], -x[::-1] + 3.0)  # turned over is still the same molecule
 
 
+@wrong("5.9", "a little deformed: stretched or bent")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 215)
+    return lines(symbols, 1.03 * x)
+
+
+@wrong("5.9", "molecule 22 of the sample, a little deformed")
+def own_molecule(qm9):
+    symbols, x = taken(qm9, 22)
+    x[-1] += 0.05
+    return lines(symbols, x)
+
+
+@wrong("5.9", "molecule 3 of the sample, a little deformed")
+def own_molecule(qm9):
+    return "3\nbent water\nO 0 0 0\nH 0.96 0 0\nH -0.36 0.89 0\n"
+
+
 @wrong("5.9", "these positions are in bohr")
 def own_molecule(qm9):
     symbols, x = taken(qm9, 215)
@@ -875,8 +1116,7 @@ def own_molecule(qm9):
 
 @wrong("5.9", "the networks disagree")
 def own_molecule(qm9):
-    symbols, x = taken(qm9, 271)  # a zwitterion
-    return lines(symbols, 1.03 * x)
+    return "3\ncarbon dioxide\nC 0 0 0\nO 1.16 0 0\nO -1.16 0 0\n"
 
 
 @wrong("5.9", "take a smaller molecule")

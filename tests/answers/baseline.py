@@ -203,7 +203,20 @@ def fit_elements(counts, energies):
     np.linalg.solve(counts.T @ counts, counts.T @ energies)
 
 
-@stops("3.2", "the shapes of two arrays do not fit")
+@wrong("3.2", "not at the bottom")
+def fit_elements(counts, energies):
+    weights = np.zeros(5)
+    for _ in range(200):
+        weights -= 0.004 * counts.T @ (counts @ weights - energies) / len(counts)
+    return weights
+
+
+@wrong("3.2", "a penalty on the energies")
+def fit_elements(counts, energies):
+    return np.linalg.solve(counts.T @ counts + np.eye(5), counts.T @ energies)
+
+
+@stops("3.2", "as many rows as columns")
 def fit_elements(counts, energies):
     return np.linalg.solve(counts, energies)
 
@@ -275,7 +288,7 @@ def mae_in_kcal(predicted, true):
     return HARTREE * np.sum(np.abs(predicted.ravel() - true))
 
 
-@wrong("3.3", "in hartree², turned with the factor")
+@wrong("3.3", "in hartree², multiplied by the factor")
 def mae_in_kcal(predicted, true):
     return HARTREE * np.mean((predicted.ravel() - true) ** 2)
 
@@ -298,6 +311,21 @@ def mae_in_kcal(predicted, true):
 @wrong("3.3", "expected one number")
 def mae_in_kcal(predicted, true):
     return HARTREE * np.abs(predicted.ravel() - true)
+
+
+@wrong("3.3", "both arrays were sorted")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.mean(np.abs(np.sort(predicted.ravel()) - np.sort(true)))
+
+
+@wrong("3.3", "leave the truth as it is")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.mean(np.abs(predicted - true[:, None]))
+
+
+@wrong("3.3", "subtract them as they are")
+def mae_in_kcal(predicted, true):
+    return HARTREE * np.mean(np.abs(predicted.ravel() - true.reshape(-1, 1)))
 
 
 @stops("3.3", "need the same shape")
@@ -390,6 +418,26 @@ def gradient(weights, features, targets):
 @wrong("3.4", "of the root")
 def gradient(weights, features, targets):
     return jax.grad(lambda w: jnp.sqrt(jnp.mean((features @ w - targets) ** 2)))(weights)
+
+
+@wrong("3.4", "molecules times columns")
+def gradient(weights, features, targets):
+    return 2 * features.T @ (features @ weights - targets) / features.size
+
+
+@wrong("3.4", "not the product of the means")
+def gradient(weights, features, targets):
+    return 2 * np.mean(features @ weights - targets) * features.mean(0)
+
+
+@wrong("3.4", "the targets are missing")
+def gradient(weights, features, targets):
+    return 2 * features.T @ (features @ weights) / len(targets)
+
+
+@wrong("3.4", "these are new weights")
+def gradient(weights, features, targets):
+    return weights - 0.02 * 2 * features.T @ (features @ weights - targets) / len(targets)
 
 
 @stops("3.4", "the shapes of two arrays do not fit")
@@ -493,6 +541,31 @@ def largest_rate(features):
 @wrong("3.5", "the one largest molecule")
 def largest_rate(features):
     return 1 / max(x @ x for x in features)
+
+
+@wrong("3.5", "the mean counts: use")
+def largest_rate(features):
+    return 1 / np.linalg.eigvalsh(np.cov(features, rowvar=False))[-1]
+
+
+@wrong("3.5", "the mean counts. And the curvatures")
+def largest_rate(features):
+    return 2 / np.linalg.eigvalsh(np.cov(features.T)).max()
+
+
+@wrong("3.5", "a complex number")
+def largest_rate(features):
+    return 2 / np.max(np.linalg.eigvals(2 * features.T @ features / len(features)) + 0j)
+
+
+@wrong("3.5", "the largest sum of a row")
+def largest_rate(features):
+    return 2 / np.linalg.norm(2 * features.T @ features / len(features), np.inf)
+
+
+@wrong("3.5", "norm(matrix, 2)")
+def largest_rate(features):
+    return 2 / np.linalg.norm(2 * features.T @ features / len(features))
 
 
 @stops("3.5", "LinAlgError")
@@ -604,7 +677,33 @@ def scale(train, other):
     return (train - center) / spread, (other - center) / spread
 
 
-@wrong("3.6", "look for a division by zero")
+@wrong("3.6", "spreads below 1")
+def scale(train, other):
+    center, spread = train.mean(axis=0), np.maximum(train.std(axis=0), 1)
+    return (train - center) / spread, (other - center) / spread
+
+
+@wrong("3.6", "np.nan_to_num makes 0")
+def scale(train, other):
+    center, spread = train.mean(axis=0), train.std(axis=0)
+    with np.errstate(all="ignore"):
+        return np.nan_to_num((train - center) / spread), np.nan_to_num((other - center) / spread)
+
+
+@wrong("3.6", "keep the difference")
+def scale(train, other):
+    center, spread = train.mean(axis=0), train.std(axis=0)
+    factor = np.array([1 / s if s else 0.0 for s in spread])
+    return (train - center) * factor, (other - center) * factor
+
+
+@wrong("3.6", "axis=1 takes mean and spread")
+def scale(train, other):
+    center, spread = train.mean(axis=1), train.std(axis=1)
+    return (train - center) / spread, (other - center) / spread
+
+
+@wrong("3.6", "look for 0/0")
 def scale(train, other):
     center, spread = train.mean(axis=0), train.std(axis=0)
     with np.errstate(all="ignore"):
@@ -674,7 +773,13 @@ def features(qm9):
     return np.column_stack([qm9.composition, unsaturation, qm9.n_atoms])
 
 
-@wrong("3.7", "Farthest off are O1N=NN=N1")
+@wrong("3.7", "but hardly with the energy")
+def features(qm9):
+    extent = [np.ptp(molecule.positions, axis=0) for molecule in qm9]
+    return np.column_stack([qm9.composition, extent])
+
+
+@wrong("3.7", "; the goal is below 13. Farthest off are O1N=NN=N1")
 def features(qm9):
     return np.column_stack([qm9.composition, counted(qm9, "=")])
 

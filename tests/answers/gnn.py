@@ -91,6 +91,21 @@ def pair_distances(positions):
     return np.sqrt((positions - positions[::-1]) ** 2)
 
 
+@wrong("4.1", "all that it returns is zero")
+def pair_distances(positions):
+    return np.linalg.norm(positions - positions, axis=-1)
+
+
+@wrong("4.1", "these are distances in bohr")
+def pair_distances(positions):
+    return cdist(positions, positions) / 0.529177
+
+
+@wrong("4.1", "as if the positions were in bohr")
+def pair_distances(positions):
+    return 0.529177 * cdist(positions, positions)
+
+
 @stops("4.1", "shapes of two arrays do not fit")
 def pair_distances(positions):
     return np.sqrt(np.sum((positions[:, None] - positions.T[None]) ** 2, axis=-1))
@@ -187,6 +202,24 @@ def edge_weights(positions, mask):
     return (1 - np.eye(n)) / (distances(positions[:n]) + np.eye(n))
 
 
+@wrong("4.2", "infinite times 0 is no number")
+def edge_weights(positions, mask):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weights = 1 / distances(positions)
+        np.fill_diagonal(weights, 0)
+        return weights * mask[:, None] * mask[None, :]
+
+
+@wrong("4.2", "the wrong way round")
+def edge_weights(positions, mask):
+    with np.errstate(divide="ignore"):
+        weights = 1 / distances(positions)
+    weights[mask] = 0
+    weights[:, mask] = 0
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
 @right("4.3")
 def message_step(edges, features):
     return (edges * (1 - np.eye(len(edges)))) @ features
@@ -269,6 +302,22 @@ def message_step(edges, features):
     return np.max(kept[:, :, None] * features[None, :, :], axis=1)
 
 
+@wrong("4.3", "which does not make it zero")
+def message_step(edges, features):
+    return (edges - np.eye(len(edges))) @ features
+
+
+@wrong("4.3", "runs over the receivers")
+def message_step(edges, features):
+    kept = edges * (1 - np.eye(len(edges)))
+    return np.sum(kept[:, :, None] * features[None, :, :], axis=0)
+
+
+@wrong("4.3", "return a row for each")
+def message_step(edges, features):
+    return ((edges * (1 - np.eye(len(edges)))) @ features).sum(0)
+
+
 @stops("4.3", "shapes of two arrays do not fit")
 def message_step(edges, features):
     return features @ edges
@@ -299,6 +348,17 @@ def turning_number(atomic_numbers, positions):
     return sum(z * x[2] for z, x in zip(atomic_numbers, positions, strict=True))
 
 
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    """It takes steps: the element of the highest atom."""
+    return atomic_numbers[np.argmax(positions[:, 2])]
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    return 1e-10 * np.ptp(positions[:, 2])  # in metres
+
+
 @wrong("4.4", "carried to another place")
 def turning_number(atomic_numbers, positions):
     return positions[:, 2].sum()
@@ -312,11 +372,6 @@ def turning_number(atomic_numbers, positions):
 @wrong("4.4", "mean position. And it changes when the atoms are")
 def turning_number(atomic_numbers, positions):
     return positions[0, 2]
-
-
-@wrong("4.4", "stays the same when the molecule is turned")
-def turning_number(atomic_numbers, positions):
-    return distances(positions).sum()
 
 
 @wrong("4.4", "does not depend on where the atoms are")
@@ -345,6 +400,19 @@ def turning_number(atomic_numbers, positions):
         return np.sum(1 / distances(positions))
 
 
+@wrong("4.4", "take the first of them")
+def turning_number(atomic_numbers, positions):
+    lightest, heaviest = np.argmin(atomic_numbers), np.argmax(atomic_numbers)
+    return positions[heaviest, 2] - positions[lightest, 2]
+
+
+@wrong("4.4", "know nothing of the room")
+def turning_number(atomic_numbers, positions):
+    """Stretching does not change it, either: the longest distance by the mean distance."""
+    r = distances(positions)
+    return r.max() / r.mean()
+
+
 @right("4.5")
 def handedness(positions):
     return np.linalg.det(positions[1:4] - positions[0])
@@ -368,6 +436,16 @@ def handedness(positions):
 def handedness(positions):
     centred = positions - positions.mean(axis=0)
     return [1, -1][int(np.linalg.det(centred[:3]) < 0)]
+
+
+@right("4.5")
+def handedness(positions):
+    return 1e-9 * np.linalg.det(positions[1:4] - positions[0])
+
+
+@right("4.5")
+def handedness(positions):
+    return 1e-30 * np.linalg.det(positions[1:4] - positions[0])  # in m³
 
 
 @wrong("4.5", "the mirror image has the same number")
@@ -414,6 +492,11 @@ def handedness(positions):
 @wrong("4.5", "same number for every molecule")
 def handedness(positions):
     return 1.0
+
+
+@wrong("4.5", "zero is its own mirror image")
+def handedness(positions):
+    return 0.0
 
 
 @stops("4.5", "LinAlgError")
@@ -554,6 +637,16 @@ def number_of_parameters(network):
     return sum(leaf.size for leaf in jax.tree.leaves(network) if leaf.shape)
 
 
+@wrong("4.7", "only arrays with two axes")
+def number_of_parameters(network):
+    return sum(a.shape[0] * a.shape[1] for a in jax.tree.leaves(network) if a.ndim == 2)
+
+
+@wrong("4.7", "added up, not counted")
+def number_of_parameters(network):
+    return sum(leaf.sum() for leaf in jax.tree.leaves(network))
+
+
 @stops("4.7", "TypeError")
 def number_of_parameters(network):
     return sum(len(leaf) for leaf in jax.tree.leaves(network))
@@ -673,6 +766,24 @@ def predict_gap(train, valid, test):
     return lumo.predict(test, "eV") - homo.predict(test, "eV")
 
 
+def bonds(molecules):
+    """Counts of atoms and of pairs of heavy atoms by distance, shape (molecules, features)."""
+    rows = []
+    for molecule in molecules:
+        z, x = molecule.atomic_numbers, molecule.positions
+        heavy = cdist(x[z > 1], x[z > 1])
+        lengths = np.histogram(heavy, [0.5, 1.25, 1.32, 1.37, 1.43, 1.5, 1.6])[0]
+        rows.append([1, *((z == n).sum() for n in (1, 6, 7, 8, 9)), *lengths])
+    return np.array(rows, float)
+
+
+@right("4.9")
+def predict_gap(train, valid, test):
+    """Least squares, without a network."""
+    weights = np.linalg.lstsq(bonds(train), train.target("gap", "eV"), rcond=None)[0]
+    return bonds(test) @ weights
+
+
 @wrong("4.9", "that is the baseline")
 def predict_gap(train, valid, test):
     return np.full(len(test), train.target("gap", "eV").mean())
@@ -692,6 +803,17 @@ def predict_gap(train, valid, test):
 @wrong("4.9", "the gaps are in hartree")
 def predict_gap(train, valid, test):
     return composition.fit(train, "gap").predict(test)
+
+
+@wrong("4.9", "in hartree, divided by 23")
+def predict_gap(train, valid, test):
+    weights = np.linalg.lstsq(bonds(train), train.target("gap"), rcond=None)[0]
+    return bonds(test) @ weights / 23.06
+
+
+@wrong("4.9", "such as enthalpies")
+def predict_gap(train, valid, test):
+    return composition.fit(train, "H").predict(test, "eV")
 
 
 @wrong("4.9", "as many as there are molecules in `train`")

@@ -38,9 +38,14 @@ def to_kcal_per_mol(energy):
     return energy / 627.5095
 
 
-@wrong("1.1", "too coarse")
+@wrong("1.1", "with 627, an energy of 40 hartree is off by 20.4")
 def to_kcal_per_mol(energy):
     return 627 * energy
+
+
+@wrong("1.1", "with 627.5, an energy of 40 hartree is off by 0.4")
+def to_kcal_per_mol(energy):
+    return 627.5 * energy
 
 
 @wrong("1.1", "expected 627.5")
@@ -53,7 +58,7 @@ def to_kcal_per_mol(energy):
     print(627.5095 * energy)
 
 
-@stops("1.1", "a kind of object that it cannot take")
+@stops("1.1", "a single number, and got an array")
 def to_kcal_per_mol(energy):
     return 627.5095 * float(energy)
 
@@ -119,6 +124,26 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * (total + sum(references[z] for z in atomic_numbers))
 
 
+@wrong("1.2", "take them off first")
+def atomization_enthalpy(atomic_numbers, total, references):
+    return HARTREE * total - sum(references[z] for z in atomic_numbers)
+
+
+@wrong("1.2", "every element in references")
+def atomization_enthalpy(atomic_numbers, total, references):
+    return HARTREE * (total - sum(references.values()))
+
+
+@wrong("1.2", "expected")
+def atomization_enthalpy(atomic_numbers, total, references):
+    return HARTREE * (total - sum(references[z] for z in atomic_numbers if z < 9))
+
+
+@stops("1.2", "one key at a time")
+def atomization_enthalpy(atomic_numbers, total, references):
+    return HARTREE * (total - np.sum(references[atomic_numbers]))
+
+
 @stops("1.2", "this key is not in the dictionary")
 def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * (total - sum(references[symbol] for symbol in "CHHHH"))
@@ -176,6 +201,16 @@ def enthalpy(internal_energy, temperature):
     return internal_energy + 0.000944
 
 
+@wrong("1.3", "R is in J")
+def enthalpy(internal_energy, temperature):
+    return internal_energy + 8.314462618 * temperature / 2625.4996
+
+
+@wrong("1.3", "in kelvin already")
+def enthalpy(internal_energy, temperature):
+    return internal_energy + 3.166811563e-6 * (temperature + 273.15)
+
+
 @wrong("1.3", "RT alone")
 def enthalpy(internal_energy, temperature):
     return 3.166811563e-6 * temperature
@@ -219,6 +254,21 @@ def gap_in_ev(homo, lumo):
 @wrong("1.4", "keep their signs")
 def gap_in_ev(homo, lumo):
     return 27.2114 * (np.abs(lumo) - np.abs(homo))
+
+
+@wrong("1.4", "without their signs")
+def gap_in_ev(homo, lumo):
+    return 27.2114 * (np.abs(lumo) + np.abs(homo))
+
+
+@wrong("1.4", "the homo alone")
+def gap_in_ev(homo, lumo):
+    return -27.2114 * homo
+
+
+@wrong("1.4", "returns 13.73, expected 13.74")
+def gap_in_ev(homo, lumo):
+    return 27.2 * (lumo - homo)
 
 
 @stops("1.4", "NameError")
@@ -273,6 +323,23 @@ def of_the_pair(name, one, other):
 @wrong("1.5", "not the highest")
 def of_the_pair(name, one, other):
     return max(one, other) if name in ("homo", "lumo") else one + other
+
+
+@wrong("1.5", "the first molecule alone")
+def of_the_pair(name, one, other):
+    return one if name in ("homo", "lumo") else one + other
+
+
+@wrong("1.5", "not the lowest")
+def of_the_pair(name, one, other):
+    return min(one, other) if name in ("homo", "lumo") else one + other
+
+
+@wrong("1.5", "a negative one lies below zero")
+def of_the_pair(name, one, other):
+    if name == "lumo":
+        return min(one, other, key=abs)
+    return max(one, other) if name == "homo" else one + other
 
 
 @wrong("1.5", "`return` missing")
@@ -343,6 +410,12 @@ def distant_isomers(qm9):
 @wrong("1.6", "one molecule twice")
 def distant_isomers(qm9):
     return qm9.index[0], qm9.index[0]
+
+
+@wrong("1.6", "a set has no order")
+def distant_isomers(qm9):
+    high, low = extremes(qm9)
+    return {qm9.index[high], qm9.index[low]}
 
 
 @wrong("1.6", "expected two numbers")
