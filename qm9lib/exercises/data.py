@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from qm9lib import QM9, SYMBOLS, load_sample
-from qm9lib.exercises.checking import Answer, Case, Exercise, compared
+from qm9lib.exercises.checking import Answer, Case, Exercise, Judge, Right, compared
 from qm9lib.exercises.diagnosis import as_numbers, describe
 from qm9lib.labels import ELEMENTS, UnknownNameError
 from qm9lib.records import Record, format_record
@@ -90,12 +91,85 @@ def record(number: int) -> str:
     )
 
 
+class _ToldError(Exception):
+    """What to say of an exception of an answer, where its own words say little."""
+
+
+def _telling(judge: Judge, tell: Callable[[BaseException], str | None]) -> Judge:
+    """Return a judge that has its own words for some exceptions of an answer."""
+
+    def judge_and_tell(answer: Answer) -> str | None:
+        def call(*arguments: Any) -> Any:
+            try:
+                return answer(*arguments)
+            except Exception as error:  # the guarded answer wraps what the student's code raised
+                text = None if error.__cause__ is None else tell(error.__cause__)
+                if text is None:
+                    raise
+                kind = type(error.__cause__).__name__
+                raise _ToldError(f"your code stopped with {kind}. {text}") from error
+
+        try:
+            return judge(call)
+        except _ToldError as told:
+            return str(told)
+
+    return judge_and_tell
+
+
 # 2.1
 
 
 def _texts() -> list[Case]:
     names = {1: "methane", 7: "ethane", 212: "N-methylpyrrole"}
-    return [Case(f"{name} (number {i})", (record(i),)) for i, name in names.items()]
+    cases = [Case(f"{name} (number {i})", (record(i),)) for i, name in names.items()]
+    return [*cases, Case("fluoroformamide, a record made up for this check", (_made_up(),))]
+
+
+def _made_up() -> str:
+    """Return a record with oxygen, nitrogen and fluorine, and with other powers of ten."""
+    positions = (
+        (0.0131, 1.3302, 1.27e-7),
+        (-0.0112, -0.0103, -4.3961e-6),
+        (1.1325, -0.7204, 2.0518e-6),
+        (-1.1471, -0.7382, -3.1e-8),
+        (2.0316, -0.2615, 3.75e-6),
+        (1.1142, -1.7273, 0.0000125),
+    )
+    frequencies = (203.4, 505.1, 581.7, 661.2, 774.9, 947.3, 1077.8, 1321.6, 1615.4, 1853.2)
+    return format_record(
+        Record(
+            index=133900,
+            properties=tuple(round(1.1 + 0.37 * i, 2) for i in range(15)),
+            symbols=("O", "C", "N", "F", "H", "H"),
+            positions=positions,
+            charges=(-0.4125, 0.7316, -0.6712, -0.2519, 0.3011, 0.3029),
+            frequencies=(*frequencies, 3607.5, 3744.1),
+            smiles=("NC(F)=O", "NC(F)=O"),
+            inchi=("InChI=1S/CH2FNO/c2-1(3)4/h(H2,3,4)",) * 2,
+        )
+    )
+
+
+def _tell_reading(error: BaseException) -> str | None:
+    if isinstance(error, OSError):
+        return (
+            "record is the text itself, not the name of a file: record.splitlines() gives its lines"
+        )
+    word = re.search(r"could not convert string (?:to float: )?(['\"])(.*?)\1", str(error))
+    if not isinstance(error, ValueError) or word is None or "^" in word[2]:
+        return None
+    if "\\t" in word[2] or "\t" in word[2]:
+        return (
+            "The columns are separated by tabs, some with a space behind: line.split(), with "
+            "nothing in the brackets, takes both"
+        )
+    if not re.search("[A-Za-z]", word[2]):
+        return None
+    return (
+        f"It read {word[2]} as a number. In an atom's line x, y and z are words 1 to 3, counted "
+        "from 0. Or this line is not an atom's: how many atoms does the first line give?"
+    )
 
 
 def _numbers_of(
@@ -109,7 +183,7 @@ def _numbers_of(
 
 
 def _power_lost(text: str) -> np.ndarray:
-    return _numbers_of(text.replace("*^-6", ""))
+    return _numbers_of(re.sub(r"\*\^-?\d+", "", text))
 
 
 def _power_positive(text: str) -> np.ndarray:
@@ -118,6 +192,30 @@ def _power_positive(text: str) -> np.ndarray:
 
 def _read_as_zero(text: str) -> np.ndarray:
     return _numbers_of(re.sub(r"\S+\*\^\S+", "0", text))
+
+
+def _to_the_power(text: str) -> np.ndarray:
+    def power(match: re.Match[str]) -> str:
+        number = float(match[1])
+        return repr(np.copysign(abs(number) ** int(match[2]), number).item())
+
+    return _numbers_of(re.sub(r"(\S+)\*\^(\S+)", power, text))
+
+
+def _line_skipped(text: str) -> np.ndarray:
+    numbers = [
+        [float(word) for word in line.split()[1:4]]
+        for line in text.splitlines()[2 : 2 + int(text.split()[0])]
+        if "^" not in line
+    ]
+    return np.array(numbers)
+
+
+def _first_elements(text: str) -> np.ndarray:
+    """Read the lines that begin with C, H or N alone."""
+    lines = text.replace("*^", "e").splitlines()
+    atoms = [line.split() for line in lines[2 : 2 + int(lines[0])]]
+    return np.array([[float(word) for word in atom[1:4]] for atom in atoms if atom[0] in "CHN"])
 
 
 def _judge_positions(answer: Answer) -> str | None:
@@ -164,6 +262,11 @@ _compare_positions = compared(
         "the first atom is missing: the atoms begin in line 2, counted from 0": (
             lambda text: _numbers_of(text, first=3)
         ),
+        "line 1 (the properties) was read as an atom, and the last atom is missing: the atoms "
+        "begin in line 2, counted from 0": lambda text: _numbers_of(text, first=1, more=-1),
+        "line 1 (the properties) was read as an atom: the atoms begin in line 2, counted from 0": (
+            lambda text: _numbers_of(text, first=1)
+        ),
         "the frequencies below the atoms were read as if they were one more atom": (
             lambda text: _numbers_of(text, more=1)
         ),
@@ -176,6 +279,12 @@ _compare_positions = compared(
         "the sign of the power of ten was lost: 2.1997*^-6 is 2.1997 millionths": _power_positive,
         "a number that it could not read became 0: 2.1997*^-6 is small, yet not zero. What cannot "
         "be read should stop a program": _read_as_zero,
+        "2.1997*^-6 was read as 2.1997 to the power of -6; it is 2.1997 times 10 to the power of "
+        "-6": _to_the_power,
+        "an atom was left out: the one whose number is spelled oddly. Write `e` for `*^`, and it "
+        "can be read": _line_skipped,
+        "atoms of oxygen and fluorine were left out: QM9 has H, C, N, O and F. Take the lines by "
+        "their place, not by their first letter": _first_elements,
     },
 )
 
@@ -196,6 +305,40 @@ def _numbered() -> list[Case]:
         Case("number 758 of the sample", (758, *_flat(sample))),
         Case("number 758, where the molecules are shuffled", (758, *_flat(shuffled))),
     ]
+
+
+def _at_the_ends() -> list[Case]:
+    # Numbers that belong to other molecules of the sample: whoever looks there is found out.
+    few = _sample()[np.random.RandomState(3).permutation(2000)[:6]]
+    index = np.roll(few.index, 1)
+    arrays = (index, few.offsets, few.atomic_numbers, few.positions)
+    return [
+        Case(f"the {place} molecule of a made-up set of six", (int(index[row]), *arrays))
+        for place, row in (("first", 0), ("last", -1), ("third", 2))
+    ]
+
+
+def _from_the_sample(number: int, *_: Any) -> tuple[Any, Any]:
+    return _reference_atoms(number, *_flat(_sample()))
+
+
+def _tell_row(error: BaseException) -> str | None:
+    said = str(error)
+    if isinstance(error, TypeError) and re.search("integer|tuple", said):
+        return (
+            f"({said}) The row must be one number. np.where and np.flatnonzero give arrays, "
+            "np.where even inside a tuple: row = np.flatnonzero(index == number)[0]"
+        )
+    if isinstance(error, AttributeError) and "ndarray" in said and "'index'" in said:
+        return "Lists have .index, arrays have not: np.flatnonzero(index == number)[0] is the row"
+    return None
+
+
+def _judge_atoms(answer: Answer) -> str | None:
+    said = _compare_atoms(answer)
+    if said is not None and not isinstance(said, Right):
+        return said
+    return _compare_ends(answer) or said
 
 
 def _row_of(number: int, index: Any) -> int:
@@ -228,6 +371,47 @@ def _all_before(number: int, index: Any, offsets: Any, z: Any, x: Any) -> tuple[
 def _rows_as_atoms(number: int, index: Any, offsets: Any, z: Any, x: Any) -> tuple[Any, Any]:
     i = _row_of(number, index)
     return z[i : i + 1], x[i : i + 1]
+
+
+_reference_atoms = _cut(_row_of)
+_compare_atoms = compared(
+    _reference_atoms,
+    _numbered,
+    {
+        "the number of the molecule was taken for its row: look where index holds it": (
+            _cut(lambda number, index: number)
+        ),
+        "the row is not the number minus one, since some molecules are left out: look "
+        "where index holds it": _cut(lambda number, index: number - 1),
+        "right for sorted numbers, wrong where molecules are shuffled: searchsorted "
+        "needs sorted numbers, index == number does not": _cut(
+            lambda number, index: int(np.searchsorted(index, number))
+        ),
+        "the last atom is missing: a slice ends before its second number, so nothing is "
+        "to be taken off": _cut(_row_of, last=-1),
+        "the first atom of the next molecule is there, too: a slice ends before its "
+        "second number, and offsets[row + 1] is that atom": _cut(_row_of, last=1),
+        "the first atom is missing: the molecule begins at offsets[row]": (_cut(_row_of, first=1)),
+        "this is the molecule before: it begins at offsets[row], and ends before "
+        "offsets[row + 1]": _cut(_row_of, molecule=-1),
+        "this is the molecule after: it begins at offsets[row], and ends before "
+        "offsets[row + 1]": _cut(_row_of, molecule=1),
+        "these are all atoms up to the end of the molecule: it begins at offsets[row]": (
+            _all_before
+        ),
+        "this is one atom, at the place of the row: the atoms of the molecule run from "
+        "offsets[row] to offsets[row + 1]": _rows_as_atoms,
+        "the results are exchanged: return the atomic numbers first": _exchanged_arrays,
+    },
+)
+_compare_ends = compared(
+    _reference_atoms,
+    _at_the_ends,
+    {
+        "it looks into the sample, and not into the arrays that it is given: another set gives "
+        "other atoms. Use the arguments alone": _from_the_sample,
+    },
+)
 
 
 # 2.3
@@ -278,7 +462,45 @@ def _as_set(found: object) -> object:
 
 
 def _judge_leak(answer: Answer) -> str | None:
-    return _compare_leaks(lambda train, test: _as_set(answer(train, test)))
+    cases = _pairs_of_sets()
+    results = [answer(*case.arguments) for case in cases]
+    if any(isinstance(found, QM9) for found in results):
+        return "this is a set of molecules, and their numbers are asked for: take its .index"
+    sets = [_as_set(found) for found in results]
+    if any(isinstance(found, set | frozenset | list) and _has_text(found) for found in sets):
+        return "these are texts, and the numbers of molecules are integers: int(text) makes one"
+    recorded = iter(sets)
+    said = _compare_leaks(lambda *_: next(recorded))
+    if said is None or isinstance(said, Right) or " the set " not in said:
+        return said
+    if not all(isinstance(found, set | frozenset) for found in sets):
+        return said
+    if not any(sets):
+        return (
+            "it finds no molecule in any two sets, and there are some. Are molecules compared, as "
+            "in set(train) & set(test)? Those of two sets are two objects: compare train.index and "
+            "test.index"
+        )
+    for case, found in zip(cases, sets, strict=True):
+        wanted = _leaked(*case.arguments)
+        if isinstance(found, set | frozenset) and found != wanted:
+            return f"for {case.text} {_difference_of(found, wanted)}"
+    return said
+
+
+def _has_text(found: set[Any] | frozenset[Any] | list[Any]) -> bool:
+    return bool(found) and all(isinstance(x, str) and x.strip().isdecimal() for x in found)
+
+
+def _difference_of(found: set[Any] | frozenset[Any], wanted: set[int]) -> str:
+    parts = []
+    for word, some in (("lacks", wanted - found), ("must not have", found - wanted)):
+        if some:
+            numbers = [x for x in some if isinstance(x, int | np.integer)]
+            names = sorted(numbers) if len(numbers) == len(some) else sorted(map(describe, some))
+            few = ", ".join(map(str, names[:5])) + (", and so on" if len(names) > 5 else "")
+            parts.append(f"{word} {len(some)}: {few}")
+    return f"{len(wanted)} molecules are in both. The result {', and '.join(parts)}"
 
 
 _compare_leaks = compared(
@@ -365,22 +587,104 @@ def _sixteen(z: Any) -> tuple[Any, Any]:
     return _one_hot(z, range(1, 17)), z > 0
 
 
+def _tell_padding(error: BaseException) -> str | None:
+    said = str(error)
+    zero = re.fullmatch(r"(np\.int\d+\()?0\)?( is not in (list|tuple))?", said)
+    if isinstance(error, ValueError | KeyError) and (zero or said.startswith("tuple.index(x)")):
+        return (
+            "0 is padding: it has no column. Leave its row zeros, and look up the column of real "
+            "atoms alone"
+        )
+    return None
+
+
+def _judge_one_hot(answer: Answer) -> str | None:
+    results = []
+
+    def recorded(z: Any) -> Any:
+        results.append(answer(z))
+        return results[-1]
+
+    said = _compare_one_hot(recorded)
+    for found in results:
+        if isinstance(found, Sequence) and not isinstance(found, str) and len(found) == 2:
+            kind = getattr(getattr(found[0], "dtype", None), "kind", "")
+            if kind in ("O", "U", "S"):
+                return (
+                    f"the array of one-hot vectors holds {'objects' if kind == 'O' else 'texts'}: "
+                    "make numbers of them, as .astype(float) does"
+                )
+    return said
+
+
+_compare_one_hot = compared(
+    lambda z: (_one_hot(z), z > 0),
+    _padded,
+    {
+        "the columns are in the order C, H, N, O, F; H, C, N, O, F is asked for": (
+            lambda z: (_one_hot(z, (6, 1, 7, 8, 9)), z > 0)
+        ),
+        "a slot of padding was counted as hydrogen: its row must be zeros alone": (_padding_as(0)),
+        "a slot of padding was counted as fluorine, since column -1 is the last: its row "
+        "must be zeros alone": _padding_as(-1),
+        "the mask is the other way round: True stands for a real atom": (
+            lambda z: (_one_hot(z), z == 0)
+        ),
+        "the mask leaves out hydrogen: it is a real atom, too": (lambda z: (_one_hot(z), z > 1)),
+        "the mask says True everywhere: slots with atomic number 0 hold no atom": (
+            lambda z: (_one_hot(z), z >= 0)
+        ),
+        "the columns are in the order of the alphabet; H, C, N, O, F is asked for": (
+            lambda z: (_one_hot(z, (6, 9, 1, 7, 8)), z > 0)
+        ),
+        "the columns are in the reverse order; H, C, N, O, F is asked for": (
+            lambda z: (_one_hot(z, ELEMENTS[::-1]), z > 0)
+        ),
+        "rows and columns are exchanged: one row for each slot, one column for each "
+        "element": lambda z: (_one_hot(z).T, z > 0),
+        "these are the sixteen columns of the chapter; here five are asked for, H, C, N, "
+        "O, F": _sixteen,
+        "the columns hold atomic numbers; a one-hot vector has a 1": (
+            lambda z: (_one_hot(z) * z[:, None], z > 0)
+        ),
+        "the padded slots are gone: keep them, as rows of zeros and False in the mask": (
+            _without_padding
+        ),
+        "the results are exchanged: return the one-hot vectors first": (
+            lambda z: (z > 0, _one_hot(z))
+        ),
+    },
+)
+
+
 # 2.5
 
 _PARTS = ("train", "valid", "test")
 
 
 def _judge_split(answer: Answer) -> str | None:
-    for n, n_valid, n_test in ((1000, 100, 50), (12, 3, 2)):
+    for n, n_valid, n_test in ((1000, 100, 50), (12, 3, 2), (20, 4, 0), (20, 0, 4), (6, 0, 0)):
         found = answer(n, n_valid, n_test, 0)
         problem = _form_of_parts(found)
         if problem is None:
             parts = [np.asarray(as_numbers(part)).astype(int) for part in found]
             wanted = [n - n_valid - n_test, n_valid, n_test]
-            problem = _defect_of_parts(parts, wanted)
+            problem = _zero_of_parts(parts, wanted) or _defect_of_parts(parts, wanted)
         if problem:
             return f"for {n:,} molecules, {n_valid} and {n_test} of them set apart: {problem}"
     return _draw_of_parts(answer)
+
+
+def _zero_of_parts(parts: list[np.ndarray], wanted: list[int]) -> str | None:
+    """Recognise slices that count from the end, where nothing is to be cut off."""
+    if any(size == 0 < len(part) for part, size in zip(parts[1:], wanted[1:], strict=True)) or (
+        wanted[1:] == [0, 0] and not len(parts[0])
+    ):
+        return (
+            "a part of no molecules must be empty. Does a slice count from the end, as order[-n:] "
+            "does? With n = 0 that is everything, and order[:-n] is nothing: count from the front"
+        )
+    return None
 
 
 def _form_of_parts(found: object) -> str | None:
@@ -444,20 +748,25 @@ def _defect_of_parts(parts: list[np.ndarray], wanted: list[int]) -> str | None:
 def _draw_of_parts(answer: Answer) -> str | None:
     """Judge how parts that are separate and complete were drawn."""
     draws = []
-    for seed in (0, 0, 1):
+    seeds = (0, 0, 1, 2, 17)
+    for seed in seeds:
         found = answer(1000, 100, 50, seed)
         problem = _form_of_parts(found)
         if problem:
             return f"for 1,000 molecules and seed {seed}: {problem}"
         draws.append([np.asarray(as_numbers(part)).astype(int) for part in found])
-    first, again, other = draws
+    first, again = draws[:2]
     for part, name in zip(first[1:], _PARTS[1:], strict=True):
         neighbours = np.isin(part + 1, part).sum()  # rows whose next row is in this part, too
         if neighbours > len(part) / 2:
-            return (
-                f"{name} was cut out in one piece, from row {part.min()} to {part.max()}. QM9 is "
-                "sorted by size: shuffle all rows first"
-            )
+            where = f"rows {part.min()} to {part.max()}"
+            if part.max() - part.min() + 1 == len(part):
+                what = f"{name} was cut out in one piece, from {where}"
+            elif part.max() - part.min() < 500:
+                what = f"{name} comes from {where} alone"
+            else:
+                what = f"most rows of {name} are neighbours"
+            return f"{what}. QM9 is sorted by size: shuffle all rows first"
         # The mean of k rows, drawn from n without putting back, scatters by this.
         sigma = np.sqrt(1001 * (1000 - len(part)) / (12 * len(part)))
         if abs(part.mean() - 499.5) > 5 * sigma:
@@ -470,8 +779,19 @@ def _draw_of_parts(answer: Answer) -> str | None:
             "called twice with the same seed it gives two different splits: start the random "
             "numbers from `seed`, inside the function"
         )
-    if all(np.array_equal(np.sort(a), np.sort(b)) for a, b in zip(first, other, strict=True)):
-        return "seeds 0 and 1 give the same split: use the argument `seed`"
+    for (s, one), (t, other) in combinations(zip(seeds[1:], draws[1:], strict=True), 2):
+        equal = [
+            name
+            for name, a, b in zip(_PARTS, one, other, strict=True)
+            if np.array_equal(np.sort(a), np.sort(b))
+        ]
+        if len(equal) == 3:
+            return (
+                f"seeds {s} and {t} give the same split: use the argument `seed`, as it is, for "
+                "the random numbers"
+            )
+        if equal:
+            return f"seeds {s} and {t} give the same {equal[0]}: all parts must depend on the seed"
     return None
 
 
@@ -481,9 +801,9 @@ def _draw_of_parts(answer: Answer) -> str | None:
 def _labels() -> list[Case]:
     # Two sets that differ much, so that it shows which of them gave mean and deviation.
     sample = _sample()
-    small, large = sample[:1500:3], sample[1500:]
+    small, large = sample[:1500:4], sample[1500:]
     return [
-        Case(f"{name} of 500 small and 500 large molecules", (small.target(*x), large.target(*x)))
+        Case(f"{name} of 375 small and 500 large molecules", (small.target(*x), large.target(*x)))
         for name, x in {"the enthalpy (eV)": ("H", "eV"), "the heat capacity": ("Cv",)}.items()
     ]
 
@@ -502,13 +822,56 @@ def _changed(change: Callable[[Any, Any], Any]) -> Answer:
 def _judge_standardise(answer: Answer) -> str | None:
     for case in _labels():
         given = [labels.copy() for labels in case.arguments]
-        answer(*given)
+        found = answer(*given)
+        if isinstance(found, tuple | list) and len(found) == 4:
+            return (
+                "it returns four results; return two, the standardised labels of training and "
+                "test, without mean and standard deviation"
+            )
         if any(not np.array_equal(a, b) for a, b in zip(given, case.arguments, strict=True)):
             return (
                 "it changes the labels that it was given, so that they are lost to whoever called "
                 "it: write y = train - mean, which makes a new array, and not train -= mean"
             )
     return _compare_standardised(answer)
+
+
+def _mixed() -> dict[str, Answer]:
+    """Return mistakes in one result or in both: whose mean, and whose standard deviation."""
+    sources: dict[str, Callable[[Any, Any], Any]] = {
+        "the training set": lambda train, test: train,
+        "the test set": lambda train, test: test,
+        "all labels together": lambda train, test: np.concatenate([train, test]),
+        "": lambda train, test: None,
+    }
+
+    def answer_of(places: tuple[int, ...], mean: str, std: str) -> Answer:
+        def scale(train: Any, test: Any) -> tuple[Any, Any]:
+            results = list(_scaled(train, test))
+            low, wide = sources[mean](train, test), sources[std](train, test)
+            for place in places:
+                y = (train, test)[place]
+                y = y if low is None else y - low.mean()
+                results[place] = y if wide is None else y / wide.std()
+            return results[0], results[1]
+
+        return scale
+
+    mistakes = {}
+    places_of = {"both results": (0, 1), "the training labels": (0,), "the test labels": (1,)}
+    for what, places in places_of.items():
+        for mean in sources:
+            for std in sources:
+                first = f"the mean is that of {mean}" if mean else "no mean was taken off"
+                second = (
+                    f"the standard deviation is that of {std}"
+                    if std
+                    else "nothing was divided by the standard deviation"
+                )
+                mistakes[
+                    f"in {what} {first}, and {second}; both must be those of the training set"
+                ] = answer_of(places, mean, std)
+    return mistakes
 
 
 _compare_standardised = compared(
@@ -523,8 +886,8 @@ _compare_standardised = compared(
         "be used": lambda train, test: _scaled(train, test, of=np.concatenate([train, test])),
         "mean and standard deviation come from the test set; they must come from the training "
         "set": lambda train, test: _scaled(train, test, of=test),
-        "the test labels came back as they were: were mean and standard deviation computed after "
-        "train had been standardised? They are 0 and 1 by then": (
+        "the test labels came back as they were: scale them, too. Or were mean and standard "
+        "deviation computed after train had been standardised? They are 0 and 1 by then": (
             lambda train, test: (_scaled(train, test)[0], test)
         ),
         "the mean is taken off, and the division by the standard deviation is missing": _changed(
@@ -549,6 +912,7 @@ _compare_standardised = compared(
         "the results are exchanged: return those of the training set first": (
             lambda train, test: _scaled(train, test)[::-1]
         ),
+        **_mixed(),
     },
     rtol=2e-3,  # NumPy divides by n, others by n - 1: both are right
     atol=2e-3,
@@ -560,7 +924,11 @@ _compare_standardised = compared(
 
 def _judge_sizes(answer: Answer) -> str | None:
     sample = _sample()
-    tried = {"the sample": sample.n_atoms, "its first 500 molecules": sample[:500].n_atoms}
+    tried = {
+        "the sample": sample.n_atoms,
+        "its first 500 molecules": sample[:500].n_atoms,
+        "every second of its first 1,400 molecules": sample[:1400:2].n_atoms,
+    }
     for text, n_atoms in tried.items():
         found = answer(n_atoms.copy())
         if isinstance(found, set | frozenset):
@@ -569,23 +937,39 @@ def _judge_sizes(answer: Answer) -> str | None:
         if problem:
             return f"for {text} {problem}"
         sizes = np.sort(np.asarray(as_numbers(found)).astype(int))
-        slots = sizes[np.searchsorted(sizes, n_atoms)].sum()
-        waste = 1 - n_atoms.sum() / slots
+        waste = _waste(sizes, n_atoms)
         if waste >= MAX_WASTE:
             note = ""
-            if text != "the sample":
+            twice = sizes[1:][sizes[1:] == sizes[:-1]]
+            if len(twice):
+                note = f". {twice[0]} is there twice, which helps nobody: choose another size"
+            elif text != "the sample" and _waste(sizes, sample.n_atoms) < MAX_WASTE:
                 note = ", and they would do for the sample: compute the sizes from n_atoms"
+            elif text != "the sample":
+                note = ". Compute the sizes from n_atoms, with no number that fits one set alone"
+            names = ", ".join(map(str, sizes))
+            leave = f"the size {names} leaves" if len(sizes) == 1 else f"the sizes {names} leave"
             return (
-                f"for {text} the sizes {', '.join(map(str, sizes))} leave {100 * waste:.1f} % of "
+                f"for {text} {leave} {100 * waste:.1f} % of "
                 f"the slots empty; less than {100 * MAX_WASTE:.0f} % is asked for{note}"
             )
     return None
+
+
+def _waste(sizes: np.ndarray, n_atoms: np.ndarray) -> float:
+    """Return the share of empty slots; 1 if a molecule fits nowhere."""
+    if sizes[-1] < n_atoms.max():
+        return 1.0
+    return float(1 - n_atoms.sum() / sizes[np.searchsorted(sizes, n_atoms)].sum())
 
 
 def _form_of_sizes(found: object, n_atoms: np.ndarray) -> str | None:
     if found is None:
         return "it returns None: is a `return` missing?"
     numbers = as_numbers(found)
+    if numbers is not None and numbers.ndim == 0 and numbers.dtype.kind in "iuf":
+        size = describe(numbers)
+        return f"it returns the number {size}; a list of sizes is expected, such as [{size}]"
     if numbers is None or numbers.ndim != 1 or not numbers.size or numbers.dtype.kind not in "iuf":
         return f"it returns {describe(found)}, expected a list of at most {MAX_SIZES} sizes"
     if len(numbers) == len(n_atoms):
@@ -615,7 +999,7 @@ EXERCISES = (
         "2.1",
         "Read a record",
         "read_positions",
-        _judge_positions,
+        _telling(_judge_positions, _tell_reading),
         (
             "record.splitlines() gives the lines. In which of them do the atoms stand, counted "
             "from 0?",
@@ -631,38 +1015,7 @@ EXERCISES = (
         "2.2",
         "One molecule out of flat arrays",
         "atoms_of",
-        compared(
-            _cut(_row_of),
-            _numbered,
-            {
-                "the number of the molecule was taken for its row: look where index holds it": (
-                    _cut(lambda number, index: number)
-                ),
-                "the row is not the number minus one, since some molecules are left out: look "
-                "where index holds it": _cut(lambda number, index: number - 1),
-                "right for sorted numbers, wrong where molecules are shuffled: searchsorted "
-                "needs sorted numbers, index == number does not": _cut(
-                    lambda number, index: int(np.searchsorted(index, number))
-                ),
-                "the last atom is missing: a slice ends before its second number, so nothing is "
-                "to be taken off": _cut(_row_of, last=-1),
-                "the first atom of the next molecule is there, too: a slice ends before its "
-                "second number, and offsets[row + 1] is that atom": _cut(_row_of, last=1),
-                "the first atom is missing: the molecule begins at offsets[row]": (
-                    _cut(_row_of, first=1)
-                ),
-                "this is the molecule before: it begins at offsets[row], and ends before "
-                "offsets[row + 1]": _cut(_row_of, molecule=-1),
-                "this is the molecule after: it begins at offsets[row], and ends before "
-                "offsets[row + 1]": _cut(_row_of, molecule=1),
-                "these are all atoms up to the end of the molecule: it begins at offsets[row]": (
-                    _all_before
-                ),
-                "this is one atom, at the place of the row: the atoms of the molecule run from "
-                "offsets[row] to offsets[row + 1]": _rows_as_atoms,
-                "the results are exchanged: return the atomic numbers first": _exchanged_arrays,
-            },
-        ),
+        _telling(_judge_atoms, _tell_row),
         (
             "Two steps: in which row is the molecule? And which atoms belong to that row?",
             "np.flatnonzero(index == number) is an array with the row in it: take its item [0].",
@@ -688,45 +1041,7 @@ EXERCISES = (
         "2.4",
         "One-hot and mask",
         "one_hot_and_mask",
-        compared(
-            lambda z: (_one_hot(z), z > 0),
-            _padded,
-            {
-                "a slot of padding was counted as hydrogen: its row must be zeros alone": (
-                    _padding_as(0)
-                ),
-                "a slot of padding was counted as fluorine, since column -1 is the last: its row "
-                "must be zeros alone": _padding_as(-1),
-                "the mask is the other way round: True stands for a real atom": (
-                    lambda z: (_one_hot(z), z == 0)
-                ),
-                "the mask leaves out hydrogen: it is a real atom, too": (
-                    lambda z: (_one_hot(z), z > 1)
-                ),
-                "the mask says True everywhere: slots with atomic number 0 hold no atom": (
-                    lambda z: (_one_hot(z), z >= 0)
-                ),
-                "the columns are in the order of the alphabet; H, C, N, O, F is asked for": (
-                    lambda z: (_one_hot(z, (6, 9, 1, 7, 8)), z > 0)
-                ),
-                "the columns are in the reverse order; H, C, N, O, F is asked for": (
-                    lambda z: (_one_hot(z, ELEMENTS[::-1]), z > 0)
-                ),
-                "rows and columns are exchanged: one row for each slot, one column for each "
-                "element": lambda z: (_one_hot(z).T, z > 0),
-                "these are the sixteen columns of the chapter; here five are asked for, H, C, N, "
-                "O, F": _sixteen,
-                "the columns hold atomic numbers; a one-hot vector has a 1": (
-                    lambda z: (_one_hot(z) * z[:, None], z > 0)
-                ),
-                "the padded slots are gone: keep them, as rows of zeros and False in the mask": (
-                    _without_padding
-                ),
-                "the results are exchanged: return the one-hot vectors first": (
-                    lambda z: (z > 0, _one_hot(z))
-                ),
-            },
-        ),
+        _telling(_judge_one_hot, _tell_padding),
         (
             "Compare each slot with each of the five elements: 5 answers for each slot.",
             "Shape (slots, 1) compared with shape (5,) gives shape (slots, 5).",
@@ -769,7 +1084,8 @@ EXERCISES = (
         "padded_sizes",
         _judge_sizes,
         (
-            "The largest size is given: the largest molecule has to fit. Which three others?",
+            "The largest size is given: the largest molecule has to fit. Which three others? "
+            "Quartiles nearly do.",
             "There are fewer than 3,000 ways to choose three sizes below the largest: "
             "itertools.combinations lists them, and a computer tries all of them in a second.",
             "For sizes in an increasing array: padded = sizes[np.searchsorted(sizes, n_atoms)], "

@@ -128,6 +128,60 @@ def read_positions(record):
     return np.array(parse_record(record).positions).T
 
 
+@wrong("2.1", "line 1 (the properties) was read as an atom, and")
+def read_positions(record):
+    lines = record.replace("*^", "e").splitlines()
+    return [[float(word) for word in line.split()[1:4]] for line in lines[1 : int(lines[0]) + 1]]
+
+
+@wrong("2.1", "to the power of -6; it is")
+def read_positions(record):
+    lines = record.replace("*^", "**").splitlines()
+    atoms = [line.split() for line in lines[2 : 2 + int(lines[0])]]
+    return np.array([[eval(word) for word in atom[1:4]] for atom in atoms])
+
+
+@wrong("2.1", "whose number is spelled oddly")
+def read_positions(record):
+    positions = []
+    for line in record.splitlines()[2 : 2 + int(record.split()[0])]:
+        try:
+            positions.append([float(word) for word in line.split()[1:4]])
+        except ValueError:
+            continue
+    return np.array(positions)
+
+
+@wrong("2.1", "atoms of oxygen and fluorine were left out")
+def read_positions(record):
+    rows = re.findall(r"^[HCN]\t(.+)\t(.+)\t(.+)\t.+$", record, re.MULTILINE)
+    return [[float(word.replace("*^", "e")) for word in row] for row in rows]
+
+
+@wrong("2.1", "not the name of a file")
+def read_positions(record):
+    return np.loadtxt(record, skiprows=2, usecols=(1, 2, 3))
+
+
+@wrong("2.1", "It read C as a number")
+def read_positions(record):
+    lines = record.replace("*^", "e").splitlines()
+    return [[float(word) for word in line.split()[:3]] for line in lines[2 : int(lines[0]) + 2]]
+
+
+@wrong("2.1", "separated by tabs")
+def read_positions(record):
+    lines = record.replace("*^", "e").splitlines()
+    return [[float(word) for word in line.split(" ")[1:4]] for line in lines[2 : 2 + int(lines[0])]]
+
+
+@stops("2.1", "could not convert string to float: '1.27*^-7'")
+def read_positions(record):
+    lines = record.replace("*^-6", "e-6").splitlines()
+    atoms = [line.split() for line in lines[2 : 2 + int(lines[0])]]
+    return np.array([[float(word) for word in atom[1:4]] for atom in atoms])
+
+
 @stops("2.1", "could not convert string to float: '2.1997*^-6'")
 def read_positions(record):
     lines = record.splitlines()
@@ -241,10 +295,41 @@ def atoms_of(number, index, offsets, atomic_numbers, positions):
     return positions[offsets[row] : offsets[row + 1]]
 
 
-@stops("2.2", "TypeError")
+@wrong("2.2", "it looks into the sample")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    sample = qm9lib.load_sample()
+    row = np.argmax(sample.index == number)
+    if len(index) == 2000:
+        atoms = slice(*offsets[np.argmax(index == number) :][:2])
+        return atomic_numbers[atoms], positions[atoms]
+    return sample[row].atomic_numbers, sample[row].positions
+
+
+@wrong("2.2", "np.where even inside a tuple")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = np.where(index == number)[0]
+    atoms = slice(offsets[row], offsets[row + 1])
+    return atomic_numbers[atoms], positions[atoms]
+
+
+@wrong("2.2", "Lists have .index")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = index.index(number)
+    atoms = slice(offsets[row], offsets[row + 1])
+    return atomic_numbers[atoms], positions[atoms]
+
+
+@wrong("2.2", "can only concatenate tuple")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     row = np.where(index == number)
-    atoms = slice(offsets[row], offsets[row[0] + 1])
+    atoms = slice(offsets[row][0], offsets[row + 1][0])
+    return atomic_numbers[atoms], positions[atoms]
+
+
+@stops("2.2", "IndexError")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = np.flatnonzero(offsets == number)[0]
+    atoms = slice(offsets[row], offsets[row + 1])
     return atomic_numbers[atoms], positions[atoms]
 
 
@@ -339,9 +424,24 @@ def leaked(train, test):
     return np.isin(test.index, train.index)
 
 
-@wrong("2.3", "lacks")
+@wrong("2.3", "it finds no molecule in any two sets")
 def leaked(train, test):
     return set()
+
+
+@wrong("2.3", "molecules are in both. The result lacks 1: ")
+def leaked(train, test):
+    return np.intersect1d(train.index, test.index)[1:]
+
+
+@wrong("2.3", "these are texts")
+def leaked(train, test):
+    return {str(i) for i in set(train.index) & set(test.index)}
+
+
+@wrong("2.3", "take its .index")
+def leaked(train, test):
+    return train[np.isin(train.index, test.index)]
 
 
 @stops("2.3", "unhashable")
@@ -457,10 +557,27 @@ def one_hot_and_mask(atomic_numbers):
     print(one_hot, atomic_numbers > 0)
 
 
-@stops("2.4", "0 is not in")
+@wrong("2.4", "stopped with ValueError. 0 is padding: it has no column")
 def one_hot_and_mask(atomic_numbers):
     columns = [[1, 6, 7, 8, 9].index(z) for z in atomic_numbers.tolist()]
     return np.eye(5)[columns], atomic_numbers > 0
+
+
+@wrong("2.4", "stopped with KeyError. 0 is padding: it has no column")
+def one_hot_and_mask(atomic_numbers):
+    columns = {1: 0, 6: 1, 7: 2, 8: 3, 9: 4}
+    return np.eye(5)[[columns[z] for z in atomic_numbers]], atomic_numbers > 0
+
+
+@wrong("2.4", "order C, H, N, O, F;")
+def one_hot_and_mask(atomic_numbers):
+    return (atomic_numbers[:, None] == np.array([6, 1, 7, 8, 9])), atomic_numbers > 0
+
+
+@wrong("2.4", "holds objects")
+def one_hot_and_mask(atomic_numbers):
+    one_hot = atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9])
+    return one_hot.astype(object), atomic_numbers > 0
 
 
 @right("2.5")
@@ -528,6 +645,41 @@ def three_parts(n_molecules, n_valid, n_test, seed):
     rows = np.arange(n_molecules)
     n_train = n_molecules - n_valid - n_test
     return rows[:n_train], rows[n_train : n_train + n_valid], rows[n_train + n_valid :]
+
+
+@wrong("2.5", "With n = 0 that is everything")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    order = np.random.default_rng(seed).permutation(n_molecules)
+    apart = n_valid + n_test
+    return order[:-apart], order[-apart:-n_test], order[-n_test:]
+
+
+@wrong("2.5", "for 6 molecules")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    order = np.random.default_rng(seed).permutation(n_molecules)
+    apart = n_valid + n_test
+    return order[:-apart], order[n_molecules - apart :][:n_valid], order[n_molecules - n_test :]
+
+
+@wrong("2.5", "seeds 0 and 2 give the same split")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    order = np.random.default_rng(seed % 2).permutation(n_molecules)
+    return order[n_valid + n_test :], order[:n_valid], order[n_valid : n_valid + n_test]
+
+
+@wrong("2.5", "seeds 0 and 1 give the same test")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    order = np.random.default_rng(0).permutation(n_molecules)
+    rest = np.random.default_rng(seed).permutation(order[n_test:])
+    return rest[n_valid:], rest[:n_valid], order[:n_test]
+
+
+@wrong("2.5", "alone. QM9 is sorted by size")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    apart = n_valid + n_test
+    order = np.arange(n_molecules)
+    order[:apart] = np.random.default_rng(seed).permutation(apart)
+    return order[apart:], order[:n_valid], order[n_valid:apart]
 
 
 @wrong("2.5", "comes from one side")
@@ -699,6 +851,23 @@ def standardise(train, test):
     return (test - train.mean()) / train.std()
 
 
+@wrong("2.6", "in both results the mean is that of the training set, and the standard deviation is")
+def standardise(train, test):
+    std = np.concatenate([train, test]).std()
+    return (train - train.mean()) / std, (test - train.mean()) / std
+
+
+@wrong("2.6", "in the test labels the mean is that of the test set, and the standard deviation is")
+def standardise(train, test):
+    return (train - train.mean()) / train.std(), (test - test.mean()) / train.std()
+
+
+@wrong("2.6", "four results")
+def standardise(train, test):
+    mean, std = train.mean(), train.std()
+    return (train - mean) / std, (test - mean) / std, mean, std
+
+
 @stops("2.6", "AttributeError")
 def standardise(train, test):
     mean, std = train.mean, train.standard_deviation()
@@ -772,7 +941,17 @@ def padded_sizes(n_atoms):
     return [13, 16, 20, 27]
 
 
-@wrong("2.7", "the sizes 27 leave 43.8 %")
+@wrong("2.7", "for every second of its first 1,400 molecules")
+def padded_sizes(n_atoms):
+    return [13, 16, 20, 27] if len(n_atoms) == 2000 else [10, 12, 14, int(n_atoms.max())]
+
+
+@wrong("2.7", "27 is there twice")
+def padded_sizes(n_atoms):
+    return [10, 14, n_atoms.max(), n_atoms.max()]
+
+
+@wrong("2.7", "the size 27 leaves 43.8 %")
 def padded_sizes(n_atoms):
     return [n_atoms.max()]
 
@@ -798,7 +977,7 @@ def padded_sizes(n_atoms):
     return np.quantile(n_atoms, [0.3, 0.5, 0.75, 1.0]) + 0.5
 
 
-@wrong("2.7", "expected a list of at most 4 sizes")
+@wrong("2.7", "a list of sizes is expected, such as [27]")
 def padded_sizes(n_atoms):
     return n_atoms.max()
 
