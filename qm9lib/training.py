@@ -106,7 +106,7 @@ class Settings:
 
         Examples
         --------
-        >>> Settings.for_painn(minutes=3).optimizer
+        >>> Settings.for_painn(minutes=3.0).optimizer
         'muon'
         """
         recipe = {"optimizer": "muon", "loss": "absolute", "learning_rate": 6e-3, "chunk_size": 4}

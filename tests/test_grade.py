@@ -96,6 +96,7 @@ BROKEN = {
         "right",
         "",
     ),
+    "name_used_again": ([(CHECK, "to_kcal_per_mol = 627.5")], "right", "its check was changed"),
     "litter": ([first("open('litter', 'w').close()\nreturn 627.5095 * energy")], "right", ""),
     "threads": (
         [first("import subprocess\nsubprocess.Popen(['sleep', '600'])\nreturn 627.5095 * energy")],

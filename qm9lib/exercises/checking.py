@@ -178,13 +178,15 @@ def compared(
             if any(_changed(a, case.arguments) for a, case in zip(given, tried, strict=True)):
                 return Right("it also changes its arguments, which the caller may need: copy first")
             return None
+        # A right number in another unit is that, and no mistake that is near it in the other unit.
+        right_in = unit_of(found, expected, unit, rtol, atol)
         for message, mistake in (mistakes or {}).items():
             try:
                 wrong = [mistake(*_own(case.arguments)) for case in tried]
             except (ArithmeticError, LookupError, TypeError, ValueError):
                 continue  # a mistake that fails here is not what the student made
             other = unit_of(found, wrong, unit, rtol, atol)
-            if other is not None:
+            if other == (unit or "") or (other is not None and right_in is None):
                 return message + (
                     "" if other == (unit or "") else f". And the number is in {other}"
                 )

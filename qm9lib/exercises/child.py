@@ -41,6 +41,8 @@ def main() -> None:
     # The answers are examined below, whatever the notebook's own checks say or have become.
     exercises.check = lambda name, answer: None
     shell = Shell.instance()
+    functions = [exercise.function for exercise in known.values()]
+    answers: dict[str, Any] = {}
     for number, cell in enumerate(job["cells"]):
         if not cell.strip():
             continue
@@ -50,16 +52,18 @@ def main() -> None:
             error = result.error_before_exec or result.error_in_exec
             if error is not None and not isinstance(error, SystemExit):
                 tell(failed=number, error=f"{type(error).__name__}: {error}"[:200])
+        # A later cell may use the name of an answer for a number.
+        answers |= {name: value for name in functions if callable(value := shell.user_ns.get(name))}
     names = [name for name, value in shell.user_ns.items() if callable(value)]
     for name in job["answers"]:
         function = known[name].function
         tell(begins=name)
-        if function not in shell.user_ns:
+        if function not in answers and function not in shell.user_ns:
             reason = f"there is no {function}{grade.nearest(function, names)}"
             tell(name=name, status=grade.MISSING, message=reason)
             continue
         with _limited(job["seconds"]):
-            outcome = examine(known[name], shell.user_ns[function])
+            outcome = examine(known[name], answers.get(function, shell.user_ns.get(function)))
         tell(name=name, status=outcome.status, message=outcome.message)
     tell(done=True)
 

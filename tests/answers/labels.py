@@ -23,12 +23,12 @@ def to_kcal_per_mol(energy):
     return np.multiply(energy, joule * constants.N_A / 4184)
 
 
-@wrong("1.1", "in eV")
+@wrong("1.1", "the number is in eV; the exercise asks for kcal/mol")
 def to_kcal_per_mol(energy):
     return 27.2114 * energy
 
 
-@wrong("1.1", "in kJ/mol")
+@wrong("1.1", "the number is in kJ/mol; the exercise")
 def to_kcal_per_mol(energy):
     return 2625.4996 * energy
 
