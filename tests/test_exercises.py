@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from answers import ANSWERS
@@ -31,18 +35,24 @@ def number(answer):
 def test_answer(answer):
     outcome = examine(answer.exercise, answer.function)
     assert outcome.status == answer.status, outcome
-    assert answer.says in outcome.message
+    assert all(part in outcome.message for part in answer.says), outcome
+    if answer.status == "error":  # the line of the student's code is shown
+        shown = re.search(r"^  in \S+, line (\d+): (.+)$", outcome.message, re.MULTILINE)
+        lines = Path(answer.function.__code__.co_filename).read_text("utf-8").splitlines()
+        assert shown[2] == lines[int(shown[1]) - 1].strip()
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
 def test_catalogue_is_rich_and_every_mistake_has_its_own_message(exercise):
     answers = [answer for answer in ANSWERS if answer.exercise == exercise.name]
+    assert all(answer.says for answer in answers if answer.status != "right")
     assert all(answer.function.__name__ == exercise.function for answer in answers)
     assert sum(answer.status == "right" for answer in answers) >= 3
     mistakes = [answer.function for answer in answers if answer.status != "right"]
     assert len(mistakes) >= 4
     messages = [examine(exercise.name, function).message for function in mistakes]
-    assert len(set(messages)) == len(messages)
+    said = {re.sub(r"^  in .*\n?", "", message, flags=re.MULTILINE) for message in messages}
+    assert len(said) == len(messages)  # they differ in more than the line of the student's code
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
@@ -116,6 +126,49 @@ def test_exception_is_shown_with_its_line_and_its_meaning():
     assert "This means: an index is beyond the end" in outcome.message
 
 
+def test_exercise_explains_exceptions_in_its_own_words():
+    def explain(error, arguments):
+        return f"the argument was {arguments[0]}" if isinstance(error, KeyError) else None
+
+    def judge(answer):
+        return answer(7)
+
+    def looked_up(x):
+        return {}[x]
+
+    exercise = checking.Exercise("0.1", "t", "f", judge, ("a", "b", "c"), "l", explain=explain)
+    outcome = checking.examine(exercise, looked_up)
+    assert outcome.status == "error"
+    first, line, meaning = outcome.message.splitlines()
+    assert first == "your code stopped with KeyError: 7"
+    assert line.startswith("  in looked_up, line ") and line.endswith(": return {}[x]")
+    assert meaning == "  This means: the argument was 7."
+    # What it does not know keeps its usual meaning.
+    assert "from 0, and the last" in checking.examine(exercise, lambda x: [][x]).message
+
+
+@pytest.mark.parametrize("exercise", [e for e in ALL if e.explain], ids=lambda e: e.name)
+def test_no_exercise_has_words_for_what_the_student_did_not_do(exercise):
+    def slow(*arguments):
+        raise TimeoutError("it took more than 6 s")
+
+    outcome = examine(exercise.name, slow)
+    assert outcome.status == "error"
+    assert "it took more than 6 s" in outcome.message
+    assert "This means" not in outcome.message
+
+
+def test_signature_is_read_once(monkeypatch):
+    read = []
+    signature = checking.inspect.signature
+    monkeypatch.setattr(
+        checking.inspect, "signature", lambda answer: read.append(answer) or signature(answer)
+    )
+    answer = lambda z, total, references: total  # noqa: E731
+    assert examine("1.2", answer).status == "wrong"
+    assert read.count(answer) == 1
+
+
 def test_signature_that_was_changed_is_told():
     outcome = examine("1.2", lambda molecule: 0.0)
     assert outcome.status == "error"
@@ -176,6 +229,10 @@ def test_data_that_are_missing_make_it_not_checkable():
         ([np.array([1, 0])], [np.array([True, False])], "expected True and False"),
         ([(1.0,)], [(1.0, 2.0)], "1 results, expected 2, as in `return a, b`"),
         ([np.ones(3)], [(1.0, 2.0, 3.0)], "one array, expected 3 results, as in `return a, b, c`"),
+        ([jnp.ones(3)], [(1.0, 2.0)], "one array, expected 2 results, as in `return a, b`"),
+        ([7.0], [(1.0, 2.0)], "it returns 7, expected 2 results, as in `return a, b`"),
+        ([[7.0]], [(1.0, 2.0)], r"it returns \[7\], expected 2 results"),
+        ([np.array("a")], [(1.0, 2.0)], "an array of texts, expected 2 results"),
         ([np.array(["a"])], [np.ones(1)], "an array of texts, expected an array"),
         ([627.5], [627.9], "it returns 627.5, expected 627.9"),
         ([40.4751], [40.4799], r"it returns 40\.475, expected 40\.48"),
@@ -183,7 +240,11 @@ def test_data_that_are_missing_make_it_not_checkable():
         ([{"a", "b"}], [{"a", "c"}], "lacks c and must not have b"),
         ([{"a": 1.0}], [{"a": 2.0}], "a: it returns 1, expected 2"),
         (["x"], [1.0], "expected a number"),
-        ([1.0], ["x"], "expected a text"),
+        ([1.0], ["x"], "it returns 1, expected a text"),
+        (["x"], [{"x"}], "it returns 'x', expected a set"),
+        ([["x"]], [{"x": 1.0}], r"it returns \['x'\], expected a dictionary"),
+        (["x"], [True], "it returns 'x', expected True or False"),
+        ([jnp.array(False)], [True], "it returns False, expected True"),
         ([[1.0, 2.0]], [1.0], "expected one number"),
         ([None], [1.0], "`return` missing"),
     ],

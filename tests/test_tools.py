@@ -1,5 +1,6 @@
 """What keeps the chapters' pairs and the repository's address in step, on a small book."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -36,6 +37,44 @@ import os
 
 print(1 + 1, os.environ["TQDM_DISABLE"])
 ```
+"""
+
+SOLUTIONS = """
+# Solutions: two
+
+```{code-cell}
+def check(name, answer):
+    print(answer(2))
+```
+
+## 0.1 Double it
+
+**Trains:** sums. **Time:** 5 minutes.
+**In your head:** what is twice 2?
+
+```{code-cell}
+:tags: [solution]
+
+def double(x):
+    \"\"\"Return 2 x.\"\"\"
+    return x + x
+```
+
+```{code-cell}
+check("0.1", double)
+```
+"""
+
+TEACHERS = """\
+# For teachers
+
+<!-- exercises -->
+
+No table yet.
+
+<!-- end of exercises -->
+
+More.
 """
 
 CONFIG = """\
@@ -106,6 +145,37 @@ def test_execute_again_writes_the_same_bytes(executed):
     before = (executed / "book" / "one.ipynb").read_bytes()
     assert notebooks.main(["execute", "one"], executed) == 0
     assert (executed / "book" / "one.ipynb").read_bytes() == before
+
+
+def test_execute_notes_how_long_each_notebook_took(executed, capsys):
+    book = executed / "book"
+    file = book / "runtimes.json"
+    seconds = json.loads(file.read_text())["one"]
+    assert 0 < seconds < 600
+    assert file.read_text() == f'{{\n  "one": {seconds:.1f}\n}}\n'
+
+    # Only what is executed is renewed, what is not there any more goes, and the rest stays.
+    shutil.copy(book / "one.md", book / "another.md")
+    file.write_text('{"one": 599.9, "gone": 1.0, "another": 7.5}')
+    capsys.readouterr()
+    assert notebooks.main(["execute", "one"], executed) == 0
+    said = float(re.search(r"executed in (\S+) s", capsys.readouterr().out)[1])
+    assert said < 599
+    assert file.read_text() == f'{{\n  "another": 7.5,\n  "one": {said:.1f}\n}}\n'
+
+
+def test_only_execution_that_succeeds_changes_the_runtimes(executed, capsys):
+    file = executed / "book" / "runtimes.json"
+    file.write_text("as it was")
+    assert notebooks.main(["check"], executed) == 0
+    replace(executed / "book" / "one.md", "print(1 + 1", "print(1 / 0")
+    assert notebooks.main(["derive"], executed) == 0
+    assert notebooks.main(["execute"], executed) == 1
+    assert file.read_text() == "as it was"
+    capsys.readouterr()
+    replace(executed / "book" / "one.md", "print(1 / 0", "print(1 + 1")
+    assert notebooks.main(["execute"], executed) == 1
+    assert "one: runtimes.json is no table of seconds; delete it" in capsys.readouterr().err
 
 
 def test_failing_cell_is_named_and_leaves_the_notebook(executed, capsys):
@@ -221,6 +291,44 @@ def test_check_sees_missing_and_orphaned_notebooks(executed, capsys):
     message = problems(executed, capsys)
     assert "one: one.ipynb is missing" in message
     assert "book/two.ipynb has no .md beside it" in message
+
+
+def test_check_sees_pages_that_do_not_follow_from_the_solutions(root, capsys):
+    book = root / "book"
+    (root / "_toc.yml").write_text("- file: book/solutions/two.ipynb\n")
+    (book / "solutions").mkdir()
+    (book / "solutions" / "two.md").write_text(HEADER + SOLUTIONS)
+    (book / notebooks.TEACHERS).write_text(TEACHERS)
+    assert notebooks.main(["execute"], root) == 0
+    assert list(json.loads((book / "runtimes.json").read_text())) == ["one", "solutions/two"]
+    row = "| [0.1 Double it](exercises/two.ipynb) | sums | 5 min |"
+    assert row in (book / notebooks.TEACHERS).read_text()
+    assert notebooks.main(["check"], root) == 0
+
+    page, teachers = book / "exercises" / "two.md", book / notebooks.TEACHERS
+    kept = teachers.read_text()
+    replace(teachers, "| sums |", "| products |")
+    edited = teachers.read_text()
+    message = problems(root, capsys)
+    assert "teachers.md: its table is not that of the exercises" in message
+    assert "exercises/two.md" not in message
+    assert teachers.read_text() == edited  # a check changes nothing
+    teachers.write_text(kept)
+
+    replace(page, "Return 2 x.", "Return 3 x.")
+    message = problems(root, capsys)
+    assert "solutions/two: exercises/two.md is not what follows from solutions/two.md" in message
+    assert "teachers.md" not in message
+    (problem,) = notebooks.check(book / "solutions" / "two.md", notebooks.read_repository(root))
+    assert problem.startswith("exercises/two.md")
+    (book / "solutions" / "two.ipynb").unlink()  # one thing that is wrong does not hide the other
+    message = problems(root, capsys)
+    assert "two.ipynb is missing" in message and "exercises/two.md is not" in message
+
+    replace(book / "solutions" / "two.md", "**Trains:**", "**Trained:**")
+    capsys.readouterr()
+    assert notebooks.main(["check"], root) == 2
+    assert "notebooks: exercise 0.1 must say **Trains:**" in capsys.readouterr().err
 
 
 def test_header_without_text_representation_is_explained(root, capsys):

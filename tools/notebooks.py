@@ -1,11 +1,11 @@
 """Keep each chapter's two files in step: NAME.md, which people edit, and NAME.ipynb.
 
 derive   write the notebook from the Markdown; outputs stay only if no code cell has changed
-execute  derive, run every cell, and store the outputs
+execute  derive, run every cell, store the outputs, and note in runtimes.json how long it took
 check    say where a pair is out of step; changes nothing
 
 From solutions/NAME.md comes a second pair too: the students' exercises/NAME.md and .ipynb, which is
-never executed here and has no outputs.
+never executed here and has no outputs. The table on the teachers' page follows from all solutions.
 
 A notebook carries the SHA-256 of the Markdown file that it belongs to, so `check` also sees
 an edit that was never executed.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import sys
@@ -48,6 +49,8 @@ ENVIRONMENT: Mapping[str, str] = {
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 STAMP = "source_sha256"
 TEACHERS = "teachers.md"
+RUNTIMES = "runtimes.json"
+"""In `book/`: seconds that each notebook took when it was last executed, by its name."""
 
 SETUP_CELL = """\
 # For Colab: install the course's package if it is missing; what is there keeps its version.
@@ -195,6 +198,33 @@ def teachers_text(root: Path) -> str:
     if count != 1:
         raise NotebookError(f"{TEACHERS} must have one place for the table of the exercises")
     return found
+
+
+def record_runtime(root: Path, name: str, seconds: float) -> None:
+    """Note in `runtimes.json` how long a notebook took; entries of missing notebooks go.
+
+    Parameters
+    ----------
+    root
+        The project's folder.
+    name
+        The notebook, as in `chapters`.
+    seconds
+        Time of its execution; one decimal is kept.
+
+    Raises
+    ------
+    NotebookError
+        If the file is there and cannot be read.
+    """
+    path = root / "book" / RUNTIMES
+    try:
+        known = dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
+    except (ValueError, TypeError) as error:
+        raise NotebookError(f"{path.name} is no table of seconds; delete it ({error})") from error
+    known[name] = round(seconds, 1)
+    kept = {name: known[name] for name in chapters(root) if name in known}
+    write(path, json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
 
 def header(path: Path) -> dict[str, object]:
@@ -375,13 +405,17 @@ def _settle(cell: NotebookNode, number: int) -> None:
 
 
 def check(path: Path, repository: Repository) -> list[str]:
-    """Compare a chapter's two files.
+    """Compare a chapter's two files, and those that the students get of it.
 
     Returns
     -------
     list of str
         One line for each thing out of step; empty if all is well.
     """
+    return [*_check_pair(path, repository), *check_student_page(path)]
+
+
+def _check_pair(path: Path, repository: Repository) -> list[str]:
     target = path.with_suffix(".ipynb")
     described: dict[str, object] = dict(header(path)["jupytext"])  # type: ignore[call-overload]
     if "text_representation" not in described or "kernelspec" not in header(path):
@@ -444,15 +478,23 @@ def run(action: str, names: Sequence[str], root: Path, timeout: float) -> int:
                 print(f"{name}: {state}")
             elif action == "execute":
                 execute(path, repository, timeout)
-                print(f"{name}: executed in {time.perf_counter() - start:.1f} s", flush=True)
-            elif problems := [*check(path, repository), *check_student_page(path)]:
+                seconds = time.perf_counter() - start
+                print(f"{name}: executed in {seconds:.1f} s", flush=True)
+                record_runtime(root, name, seconds)
+            elif problems := check(path, repository):
                 failed += 1
                 print(*(f"{name}: {problem}" for problem in problems), sep="\n", file=sys.stderr)
         except NotebookError as error:
             failed += 1
             print(f"{name}: {error}", file=sys.stderr)
-    if action != "check" and (root / "book" / TEACHERS).exists():
-        write(root / "book" / TEACHERS, teachers_text(root))
+    teachers = root / "book" / TEACHERS
+    if teachers.exists():
+        text = teachers_text(root)
+        if action != "check":
+            write(teachers, text)
+        elif teachers.read_text("utf-8") != text:
+            failed += 1
+            print(f"{TEACHERS}: its table is not that of the exercises", file=sys.stderr)
     if action == "check" and not names:
         for orphan in orphans(root):
             failed += 1

@@ -14,16 +14,19 @@ Examples
 from __future__ import annotations
 
 import importlib
-import textwrap
+from collections.abc import Mapping
 
 from qm9lib.exercises import checking
-from qm9lib.exercises.checking import WIDTH, Exercise, Outcome
+from qm9lib.exercises.checking import Exercise, Outcome, wrapped
 from qm9lib.labels import UnknownNameError
 
 __all__ = ["check", "examine", "exercises", "hint", "progress"]
 
 CHAPTERS: tuple[str, ...] = ("labels", "data", "baseline", "gnn", "accuracy")
 """The sets, in the order of the book: exercise 2.1 is the first one of the second."""
+
+BY_NUMBER: Mapping[str, str] = {str(i): chapter for i, chapter in enumerate(CHAPTERS, 1)}
+"""The sets by the first part of their exercises' names."""
 
 _outcomes: dict[str, Outcome] = {}
 _hinted: dict[str, int] = {}
@@ -87,36 +90,32 @@ def hint(name: str) -> None:
         text += f'\nThe next one: hint("{name}") again.'
     elif seen == number:
         text += "\nThis was the last one; then there is the solution."
-    print(
-        "\n".join(
-            textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in text.splitlines()
-        )
-    )
+    print(wrapped(text))
 
 
 def progress() -> None:
     """Print what is done in each chapter of which something was checked here."""
-    chapters = sorted({int(name.partition(".")[0]) for name in _outcomes})
-    if not chapters:
+    if not _outcomes:
         print("nothing has been checked here yet")
-    for chapter in chapters:
-        found = exercises(CHAPTERS[chapter - 1])
+    checked = {name.partition(".")[0] for name in _outcomes}
+    for chapter in (chapter for number, chapter in BY_NUMBER.items() if number in checked):
+        found = exercises(chapter)
         done = [_outcomes.get(exercise.name) for exercise in found]
         right = sum(outcome is not None and outcome.status == "right" for outcome in done)
-        print(f"{CHAPTERS[chapter - 1]}: {right} of {len(found)} right")
+        print(f"{chapter}: {right} of {len(found)} right")
         for exercise, outcome in zip(found, done, strict=True):
             status = outcome.status if outcome else "not checked"
             print(f"  {exercise.name}  {status:13}  {exercise.title}")
 
 
 def _find(name: str) -> Exercise:
-    chapter = name.partition(".")[0] if isinstance(name, str) else ""
-    if chapter in map(str, range(1, len(CHAPTERS) + 1)):
-        found = exercises(CHAPTERS[int(chapter) - 1])
+    number = name.partition(".")[0] if isinstance(name, str) else ""
+    if number in BY_NUMBER:
+        found = exercises(BY_NUMBER[number])
         for exercise in found:
             if exercise.name == name:
                 return exercise
         raise UnknownNameError("exercise", name, [exercise.name for exercise in found])
     raise UnknownNameError(
-        "exercise", name, [f'"{i}.1"' for i in range(1, len(CHAPTERS) + 1)], "and so on, in quotes"
+        "exercise", name, [f'"{number}.1"' for number in BY_NUMBER], "and so on, in quotes"
     )

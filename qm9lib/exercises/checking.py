@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import linecache
 import textwrap
 import traceback
@@ -30,6 +31,11 @@ class Right(str):
 
 Judge = Callable[[Answer], str | None]
 """Calls an answer; returns what is wrong with it. None, or a `Right`, if nothing is."""
+
+Meaning = Callable[[BaseException, tuple[Any, ...]], str | None]
+"""Tells what an exception of an answer means, called with these arguments; None if it cannot.
+
+The text goes behind "This means: ", and a full stop behind the text."""
 
 WIDTH = 84  # of a message: Colab and a terminal show it without scrolling
 
@@ -56,6 +62,8 @@ class Exercise:
         From a nudge to almost the answer.
     learnt
         Said when the answer is right: what it was good for.
+    explain
+        Knows what some exceptions mean in this exercise; see `Meaning`.
     """
 
     name: str
@@ -64,6 +72,7 @@ class Exercise:
     judge: Judge
     hints: tuple[str, ...]
     learnt: str
+    explain: Meaning | None = None
 
 
 @dataclass(frozen=True)
@@ -75,11 +84,22 @@ class Outcome:
     message: str
 
     def __str__(self) -> str:
-        text = f"{self.exercise.name} {self.status}: {self.message}"
-        return "\n".join(
-            textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False)
-            for line in text.splitlines()
-        )
+        return wrapped(f"{self.exercise.name} {self.status}: {self.message}")
+
+
+def wrapped(text: str) -> str:
+    """Return a message with its lines broken at `WIDTH` characters; what goes on is indented.
+
+    Examples
+    --------
+    >>> print(wrapped("a message of more than one line, " * 3))
+    a message of more than one line, a message of more than one line, a message of more
+        than one line,
+    """
+    return "\n".join(
+        textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False)
+        for line in text.splitlines()
+    )
 
 
 @dataclass(frozen=True)
@@ -99,7 +119,7 @@ class _NotAttemptedError(Exception):
 
 
 class _StoppedError(Exception):
-    """The student's code raised ``__cause__``."""
+    """The student's code raised ``__cause__``, called with ``args``."""
 
 
 def examine(exercise: Exercise, answer: object) -> Outcome:
@@ -132,8 +152,8 @@ def examine(exercise: Exercise, answer: object) -> Outcome:
             "put your code in the place of the line `raise NotImplementedError`, and run both "
             f'cells again. hint("{exercise.name}") helps',
         )
-    except _StoppedError as error:
-        return Outcome(exercise, "error", _story(error.__cause__, answer))
+    except _StoppedError as stopped:
+        return Outcome(exercise, "error", _story(stopped, answer, exercise.explain))
     except (NotCheckableError, DataError) as error:
         return Outcome(exercise, "not checkable", str(error))
     if reason is None:
@@ -219,26 +239,29 @@ def _changed(arguments: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
 
 def _guarded(answer: Answer, exercise: Exercise) -> Answer:
     """Return the answer so wrapped that its errors are told from those of the judge."""
+    try:
+        signature = inspect.signature(answer)
+    except (TypeError, ValueError):  # a built-in function has none
+        signature = None
 
     def call(*arguments: Any) -> Any:
         try:
-            inspect.signature(answer).bind(*arguments)
+            if signature:
+                signature.bind(*arguments)
         except TypeError as error:
             wrong = TypeError(
-                f"it is called with {len(arguments)} arguments, and takes "
-                f"{inspect.signature(answer)}: keep the first line of the cell as it was ({error})"
+                f"it is called with {len(arguments)} arguments, and takes {signature}: keep the "
+                f"first line of the cell as it was ({error})"
             )
-            raise _StoppedError from wrong
-        except ValueError:  # a built-in function without a signature
-            pass
+            raise _StoppedError(*arguments) from wrong
         try:
             return answer(*arguments)
         except NotImplementedError as error:
             if str(error).startswith(f"Exercise {exercise.name}"):
                 raise _NotAttemptedError from error
-            raise _StoppedError from error
+            raise _StoppedError(*arguments) from error
         except (Exception, SystemExit) as error:
-            raise _StoppedError from error
+            raise _StoppedError(*arguments) from error
 
     return call
 
@@ -297,8 +320,9 @@ _SAID: dict[str, str] = {
 """Meanings of an exception by a part of what it says, which tells more than its kind."""
 
 
-def _story(error: BaseException | None, answer: Answer) -> str:
+def _story(stopped: _StoppedError, answer: Answer, tell: Meaning | None) -> str:
     """Tell what a student's exception means, and where it came from."""
+    error = stopped.__cause__
     assert error is not None
     said = str(error).strip().partition("\n")[0]
     lines = [f"your code stopped with {type(error).__name__}" + (f": {said}" if said else "")]
@@ -307,12 +331,14 @@ def _story(error: BaseException | None, answer: Answer) -> str:
     own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     if own and own[-1].lineno:
         source = linecache.getline(own[-1].filename, own[-1].lineno).strip()
-        lines.append(f"  in {own[-1].name}, line {own[-1].lineno}: {source}".rstrip(": "))
-    meaning = next(
-        (_MEANINGS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _MEANINGS),
-        None,
-    )
-    meaning = next((told for word, told in _SAID.items() if word in said), meaning)
+        where = f"  in {own[-1].name}, line {own[-1].lineno}"
+        lines.append(f"{where}: {source}" if source else where)
+    meaning = tell(error, stopped.args) if tell else None
+    if meaning is None:
+        by_words = (told for word, told in _SAID.items() if word in said)
+        names = (kind.__name__ for kind in type(error).__mro__)
+        by_kind = (_MEANINGS[name] for name in names if name in _MEANINGS)
+        meaning = next(itertools.chain(by_words, by_kind), None)
     if meaning:
         lines.append(f"  This means: {meaning}.")
     return "\n".join(lines)

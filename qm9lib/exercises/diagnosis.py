@@ -10,6 +10,8 @@ import numpy as np
 from qm9lib.labels import convert
 
 _UNITS = ("hartree", "eV", "meV", "kcal/mol", "kJ/mol")
+_KINDS = {str: "a text", Set: "a set", Mapping: "a dictionary", bool | np.bool_: "True or False"}
+"""What is expected that is neither numbers nor a tuple, in words."""
 
 
 def same(found: object, expected: object, rtol: float = 1e-4, atol: float = 1e-8) -> bool:
@@ -55,9 +57,11 @@ def unit_of(
     """
     if all(same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)):
         return unit or ""
-    for other in _UNITS if unit else ():
-        factor = convert(1.0, unit or other, other)
-        numbers = [as_numbers(value) for value in expected]
+    if not unit:
+        return None
+    numbers = [as_numbers(value) for value in expected]
+    for other in _UNITS:
+        factor = convert(1.0, unit, other)
         if all(
             number is not None and same(value, factor * number, max(rtol, 1e-4), atol)
             for value, number in zip(found, numbers, strict=True)
@@ -156,21 +160,21 @@ def _form(value: object, right: object) -> str | None:
     """Return what is wrong with type or shape, or None."""
     if value is None and right is not None:
         return "None: is a `return` missing?"
-    if isinstance(right, str | Set | Mapping | bool | np.bool_):
-        fits = (str, Set, Mapping, (bool, np.bool_))
-        kind = next(kind for kind in fits if isinstance(right, kind))
-        names = dict(zip(fits, ("a text", "a set", "a dictionary", "True or False"), strict=True))
-        ok = isinstance(value, kind) or (
-            isinstance(right, bool | np.bool_) and getattr(value, "dtype", None) == np.bool_
-        )
-        return None if ok else f"{describe(value)}, expected {names[kind]}"
+    for kind, name in _KINDS.items():
+        if isinstance(right, kind):
+            # In JAX a truth value is an array.
+            truth = isinstance(right, bool | np.bool_) and getattr(value, "dtype", None) == np.bool_
+            fits = truth or isinstance(value, kind)
+            return None if fits else f"{describe(value)}, expected {name}"
     if isinstance(right, tuple):
         letters = ", ".join("abcdefgh"[: len(right)])
-        if isinstance(value, np.ndarray) or hasattr(value, "__jax_array__"):
+        numbers = None if isinstance(value, Sequence) else as_numbers(value)
+        if numbers is not None and numbers.ndim:
             return f"one array, expected {len(right)} results, as in `return {letters}`"
         if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != len(right):
-            many = f"{len(value)} results" if isinstance(value, tuple) else describe(value)
-            return f"{many}, expected {len(right)}, as in `return {letters}`"
+            if isinstance(value, tuple):
+                return f"{len(value)} results, expected {len(right)}, as in `return {letters}`"
+            return f"{describe(value)}, expected {len(right)} results, as in `return {letters}`"
         for place, (a, b) in enumerate(zip(value, right, strict=True), 1):
             problem = _form(a, b)
             if problem:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from qm9lib.cache import DataError
-from qm9lib.exercises import CHAPTERS, exercises
+from qm9lib.exercises import BY_NUMBER, CHAPTERS, exercises
 
 MISSING, STOPPED, NOT_REACHED = "missing", "stopped", "not reached"
 """Outcomes that a grader meets beside the five of `check`."""
@@ -127,15 +127,14 @@ def chapter_of(cells: Sequence[str]) -> str:
     text = "\n".join(cells)
     numbers = Counter(re.findall(r"\bcheck\(\s*[\"'](\d+)\.\d+[\"']", text))
     numbers += Counter(
-        str(number)
-        for number, chapter in enumerate(CHAPTERS, 1)
+        number
+        for number, chapter in BY_NUMBER.items()
         for exercise in exercises(chapter)
         if re.search(rf"^def {exercise.function}\b", text, re.MULTILINE)
     )
-    known = {str(number): chapter for number, chapter in enumerate(CHAPTERS, 1)}
     for number, _ in numbers.most_common():
-        if number in known:
-            return known[number]
+        if number in BY_NUMBER:
+            return BY_NUMBER[number]
     raise DataError("no exercise of this course found in it")
 
 

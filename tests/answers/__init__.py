@@ -2,7 +2,7 @@
 
 A module for each chapter. The decorators remember a function and what its examination must give:
 
-    @wrong("1.1", "in eV")          # a part of the message
+    @wrong("1.1", "in eV")          # parts of the message
     def to_kcal_per_mol(energy):
         return 27.2114 * energy
 """
@@ -24,13 +24,13 @@ class Answer:
     exercise: str
     function: Function
     status: str
-    says: str
+    says: tuple[str, ...]
 
 
 ANSWERS: list[Answer] = []
 
 
-def _answer(exercise: str, status: str, says: str) -> Callable[[Function], Function]:
+def _answer(exercise: str, status: str, *says: str) -> Callable[[Function], Function]:
     def remember(function: Function) -> Function:
         ANSWERS.append(Answer(exercise, function, status, says))
         return function
@@ -40,17 +40,17 @@ def _answer(exercise: str, status: str, says: str) -> Callable[[Function], Funct
 
 def right(exercise: str) -> Callable[[Function], Function]:
     """Another right way of writing it."""
-    return _answer(exercise, "right", "")
+    return _answer(exercise, "right")
 
 
-def wrong(exercise: str, says: str) -> Callable[[Function], Function]:
-    """A typical mistake, and a part of what the checker says of it."""
-    return _answer(exercise, "wrong", says)
+def wrong(exercise: str, *says: str) -> Callable[[Function], Function]:
+    """A typical mistake, and parts of what the checker says of it."""
+    return _answer(exercise, "wrong", *says)
 
 
-def stops(exercise: str, says: str) -> Callable[[Function], Function]:
-    """Code that raises an exception, and a part of what the checker says of it."""
-    return _answer(exercise, "error", says)
+def stops(exercise: str, *says: str) -> Callable[[Function], Function]:
+    """Code that raises an exception, and parts of what the checker says of it."""
+    return _answer(exercise, "error", *says)
 
 
 for chapter in CHAPTERS:

@@ -224,12 +224,12 @@ def cosine_cutoff(distance, cutoff):
     return np.where(distance < cutoff, 0.5 * (np.cos(np.pi * distance / cutoff) + 1), 1)
 
 
-@wrong("5.2", "for a table of distances")
+@stops("5.2", "ValueError", "takes a row of distances, but stops for a table of distances")
 def cosine_cutoff(distance, cutoff):
     return np.array([0.5 * (np.cos(np.pi * r / cutoff) + 1) if r < cutoff else 0 for r in distance])
 
 
-@wrong("5.2", "an array without axes")
+@stops("5.2", "TypeError", "but stops for one distance, an array without axes. np.where works")
 def cosine_cutoff(distance, cutoff):
     value = 0.5 * (np.cos(np.pi * distance / cutoff) + 1)
     value[distance > cutoff] = 0
@@ -489,9 +489,14 @@ def bend_vectors(vectors):
     vectors *= np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@wrong("5.4", "keepdims=True keeps (5, 1, 4)")
+@stops("5.4", "This means: arrays of shapes", "keepdims=True keeps (5, 1, 4)")
 def bend_vectors(vectors):
     return vectors * np.linalg.norm(vectors, axis=1)
+
+
+@stops("5.4", "This means: arrays of shapes", "keepdims=True keeps (5, 1, 4)")
+def bend_vectors(vectors):
+    return jnp.asarray(vectors) * jnp.tanh(jnp.linalg.norm(vectors, axis=1))
 
 
 def differences(energy, x, step, sides=2):
@@ -577,17 +582,17 @@ def forces(energy, positions):
     return jax.grad(energy)
 
 
-@wrong("5.5", "a function has no minus")
+@stops("5.5", "This means: energy and jax.grad(energy)", "a function has no minus")
 def forces(energy, positions):
     return -jax.grad(energy)
 
 
-@wrong("5.5", "not the number that it returns")
+@stops("5.5", "This means: jax.grad takes the function", "not the number that it returns")
 def forces(energy, positions):
     return -jax.grad(energy(positions))(positions)
 
 
-@wrong("5.5", "in brackets of their own")
+@stops("5.5", "This means: the second argument", "in brackets of their own")
 def forces(energy, positions):
     return -jax.grad(energy, positions)(positions)
 

@@ -158,18 +158,18 @@ def read_positions(record):
     return [[float(word.replace("*^", "e")) for word in row] for row in rows]
 
 
-@wrong("2.1", "not the name of a file")
+@stops("2.1", "FileNotFoundError", "This means: record is the text itself, not the name of a file")
 def read_positions(record):
     return np.loadtxt(record, skiprows=2, usecols=(1, 2, 3))
 
 
-@wrong("2.1", "It read C as a number")
+@stops("2.1", "ValueError", "This means: it read C as a number")
 def read_positions(record):
     lines = record.replace("*^", "e").splitlines()
     return [[float(word) for word in line.split()[:3]] for line in lines[2 : int(lines[0]) + 2]]
 
 
-@wrong("2.1", "separated by tabs")
+@stops("2.1", "ValueError", "This means: the columns are separated by tabs")
 def read_positions(record):
     lines = record.replace("*^", "e").splitlines()
     return [[float(word) for word in line.split(" ")[1:4]] for line in lines[2 : 2 + int(lines[0])]]
@@ -305,21 +305,21 @@ def atoms_of(number, index, offsets, atomic_numbers, positions):
     return sample[row].atomic_numbers, sample[row].positions
 
 
-@wrong("2.2", "np.where even inside a tuple")
+@stops("2.2", "only integer", "This means: the row", "np.where even inside a tuple")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     row = np.where(index == number)[0]
     atoms = slice(offsets[row], offsets[row + 1])
     return atomic_numbers[atoms], positions[atoms]
 
 
-@wrong("2.2", "Lists have .index")
+@stops("2.2", "AttributeError", "This means: lists have .index")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     row = index.index(number)
     atoms = slice(offsets[row], offsets[row + 1])
     return atomic_numbers[atoms], positions[atoms]
 
 
-@wrong("2.2", "can only concatenate tuple")
+@stops("2.2", "can only concatenate tuple", "This means: the row must be one number")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     row = np.where(index == number)
     atoms = slice(offsets[row][0], offsets[row + 1][0])
@@ -557,13 +557,13 @@ def one_hot_and_mask(atomic_numbers):
     print(one_hot, atomic_numbers > 0)
 
 
-@wrong("2.4", "stopped with ValueError. 0 is padding: it has no column")
+@stops("2.4", "stopped with ValueError", "This means: 0 is padding: it has no column")
 def one_hot_and_mask(atomic_numbers):
     columns = [[1, 6, 7, 8, 9].index(z) for z in atomic_numbers.tolist()]
     return np.eye(5)[columns], atomic_numbers > 0
 
 
-@wrong("2.4", "stopped with KeyError. 0 is padding: it has no column")
+@stops("2.4", "stopped with KeyError", "This means: 0 is padding: it has no column")
 def one_hot_and_mask(atomic_numbers):
     columns = {1: 0, 6: 1, 7: 2, 8: 3, 9: 4}
     return np.eye(5)[[columns[z] for z in atomic_numbers]], atomic_numbers > 0
