@@ -6,8 +6,11 @@ RUNS ?= 1000000
 SEED ?= 1
 
 VENV := .venv
+WEB := $(VENV)/web
 PEERS := .venv-peers
 BIN := $(VENV)/bin
+# npm looks for node there.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 INTERPRETER := $(or $(wildcard $(BIN)/python),$(PYTHON))
 VERSION := $(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 # The exact versions that passed on this Python; `make CONSTRAINTS= ...` takes the newest ones.
@@ -21,12 +24,13 @@ NBVAL := --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-isa check notebooks bench bench-peers fuzz colab repository clean
+.PHONY: help book serve pdf test test-isa test-web lighthouse check notebooks bench bench-peers \
+	fuzz colab repository clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
-book: $(INSTALLED) ## build the book in _build/html; any warning is an error
+book: $(INSTALLED) $(WEB)/.installed ## build the book in _build/html; any warning is an error
 	rm -rf _build/html _build/.doctrees
 	$(BIN)/jupyter-book build . --quiet --warningiserror --keep-going
 	@echo "The book: $(CURDIR)/_build/html/index.html"
@@ -34,11 +38,20 @@ book: $(INSTALLED) ## build the book in _build/html; any warning is an error
 serve: $(INSTALLED) ## show the built book at http://127.0.0.1:8000 (PORT=...)
 	$(RUN) http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
+pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
+	$(BIN)/python tools/pdf.py
+
 test: $(INSTALLED) ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) tests qm9lib book
 
 test-isa: $(INSTALLED) ## run the notebooks as on a processor without AVX-512
 	XLA_FLAGS=--xla_cpu_max_isa=AVX2 $(PYTEST) $(NBVAL) book
+
+test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
+	$(RUN) pytest -n $(WORKERS) tests/web
+
+lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
+	$(BIN)/python tools/lighthouse.py
 
 check: $(INSTALLED) ## lint, formatting, types, and whether all pairs are in step
 	$(RUN) ruff check .
@@ -68,6 +81,18 @@ repository: $(INSTALLED) ## write the address of your fork everywhere (URL=..., 
 
 clean: ## remove what was built, but not .venv
 	rm -rf _build .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+
+# What pages are made of comes from npm, pinned, with the npm that requirements.txt brings.
+$(WEB)/.installed: tools/web/package.json tools/web/package-lock.json $(INSTALLED)
+	mkdir -p $(WEB)
+	cp tools/web/package.json tools/web/package-lock.json $(WEB)
+	$(BIN)/npm ci --prefix $(WEB) --omit=dev --no-audit --no-fund --loglevel=error
+	touch $@
+
+# And what checks them.
+$(WEB)/.checkers: $(WEB)/.installed
+	$(BIN)/npm ci --prefix $(WEB) --no-audit --no-fund --loglevel=error
+	touch $@
 
 # SchNetPack asks for an old sympy, which current torch refuses: hence --no-deps.
 $(PEERS)/.installed: benchmarks/peers/requirements.txt benchmarks/peers/schnetpack.txt

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qm9lib.dataset import QM9, Molecule, Split, load, load_sample
 from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
 from qm9lib.metrics import mae, rmse
+from qm9lib.view import view
 
 if TYPE_CHECKING:
     from qm9lib.tfdata import qm9_fetch, qm9_parse
@@ -33,12 +34,13 @@ __all__ = [
     "qm9_fetch",
     "qm9_parse",
     "rmse",
+    "view",
 ]
 
 _MODULES = (
-    "composition", "domain", "figshare", "gnn", "graphs", "invariance", "ladder", "models",
-    "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack", "records", "tfdata",
-    "training", "verify", "xyz",
+    "composition", "domain", "figshare", "geometry", "gnn", "graphs", "invariance", "ladder",
+    "models", "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack", "records",
+    "tfdata", "training", "verify", "xyz",
 )  # fmt: skip
 
 

@@ -39,8 +39,10 @@ class Model:
         Trained `Network`.
     reference
         Composition model that the network adds to.
-    mean, scale
-        Mean and standard deviation of the training residual, in the label's published unit.
+    mean
+        Mean of the training residual, in the label's published unit.
+    scale
+        Its standard deviation, in the same unit.
     """
 
     network: Network

@@ -1,53 +1,79 @@
-"""Figures of the course. Each is a `Picture`: an SVG image with a text alternative."""
+"""Figures of the course. Each is a `Picture`: an SVG drawing with a text alternative and a caption.
+
+Whatever is black takes the colour of the text around the figure, so that one file suits light and
+dark pages. Nothing else may be needed to read a figure than what `COLORS` and black can show.
+"""
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import html
 import io
+import re
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
+from itertools import cycle
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
+from matplotlib.legend import Legend
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from qm9lib.dataset import Molecule
-from qm9lib.domain import BONDED, COVALENT_RADII
-from qm9lib.labels import SYMBOLS
 from qm9lib.metrics import mae
 
-COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Colours that colour-blind readers can tell apart (Okabe and Ito 2008)."""
+COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+"""Colours that colour-blind readers can tell apart, visible on white and on a dark page.
 
-_PALE = "#b8cfdf"
-_BALLS = {  # colour of the ball and of its letter, as chemists have them
-    1: ("#ffffff", "#000000"), 6: ("#555555", "#ffffff"), 7: ("#2f5fd0", "#ffffff"),
-    8: ("#d03030", "#ffffff"), 9: ("#90d060", "#000000"),
-}  # fmt: skip
+Those of Okabe and Ito (2008) that have a contrast of 3 to both. Black is another.
+"""
+
+WIDTH = 5.2
+"""Width of a figure, inches. On a phone it is shown at 70 % of that, and its text is readable."""
+
+SMALL = 10.0
+"""Smallest size of text in a figure of that width, points."""
+
+_DASHES = ("-", (0, (4, 1.2)), (0, (4, 1.2, 1, 1.2)), (0, (1.2, 0.8)), (0, (7, 2)))
+_MARKERS = "osD^vP"
+_REFERENCE = ((0, (6, 4)), (0, (2, 3)), (0, (6, 3, 1, 3)))
+
+_NUMBER = "{x:,.10g}"  # 10,000 and 0.1, never 1e+04 or a power whose exponent is too small to read
 
 _STYLE = {
-    "axes.prop_cycle": mpl.cycler(color=COLORS),
+    # Four colours and five dashes: the first twenty curves all differ.
+    "axes.prop_cycle": mpl.cycler(
+        color=COLORS * 5, linestyle=_DASHES * 4, linewidth=[1.8] * 5 * len(COLORS)
+    ),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#dddddd",
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "grid.color": "black",
+    "grid.alpha": 0.18,
     "grid.linewidth": 0.6,
     "font.size": 11.0,
     "legend.frameon": False,
-    "lines.linewidth": 1.8,
+    "legend.handlelength": 2.4,
     "svg.hashsalt": "qm9lib",  # the same figure gives the same file
     "svg.fonttype": "path",
     "figure.dpi": 100,
 }
 
+styled = mpl.rc_context(_STYLE)
+"""Decorator of functions that make figures: they do so in the style of the course."""
+
 
 class Picture:
-    """A figure with a text alternative, shown in notebooks and on the page as one SVG image.
+    """A figure with a text alternative and a caption, shown in notebooks and on the page.
+
+    Black lines and text take the colour of the page's text, and the background is that of the page.
 
     Parameters
     ----------
@@ -56,47 +82,132 @@ class Picture:
     alt
         What the figure shows, in a sentence or two, for those who do not see it. Numbers in it
         should be computed.
+    caption
+        What to look at, below the figure, for everybody; plain text. Every figure of the book has
+        one.
 
     Raises
     ------
     ValueError
         If the text alternative is empty.
+
+    Examples
+    --------
+    >>> figure, (ax,) = axes()
+    >>> picture = Picture(figure, "Two empty axes.", caption="Nothing to see & nothing to miss.")
+    >>> picture
+    [figure] Two empty axes.
+    >>> picture.html[-71:]
+    '<figcaption>Nothing to see &amp; nothing to miss.</figcaption></figure>'
     """
 
-    def __init__(self, figure: Figure, alt: str) -> None:
+    @styled
+    def __init__(self, figure: Figure, alt: str, *, caption: str = "") -> None:
         if not alt.strip():
             raise ValueError("a picture needs a text alternative: say what it shows")
         self.figure = figure
         self.alt = alt
+        self.caption = caption
+        for box in figure.findobj(Legend):
+            box.set_frame_on(False)  # white, it would hide text that is light on a dark page
         buffer = io.BytesIO()
-        with mpl.rc_context(_STYLE):
-            # No date: the same figure gives the same file.
-            figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
-        self.svg = buffer.getvalue().decode("utf-8")
+        figure.savefig(buffer, format="svg", dpi=150)
+        self.svg = _adaptable(buffer.getvalue().decode("utf-8"))
+
+    @property
+    def html(self) -> str:
+        """The figure as a piece of HTML."""
+        below = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
+        return (
+            f'<figure class="qm9-figure" style="margin:1em 0"><div role="img" '
+            f'aria-label="{html.escape(self.alt)}">{self.svg}</div>{below}</figure>'
+        )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        data = base64.b64encode(self.svg.encode("utf-8")).decode("ascii")
-        image = (
-            f'<img class="qm9-figure" alt="{html.escape(self.alt)}" '
-            f'src="data:image/svg+xml;base64,{data}">'
-        )
-        return {"text/html": image, "text/plain": f"[figure] {self.alt}"}
+        return {"text/html": self.html, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"[figure] {self.alt}"
 
 
-_styled = mpl.rc_context(_STYLE)
+def _adaptable(svg: str) -> str:
+    """Turn matplotlib's SVG file into an element that can stand in a page beside others.
+
+    What is black becomes the colour of the text. The element is as wide as its figure, or as the
+    page if that is narrower. What is not needed is left out, and the names within begin with a hash
+    of the content: two figures in a page must not share names.
+    """
+    root = ElementTree.fromstring(svg)  # without prolog and comments
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib = {name.rpartition("}")[2]: v for name, v in element.attrib.items()}
+        element.text = element.tail = None
+    # The style sheet would hold for the whole page; its one rule is inherited from the root.
+    width = float(root.attrib["width"].removesuffix("pt")) * 96 / 72
+    root.attrib = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "viewBox": root.attrib["viewBox"],
+        "style": f"display:block;width:{width:.0f}px;max-width:100%;height:auto",
+        "fill": "currentColor",  # matplotlib does not mention it where it is black
+        "stroke-linejoin": "round",
+    }
+    _simplify(root)
+    names: dict[str, str] = {}
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if used := re.search(r"url\(#([^)]+)\)" if name != "href" else r"^#(.+)", value):
+                short = names.setdefault(used[1], f"~{len(names)}")
+                element.attrib[name] = value.replace(f"#{used[1]}", f"#{short}")
+    for element in root.iter():
+        if (own := element.attrib.pop("id", None)) in names:
+            element.attrib["id"] = names[own]
+    _simplify(root)  # a group may have lost its name, and with it its use
+    text = ElementTree.tostring(root, encoding="unicode")
+    return text.replace("~", f"q{hashlib.sha256(text.encode()).hexdigest()[:6]}-")
 
 
-@_styled
-def axes(width: float = 6.4, height: float = 3.8, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def _simplify(parent: ElementTree.Element) -> None:
+    """Shorten numbers and paths, and remove what shows nothing."""
+    kept: list[ElementTree.Element] = []
+    for child in parent:
+        _simplify(child)
+        attributes = child.attrib
+        for name in {"d", "x", "y", "width", "height"} & attributes.keys():
+            short = re.sub(r"-?\d+\.\d+", _two_decimals, attributes[name])
+            attributes[name] = re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(short.split()))
+        if "transform" in attributes:
+            attributes["transform"] = re.sub(
+                r"translate\([^)]*\)",
+                lambda match: re.sub(r"-?\d+\.\d+", _two_decimals, match[0]),
+                attributes["transform"],
+            )
+        if "style" in attributes:
+            attributes["style"] = re.sub(
+                r"([:;]) +", r"\1", attributes["style"].replace("#000000", "currentColor")
+            )
+        if "href" in attributes:
+            attributes["href"] = re.sub(r"\s", "", attributes["href"])
+        if child.tag in ("metadata", "style") or attributes.get("style") == "fill:none":
+            continue
+        if child.tag in ("g", "defs") and len(child) == 0:
+            continue
+        kept += list(child) if child.tag == "g" and not attributes else [child]
+    parent[:] = kept
+
+
+def _two_decimals(match: re.Match[str]) -> str:
+    """Round to a hundredth of a point, which nobody sees."""
+    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+
+
+@styled
+def axes(width: float = WIDTH, height: float = 3.4, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """Return an empty figure in the style of the course, and its axes from top to bottom.
 
     Parameters
     ----------
     width, height
-        In inches. At 6.4 inches the text can be read on a phone.
+        In inches. Up to `WIDTH`, the text can be read on a phone.
     rows
         Number of axes, one below the other.
     """
@@ -105,7 +216,7 @@ def axes(width: float = 6.4, height: float = 3.8, rows: int = 1) -> tuple[Figure
     return figure, list(np.ravel(figure.subplots(rows, 1)))
 
 
-@_styled
+@styled
 def loss_curves(
     curves: Mapping[str, Sequence[float] | Float[np.ndarray, " epochs"]],
     *,
@@ -113,6 +224,7 @@ def loss_curves(
     ylabel: str = "validation MAE (kcal/mol)",
     xlabel: str = "epoch",
     bounds: Mapping[str, float] | None = None,
+    caption: str = "",
 ) -> Picture:
     """Draw errors against epochs, on a logarithmic axis.
 
@@ -127,6 +239,8 @@ def loss_curves(
     bounds
         For a curve that training produced: a number that it ends below, by name. The text
         alternative tells it instead of digits, which differ between processors.
+    caption
+        What to look at, as in `Picture`.
 
     Returns
     -------
@@ -147,23 +261,37 @@ def loss_curves(
     figure, (ax,) = axes()
     bounds = bounds or {}
     told = []
-    for name, values in curves.items():
-        marker = "o" if len(values) < 10 else None
-        ax.plot(np.arange(1, len(values) + 1), values, label=name, marker=marker)
+    for (name, values), marker in zip(curves.items(), cycle(_MARKERS), strict=False):
+        few = len(values) < 10
+        ax.plot(np.arange(1, len(values) + 1), values, label=name, marker=marker if few else None)
         if name in bounds:
             told.append(f"{name} ends {_below(values[-1], bounds[name])}")
         else:
             told.append(f"{name} starts at {_plain(values[0])} and ends at {_plain(values[-1])}")
-    for number, (name, value) in enumerate((reference or {}).items()):
-        ax.axhline(value, label=name, color="#555555", linestyle=("--", ":", "-.")[number % 3])
+    for (name, value), dashes in zip((reference or {}).items(), cycle(_REFERENCE), strict=False):
+        ax.axhline(value, label=name, color="black", linewidth=1.2, linestyle=dashes)
         told.append(f"{name} is at {_plain(value)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    # Plain numbers such as 20 are easier to read than 2 x 10^1.
-    ax.yaxis.set_major_formatter("{x:,g}")
-    ax.yaxis.set_minor_formatter("{x:,g}" if _span(ax) < 30 else "")
-    ax.legend()
-    return Picture(figure, f"Line plot of {ylabel} against {xlabel}: {'; '.join(told)}.")
+    _plain_numbers(ax)
+    legend(figure)
+    alt = f"Line plot of {ylabel} against {xlabel}: {'; '.join(told)}."
+    return Picture(figure, alt, caption=caption)
+
+
+@styled
+def legend(figure: Figure) -> None:
+    """Write the names of the curves above the axes, where they hide nothing.
+
+    Parameters
+    ----------
+    figure
+        A figure of `axes`, whose curves have labels.
+    """
+    names = [name for ax in figure.axes for name in ax.get_legend_handles_labels()[1]]
+    # Two columns have room for names of 24 letters each.
+    columns = 2 if max(map(len, names)) < 25 else 1
+    figure.legend(loc="outside upper left", ncols=columns)
 
 
 def _plain(value: float) -> str:
@@ -178,12 +306,16 @@ def _below(value: float, bound: float) -> str:
     return f"below {bound:g}"
 
 
-def _span(ax: Axes) -> float:
+def _plain_numbers(ax: Axes) -> None:
+    """Write 20 on a logarithmic axis, not 2 x 10^1, and as many numbers as there is room for."""
     low, high = ax.get_ylim()
-    return high / low
+    if 5 < high / low < 100:  # more than 8, 9 and 10 can share; fewer than powers of ten suffice
+        ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    ax.yaxis.set_major_formatter(_NUMBER)
+    ax.yaxis.set_minor_formatter(_NUMBER if high / low < 100 else "")
 
 
-@_styled
+@styled
 def parity(
     predicted: Float[np.ndarray, " n"],
     true: Float[np.ndarray, " n"],
@@ -191,6 +323,7 @@ def parity(
     quantity: str,
     unit: str,
     bound: float | None = None,
+    caption: str = "",
 ) -> Picture:
     """Draw predicted against true values, with the line on which they are equal.
 
@@ -204,6 +337,8 @@ def parity(
         Their unit.
     bound
         A number that the mean absolute error is below, told instead of its digits.
+    caption
+        What to look at, as in `Picture`.
 
     Returns
     -------
@@ -221,11 +356,13 @@ def parity(
     [figure] Scatter plot of predicted against true gap of 2 molecules, with the diagonal. The
     mean absolute error is 0.25 eV.
     """
-    figure, (ax,) = axes(4.8, 4.6)
-    ax.scatter(true, predicted, s=6, alpha=0.35, linewidths=0, rasterized=True)
+    figure, (ax,) = axes(height=4.6)
+    ax.scatter(true, predicted, s=6, alpha=0.5, linewidths=0, rasterized=True)
     low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
-    ax.plot([low, high], [low, high], color="#555555", linewidth=1)
-    ax.set(xlabel=f"true {quantity} ({unit})", ylabel=f"predicted {quantity} ({unit})")
+    ax.plot([low, high], [low, high], color="black", linewidth=1, linestyle="--")
+    names = (f"{which} {quantity} ({unit})" for which in ("true", "predicted"))
+    xlabel, ylabel = (textwrap.fill(name, 34) for name in names)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_aspect("equal")
     error = mae(predicted, true, unit=unit, to=unit)
     told = _plain(error) if bound is None else _below(error, bound)
@@ -233,12 +370,17 @@ def parity(
         figure,
         f"Scatter plot of predicted against true {quantity} of {len(true):,} molecules, with the "
         f"diagonal. The mean absolute error is {told} {unit}.",
+        caption=caption,
     )
 
 
-@_styled
+@styled
 def histograms(
-    values: Mapping[str, Float[np.ndarray, "..."]], *, ylabel: str = "molecules", bins: int = 60
+    values: Mapping[str, Float[np.ndarray, "..."]],
+    *,
+    ylabel: str = "molecules",
+    bins: int = 60,
+    caption: str = "",
 ) -> Picture:
     """Draw one histogram per array, one below the other.
 
@@ -250,6 +392,8 @@ def histograms(
         What is counted.
     bins
         Number of bins.
+    caption
+        What to look at, as in `Picture`.
 
     Returns
     -------
@@ -266,20 +410,24 @@ def histograms(
     for ax, (name, array) in zip(panels, values.items(), strict=True):
         ax.hist(array, bins=bins, color=COLORS[0])
         ax.set(xlabel=name, ylabel=ylabel)
+        ax.yaxis.set_major_formatter(_NUMBER)
         told.append(f"{name}: mean {array.mean():.4g}, standard deviation {array.std():.3g}")
-    return Picture(figure, f"Histograms. {'; '.join(told)}.")
+    return Picture(figure, f"Histograms. {'; '.join(told)}.", caption=caption)
 
 
-@_styled
+@styled
 def bars(
     values: Mapping[str, float],
     *,
     xlabel: str,
     bounds: Mapping[str, float] | None = None,
     reference: Mapping[str, float] | None = None,
-    pale: Collection[str] = (),
+    hatched: Collection[str] = (),
+    caption: str = "",
 ) -> Picture:
     """Draw one horizontal bar per number on a logarithmic axis, the first on top.
+
+    The numbers themselves stand in a column on the right.
 
     Parameters
     ----------
@@ -291,8 +439,10 @@ def bars(
         For a number that training produced: what it is below, as in `loss_curves`.
     reference
         Numbers to mark with a vertical line, by name.
-    pale
-        Names of bars that belong to others, such as published results; drawn in a pale colour.
+    hatched
+        Names of bars that belong to others, such as published results; drawn hatched.
+    caption
+        What to look at, as in `Picture`.
 
     Returns
     -------
@@ -309,40 +459,48 @@ def bars(
     >>> bars({"baseline": 19.9, "network": 6.5}, xlabel="MAE (kcal/mol)")
     [figure] Bar chart of MAE (kcal/mol). baseline: 19.9; network: 6.5.
     """
-    figure, (ax,) = axes(6.4, 0.6 + 0.45 * len(values))
-    names = list(values)
-    colors = [_PALE if name in pale else COLORS[0] for name in names]
-    drawn = ax.barh(names, list(values.values()), color=colors)
-    # Opaque, so that no line runs through a number.
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-    ax.bar_label(drawn, fmt=_plain, padding=4, bbox=box)
-    ax.invert_yaxis()
-    ax.set(xlabel=xlabel, xscale="log")
-    ax.xaxis.set_major_locator(LogLocator(numticks=6))
-    ax.xaxis.set_major_formatter("{x:,g}")
-    ax.margins(x=0.15)
+    figure, (ax,) = axes(height=0.9 + 0.42 * len(values))
+    names = [textwrap.fill(name, 20) for name in values]
+    numbers = list(values.values())
+    for place, (name, value) in enumerate(values.items()):
+        others = name in hatched
+        ax.barh(
+            place, value, height=0.62, edgecolor=COLORS[0],
+            facecolor="none" if others else COLORS[0], hatch="////" if others else None,
+        )  # fmt: skip
+    ax.set_yticks(range(len(names)), names, linespacing=1.0)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set(xlabel=xlabel, xscale="log", xlim=(min(numbers) / 2, max(numbers) * 1.1))
+    ax.xaxis.set_major_locator(LogLocator(numticks=5))
+    ax.xaxis.set_major_formatter(_NUMBER)
     ax.grid(visible=False, axis="y")
+    column = ax.secondary_yaxis("right")
+    column.set_yticks(range(len(names)), [_plain(value) for value in numbers])
+    for axis in (ax, column):
+        axis.tick_params(axis="y", length=0)
+    column.spines["right"].set_visible(False)
     bounds = bounds or {}
     told = [
         f"{name}: {_below(value, bounds[name]) if name in bounds else _plain(value)}"
         for name, value in values.items()
     ]
     for name, value in (reference or {}).items():
-        ax.axvline(value, color=COLORS[1], linestyle="--", zorder=1.5)
+        ax.axvline(value, color="black", linestyle=_REFERENCE[0], linewidth=1.2)
         ax.annotate(
-            name, (value, 1.0), (4, 2), xycoords=("data", "axes fraction"),
-            textcoords="offset points", color=COLORS[1], fontsize="small",
+            name, (value, 1.0), (0, 3), xycoords=("data", "axes fraction"),
+            textcoords="offset points", ha="center",
         )  # fmt: skip
         told.append(f"a line marks {name} at {_plain(value)}")
-    return Picture(figure, f"Bar chart of {xlabel}. {'; '.join(told)}.")
+    return Picture(figure, f"Bar chart of {xlabel}. {'; '.join(told)}.", caption=caption)
 
 
-@_styled
+@styled
 def learning_curve(
     errors: Mapping[int, float],
     *,
     ylabel: str = "MAE (kcal/mol)",
     reference: Mapping[str, float] | None = None,
+    caption: str = "",
 ) -> Picture:
     """Draw errors against the number of training molecules, both on logarithmic axes.
 
@@ -354,6 +512,8 @@ def learning_curve(
         Axis label; the unit belongs into it.
     reference
         Errors to mark with a horizontal line, by name.
+    caption
+        What to look at, as in `Picture`.
 
     Returns
     -------
@@ -370,80 +530,16 @@ def learning_curve(
     ax.plot(list(errors), list(errors.values()), marker="o")
     told = "; ".join(f"{size:,}: {_plain(error)}" for size, error in errors.items()) + "."
     for name, value in (reference or {}).items():
-        ax.axhline(value, color=COLORS[1], linestyle="--", label=name)
+        ax.axhline(value, color="black", linewidth=1.2, linestyle=_REFERENCE[0], label=name)
         told += f" A line marks {name} at {_plain(value)}."
     ax.set(xlabel="training molecules", ylabel=ylabel, xscale="log", yscale="log")
     ax.set_xticks(list(errors), [f"{size:,}" for size in errors])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter("{x:,g}")
-    ax.yaxis.set_minor_formatter("{x:,g}")
+    _plain_numbers(ax)
     if reference:
-        ax.legend()
+        legend(figure)
     return Picture(
         figure,
         f"Line plot of {ylabel} against training molecules, both axes logarithmic. {told}",
+        caption=caption,
     )
-
-
-@_styled
-def molecules(shown: Mapping[str, Molecule]) -> Picture:
-    """Draw molecules as balls and sticks, each seen from where it is flattest.
-
-    Parameters
-    ----------
-    shown
-        Molecules by the title of their panel.
-
-    Returns
-    -------
-    Picture
-        Its text alternative tells title, formula and SMILES of each.
-
-    Examples
-    --------
-    >>> import qm9lib
-    >>> molecules({"the smallest": qm9lib.load_sample()[0]})
-    [figure] Ball-and-stick drawings. the smallest: CH4, SMILES C.
-    """
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(6.4, 2.5 * rows), layout="constrained")
-    panels = np.ravel(figure.subplots(rows, columns))
-    for ax in panels:
-        ax.set_axis_off()
-    told, extent = [], max(0.8 + _half_width(molecule) for molecule in shown.values())
-    for ax, (title, molecule) in zip(panels, shown.items(), strict=False):
-        _balls_and_sticks(ax, molecule)
-        ax.set(xlim=(-extent, extent), ylim=(-0.75 * extent, 0.75 * extent))  # one scale for all
-        ax.set_title(title, fontsize="small")
-        told.append(f"{title}: {molecule.formula}, SMILES {molecule.smiles}")
-    return Picture(figure, f"Ball-and-stick drawings. {'; '.join(told)}.")
-
-
-def _half_width(molecule: Molecule) -> float:
-    centred = molecule.positions - molecule.positions.mean(axis=0)
-    return float(np.max(np.linalg.norm(centred, axis=1)))
-
-
-def _balls_and_sticks(ax: Axes, molecule: Molecule) -> None:
-    centred = molecule.positions - molecule.positions.mean(axis=0)
-    # The principal axes: x where the molecule is longest, depth where it is flattest.
-    _, _, principal = np.linalg.svd(np.vstack([centred, np.zeros((3, 3))]), full_matrices=False)
-    if np.linalg.det(principal) < 0:  # or the drawing would be the mirror image
-        principal[2] *= -1
-    place = centred @ principal.T
-    radius = np.array([COVALENT_RADII[int(z)] for z in molecule.atomic_numbers])
-    distance = np.linalg.norm(centred[:, None] - centred[None], axis=2)
-    bonded = np.triu(distance < BONDED * (radius[:, None] + radius[None]), k=1)
-    for i, j in np.argwhere(bonded):
-        ax.plot(*place[[i, j], :2].T, color="#777777", linewidth=2.5, zorder=min(place[[i, j], 2]))
-    for z, (x, y, depth), r in zip(molecule.atomic_numbers, place, radius, strict=True):
-        color, text = _BALLS[int(z)]
-        ball = Circle((x, y), 0.6 * r, facecolor=color, edgecolor="#333333", zorder=depth + 0.01)
-        ax.add_patch(ball)
-        if z > 1:
-            ax.text(
-                x, y, SYMBOLS[int(z)], ha="center", va="center", color=text, fontsize="small",
-                zorder=depth + 0.02,
-            )  # fmt: skip
-    ax.set_aspect("equal")

@@ -151,8 +151,10 @@ class Run:
         Unit of the errors: kcal/mol for energies, the published one for other labels.
     settings
         As given to `fit`.
-    n_train, n_valid
-        Numbers of molecules.
+    n_train
+        Number of training molecules.
+    n_valid
+        Number of validation molecules.
     molecules
         SHA-256 of the numbers of all of them, in order.
     network

@@ -1,39 +1,128 @@
 import re
+from itertools import combinations
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-import qm9lib
+import notebooks
 from qm9lib import plots
+
+ROOT = notebooks.ROOT
+PHONE = 350  # pixels that a phone has for a figure
+WHITE, DARK = "#ffffff", "#14181e"
 
 
 def pictures() -> dict[str, plots.Picture]:
     rng = np.random.default_rng(0)
     x = rng.normal(size=300)
     return {
-        "curves": plots.loss_curves({"a": [20.0, 10.0, 7.5]}, reference={"baseline": 19.9}),
-        "parity": plots.parity(x + 0.1, x, quantity="H", unit="kcal/mol"),
+        "curves": plots.loss_curves(
+            {"a": [20.0, 10.0, 7.5], "b": [20.0, 9.0, 1.5]}, reference={"baseline": 19.9}
+        ),
+        "parity": plots.parity(x + 0.1, x, quantity="H", unit="kcal/mol", caption="A < line."),
         "histograms": plots.histograms({"mu (D)": x, "gap (eV)": 2 * x}),
         "bars": plots.bars(
-            {"mean": 8120.0, "composition": 867.0, "network": 33.0},
+            {"mean": 8120.0, "composition": 867.0, "a network with a long name": 33.0},
             xlabel="MAE (meV)",
             reference={"chemical accuracy": 43.36},
-            pale=["network"],
+            hatched=["a network with a long name"],
         ),
         "learning curve": plots.learning_curve({1000: 9.1, 30000: 2.0}, reference={"aim": 1.0}),
-        "molecules": plots.molecules({f"number {m.index}": m for m in qm9lib.load_sample()[:5]}),
     }
 
 
+PICTURES = pictures()
+
+
+def check_element(svg: str) -> ElementTree.Element:
+    """Assert what every drawing in a page must have, and return it parsed."""
+    root = ElementTree.fromstring(svg)
+    assert not re.search(r"<\?xml|<!|<metadata|<style|#000000|\n", svg)
+    assert root.attrib.keys() >= {"viewBox", "style"} and "width" not in root.attrib
+    assert "max-width:100%;height:auto" in root.attrib["style"]
+    ids = re.findall(r' id="([^"]+)"', svg)
+    used = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg)
+    assert len(ids) == len(set(ids))
+    assert {a or b for a, b in used} == set(ids)
+    assert len({name.partition("-")[0] for name in ids}) <= 1
+    return root
+
+
+def text_sizes(svg: str) -> list[float]:
+    """Sizes of all text, in pixels, where the drawing is shown at a phone's width."""
+    width = float(re.search(r"viewBox=\"0 0 ([\d.]+)", svg)[1])
+    points = re.findall(r"scale\(([\d.]+) -\1\)", svg)  # of fonts that are 100 units high
+    smaller = re.findall(r" scale\(([\d.]+)\)\"", svg)  # exponents
+    by = 100 * min(map(float, ["1", *smaller])) * min(PHONE / width, 96 / 72)
+    return [float(size) * by for size in points]
+
+
+def luminance(color: str) -> float:
+    """Relative luminance as in WCAG 2."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast("#000000", WHITE) == pytest.approx(21)
+    assert contrast("#767676", WHITE) == pytest.approx(4.54, abs=0.01)  # the well-known grey
+
+
+@pytest.mark.parametrize("color", plots.COLORS)
+@pytest.mark.parametrize("page", [WHITE, DARK])
+def test_colours_are_visible_on_light_and_dark_pages(color: str, page: str) -> None:
+    assert contrast(color, page) >= 3
+
+
+def test_colours_differ_for_the_colour_blind() -> None:
+    # Machado, Oliveira and Fernandes 2009, severity 1, for linear light.
+    blind = {
+        "protan": [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        "deutan": [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+    }
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    rgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in plots.COLORS])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    for matrix in blind.values():
+        xyz = np.clip(linear @ np.array(matrix).T, 0, 1) @ np.array(to_xyz).T
+        x, y, z = np.cbrt(xyz / [0.9505, 1.0, 1.089]).T
+        lab = np.column_stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+        for one, other in combinations(lab, 2):
+            assert np.linalg.norm(one - other) > 15  # about 2 is just noticeable
+
+
+def test_curves_differ_without_colour() -> None:
+    several = plots.loss_curves({str(n): np.arange(20.0, 1, -1) + n for n in range(5)})
+    for picture, number in ((PICTURES["curves"], 3), (several, 5)):
+        lines = picture.figure.axes[0].get_lines()
+        looks = {(str(line._dash_pattern), line.get_marker()) for line in lines}
+        assert len(looks) == len(lines) == number
+
+
 def test_text_alternatives_carry_the_numbers() -> None:
-    alt = {name: picture.alt for name, picture in pictures().items()}
-    assert "a starts at 20 and ends at 7.5; baseline is at 19.9" in alt["curves"]
+    alt = {name: picture.alt for name, picture in PICTURES.items()}
+    assert "a starts at 20 and ends at 7.5; b starts" in alt["curves"]
+    assert "baseline is at 19.9" in alt["curves"]
     assert "300 molecules" in alt["parity"] and "error is 0.1 kcal/mol" in alt["parity"]
     assert "mu (D): mean" in alt["histograms"] and "gap (eV): mean" in alt["histograms"]
-    assert "mean: 8,120; composition: 867; network: 33" in alt["bars"]
+    assert "mean: 8,120; composition: 867; a network with a long name: 33;" in alt["bars"]
     assert "a line marks chemical accuracy at 43.4" in alt["bars"]
     assert "1,000: 9.1; 30,000: 2. A line marks aim at 1." in alt["learning curve"]
-    assert "number 5: CHN, SMILES C#N" in alt["molecules"]
 
 
 def test_bounds_where_digits_vary() -> None:
@@ -46,34 +135,122 @@ def test_bounds_where_digits_vary() -> None:
         plots.loss_curves(curves, bounds={"a": 6.0})
 
 
-@pytest.mark.parametrize("name", [*pictures()])
+@pytest.mark.parametrize("name", PICTURES)
 def test_picture_in_a_notebook(name: str) -> None:
-    bundle = pictures()[name]._repr_mimebundle_()
+    picture = PICTURES[name]
+    bundle = picture._repr_mimebundle_()
     assert re.fullmatch(
-        r'<img class="qm9-figure" alt="[^"<>]+" src="data:image/svg\+xml;base64,[\w+/=]+">',
+        r'<figure class="qm9-figure" style="[^"]+"><div role="img" aria-label="[^"<>]+">'
+        r"<svg .*</svg></div>(<figcaption>[^<>]+</figcaption>)?</figure>",
         bundle["text/html"],
     )
-    assert bundle["text/plain"].startswith("[figure] ")
+    assert bundle["text/plain"] == f"[figure] {picture.alt}"
+    check_element(picture.svg)
+    assert len(picture.svg) < 60_000
 
 
-def test_same_figure_same_file() -> None:
-    first, second = pictures(), pictures()
+def test_black_follows_the_page_and_colours_stay() -> None:
+    figure, (ax,) = plots.axes()
+    ax.plot([0, 1], [0, 1], color="black")
+    ax.plot([0, 1], [1, 0], color=plots.COLORS[0])
+    ax.text(0, 0, "black")
+    root = check_element(plots.Picture(figure, "Two lines.").svg)
+    assert root.attrib["fill"] == "currentColor"  # for text, which names no colour
+    strokes = " ".join(element.attrib.get("style", "") for element in root.iter())
+    assert "stroke:currentColor" in strokes and f"stroke:{plots.COLORS[0]}" in strokes
+    assert not re.search(r"fill:#f+\b", strokes)  # no white background
+
+
+def test_a_figure_does_not_lose_detail() -> None:
+    """Every point of a line is drawn where matplotlib draws it, to a hundredth of a point."""
+    figure, (ax,) = plots.axes()
+    x = np.linspace(0, 1, 7)
+    [line] = ax.plot(x, np.exp(x), color=plots.COLORS[2], linestyle="-")
+    svg = plots.Picture(figure, "A line.").svg
+    style = f'd="([^"]+)"[^>]*stroke:{plots.COLORS[2]}'
+    drawn = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", re.search(style, svg)[1]), float)
+    height = figure.get_size_inches()[1] * 72
+    expected = ax.transData.transform(line.get_xydata()) * 72 / figure.dpi
+    assert drawn == pytest.approx(expected * [1, -1] + [0, height], abs=0.011)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_text_can_be_read_on_a_phone(name: str) -> None:
+    sizes = text_sizes(PICTURES[name].svg)
+    assert sizes and min(sizes) >= 9
+
+
+def test_exponents_are_too_small_for_a_phone() -> None:
+    figure, (ax,) = plots.axes()
+    ax.set(xscale="log", xlim=(1e-3, 1))
+    assert min(text_sizes(plots.Picture(figure, "Powers of ten.").svg)) < 9
+
+
+def test_legends_have_no_box() -> None:
+    figure, (ax,) = plots.axes()
+    ax.plot([0, 1], [0, 1], label="a line")
+    ax.legend()
+    assert "fill:#ffffff" not in plots.Picture(figure, "A line.").svg
+
+
+def test_same_figure_same_file_and_different_figures_share_no_name() -> None:
+    first, second = PICTURES, pictures()
     assert all(first[name].svg == second[name].svg for name in first)
+    ids = [set(re.findall(r' id="([^"]+)"', picture.svg)) for picture in first.values()]
+    assert all(not one & other for one, other in combinations(ids, 2))
 
 
 def test_axes_have_units() -> None:
-    for name, picture in pictures().items():
-        if name == "molecules":
-            continue  # drawings without axes
+    for name, picture in PICTURES.items():
         labels = [ax.get_xlabel() + ax.get_ylabel() for ax in picture.figure.axes]
         assert all("(" in label for label in labels), name
 
 
-def test_alt_is_escaped_and_required() -> None:
+def test_alt_and_caption_are_escaped_and_alt_is_required() -> None:
     figure, _ = plots.axes()
-    assert (
-        'alt="a &lt; &quot;b&quot;"'
-        in plots.Picture(figure, 'a < "b"')._repr_mimebundle_()["text/html"]
-    )
+    html = plots.Picture(figure, 'a < "b"', caption="c > <i>d</i>").html
+    assert 'aria-label="a &lt; &quot;b&quot;"' in html
+    assert "<figcaption>c &gt; &lt;i&gt;d&lt;/i&gt;</figcaption>" in html
+    assert "figcaption" not in plots.Picture(figure, "a").html
     with pytest.raises(ValueError, match="needs a text alternative"):
         plots.Picture(figure, " ")
+
+
+BOOK = sorted(
+    path.relative_to(ROOT / "book").as_posix()
+    for path in (ROOT / "book").rglob("*.ipynb")
+    if "qm9-figure" in path.read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_figures_of_the_book(name: str) -> None:
+    """Each has an alternative, a caption and readable text; no two of a page share names."""
+    found = [
+        "".join(output.data["text/html"])
+        for cell in notebooks.code_cells(notebooks.read_notebook(ROOT / "book" / name))
+        for output in cell.outputs
+        if "qm9-figure" in output.get("data", {}).get("text/html", "")
+    ]
+    seen: set[str] = set()
+    for html in found:
+        parts = re.fullmatch(
+            r'<figure .*?<div role="img" aria-label="([^"<>]{20,})">'
+            r"(<svg .*</svg>)</div><figcaption>(.{20,})</figcaption></figure>",
+            html,
+        )
+        assert parts, html[:300]
+        check_element(parts[2])
+        assert min(text_sizes(parts[2])) >= 9, parts[1]
+        ids = set(re.findall(r' id="([^"]+)"', parts[2]))
+        assert not ids & seen, f"drawn twice: {parts[1]}"
+        seen |= ids
+
+
+def test_the_comparison_of_notebooks_ignores_the_drawing_alone() -> None:
+    config = (ROOT / "tests" / "nbval_sanitize.cfg").read_text("utf-8")
+    [(regex, replace)] = re.findall(r"^regex: (.*)\nreplace: (.*)$", config, re.MULTILINE)
+    html = PICTURES["parity"].html.replace("<path", "\n<path") * 2
+    left = re.sub(regex, replace, html)
+    assert "path" not in left and left.count("<svg>FIGURE</svg>") == 2
+    assert left.count("error is 0.1 kcal/mol") == left.count("A &lt; line.") == 2

