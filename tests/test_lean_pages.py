@@ -1,0 +1,86 @@
+"""What the build takes out of pages, and what it leaves."""
+
+import importlib
+import re
+import shutil
+from pathlib import Path
+
+import pydata_sphinx_theme
+import pytest
+from docutils.core import publish_doctree
+from fontTools.ttLib import TTFont
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).resolve().parents[1]
+THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
+
+
+@pytest.fixture
+def lean_pages(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    return importlib.import_module("lean_pages")
+
+
+@pytest.fixture
+def static(tmp_path):
+    """The theme's own style sheet and icon fonts."""
+    shutil.copytree(THEME / "styles", tmp_path / "styles")
+    shutil.copytree(THEME / "vendor", tmp_path / "vendor")
+    return tmp_path
+
+
+def test_icons_that_are_used_stay(lean_pages, static):
+    sheet = static / "styles" / "pydata-sphinx-theme.css"
+    before = sheet.read_text()
+    lean_pages.cut_icons(static, {"fa-rocket", "fa-github", "fa-lg"})
+    after = sheet.read_text()
+    assert set(re.findall(r"\.(fa-[\w-]+):before\{content:\"", after)) == {"fa-rocket", "fa-github"}
+    # Nothing but icons has gone.
+    assert lean_pages.ICON_RULE.sub("", after) == lean_pages.ICON_RULE.sub("", before)
+    fonts = static / "vendor" / "fontawesome" / "webfonts"
+    solid, brands = (TTFont(fonts / f"fa-{name}.woff2") for name in ("solid-900", "brands-400"))
+    assert 0xF135 in solid.getBestCmap() and 0xF09B in brands.getBestCmap()
+    assert len(solid.getBestCmap()) < 5 and len(brands.getBestCmap()) < 5
+    assert sum(file.stat().st_size for file in fonts.iterdir()) < 5000
+
+
+def test_theme_without_icons_is_told(lean_pages, static):
+    (static / "styles" / "pydata-sphinx-theme.css").write_text("body { color: red }")
+    with pytest.raises(ExtensionError, match="has the theme changed"):
+        lean_pages.cut_icons(static, {"fa-rocket"})
+
+
+def test_styles_become_one_file_in_their_order(lean_pages, tmp_path):
+    static = tmp_path / "_static"
+    (static / "styles").mkdir(parents=True)
+    (static / "basic.css").write_text("p { background: url(file.png) }")
+    (static / "styles" / "theme.css").write_text('@import "../basic.css";\nb { color: red }')
+    (static / "styles" / "icons.css").write_text(
+        "@font-face { src: url('../vendor/i.woff2') } i { background: url(data:image/x;base64,A/B) }"
+    )
+    page = tmp_path / "book" / "exercises" / "page.html"
+    html = (
+        '<head><link href="../../_static/styles/theme.css?digest=1" rel="stylesheet" />\n'
+        '<link rel="icon" href="../../_static/favicon.svg"/>'
+        '<link rel="stylesheet" type="text/css" href="../../_static/styles/icons.css" /></head>'
+    )
+    joined = lean_pages.join_styles(html, page, tmp_path)
+    (link,) = re.findall(r'<link rel="stylesheet" href="([^"]+)" />', joined)
+    assert "favicon" in joined and joined.count("<link") == 2
+    text = (page.parent / link).resolve().read_text()
+    assert text.index("file.png") < text.index("color: red") < text.index("i.woff2")
+    assert "url(file.png)" in text and "url(vendor/i.woff2)" in text
+    assert "url(data:image/x;base64,A/B)" in text
+    assert lean_pages.join_styles("<head></head>", page, tmp_path) == "<head></head>"
+
+
+def test_description_is_the_first_real_paragraph(lean_pages):
+    def described(text):
+        return lean_pages.summary(publish_doctree(text))
+
+    assert described("Short.\n\nThis is the first paragraph that says something.") == (
+        "This is the first paragraph that says something."
+    )
+    long = described("word " * 100)
+    assert len(long) <= 160 and long.endswith("word...")
+    assert described("Short.") == ""
