@@ -48,7 +48,7 @@ test-isa: $(INSTALLED) ## run the notebooks as on a processor without AVX-512
 	XLA_FLAGS=--xla_cpu_max_isa=AVX2 $(PYTEST) $(NBVAL) book
 
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
-	$(RUN) pytest -n $(WORKERS) tests/web
+	$(RUN) pytest tests/web --confcutdir tests/web -n $(WORKERS)
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
 	$(BIN)/python tools/lighthouse.py

@@ -17,7 +17,8 @@ from notebooks import ENVIRONMENT
 install_import_hook("qm9lib", "beartype.beartype")
 
 # The students' notebooks have no outputs to compare; tests/test_exercise_pages.py runs them.
-collect_ignore = ["book/_ext", "book/exercises", "tests/answers"]
+# The browser's tests need a built site: `make test-web`.
+collect_ignore = ["book/_ext", "book/exercises", "tests/answers", "tests/web"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 _MODULES = (
-    "composition", "domain", "figshare", "geometry", "gnn", "graphs", "invariance", "ladder",
-    "models", "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack", "records",
+    "composition", "domain", "drawings", "figshare", "geometry", "gnn", "graphs", "invariance",
+    "ladder", "models", "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack", "records",
     "tfdata", "training", "verify", "xyz",
 )  # fmt: skip
 

@@ -56,7 +56,7 @@ def test_contents_name_every_chapter_by_its_notebook():
     chapters = [file for file in CONTENTS if file.endswith(".ipynb")]
     assert all((ROOT / file).is_file() for file in chapters)
     others = [ROOT / f"{file}.md" for file in CONTENTS if file not in chapters]
-    assert not [page.name for page in others if "jupytext" in header(page)]
+    assert not [page.name for page in others if "jupytext" in notebooks.header(page)]
     names = {file.removeprefix("book/").removesuffix(".ipynb") for file in chapters}
     students = {f"exercises/{name.removeprefix('solutions/')}" for name in CHAPTERS if "/" in name}
     assert names == set(CHAPTERS) | students

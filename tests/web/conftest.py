@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from browser import launch
 from web import checks
 from webserver import serve
 
@@ -22,13 +23,6 @@ THEMES = ("light", "dark")
 WIDTHS = (1280, 390)
 MOST = 50
 """How many problems of a kind the report lists."""
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Only this machine is asked; a request to any other host fails, and is reported.
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split() + ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -103,11 +97,8 @@ def screenshots(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.fail(f"no browser: install Chromium or Chrome (looked for {', '.join(NAMES)})")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        chromium = launch(playwright)
         yield chromium
         chromium.close()
 
