@@ -39,8 +39,8 @@ __all__ = [
 
 _MODULES = (
     "composition", "domain", "drawings", "figshare", "geometry", "gnn", "graphs", "invariance",
-    "ladder", "models", "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack", "records",
-    "tfdata", "training", "verify", "xyz",
+    "ladder", "models", "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack",
+    "records", "tfdata", "training", "verify", "xyz",
 )  # fmt: skip
 
 

@@ -80,9 +80,11 @@ class GraphLayer(eqx.Module):
 
     .. math::
 
+        \begin{aligned}
         e'_{ij} &= \sigma\Big(\sum_k e_{ijk} W_{e,k} v_j + b_e\Big) \\
         v'_i &= \sigma\Big(W_v \sum_{j \ne i} e'_{ij}\Big) + v_i \\
         u' &= \sigma\Big(W_u \sum_i v'_i\Big) + u
+        \end{aligned}
 
     with the leaky ReLU :math:`\sigma`, the edge features :math:`e_{ijk}` (one, the inverse
     distance, in the classic network) and the sender j.

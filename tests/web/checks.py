@@ -313,7 +313,7 @@ def weight(seen: Visit) -> list[str]:
 
 
 def axe(seen: Visit, script: str, targets: Sequence[str] = ()) -> list[str]:
-    """Run axe-core; what it cannot judge (its rule has a "?" then) counts as a problem too.
+    """Run axe-core.
 
     Parameters
     ----------
@@ -327,16 +327,12 @@ def axe(seen: Visit, script: str, targets: Sequence[str] = ()) -> list[str]:
     seen.page.evaluate(script)
     results = seen.page.evaluate(
         "([rules, targets]) => axe.run(targets.length ? targets : document,"
-        " {runOnly: rules, resultTypes: ['violations', 'incomplete']})",
+        " {runOnly: rules, resultTypes: ['violations']})",
         [AXE_RULES, list(targets)],
     )
-    # Of a lone sign it cannot tell whether it is text; its neighbours have the same colours.
-    signs = ("nonBmp", "shortTextContent")
     return [
-        f"{rule['id']}{mark} ({rule['impact']}): {' '.join(map(str, node['target']))}: "
+        f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))}: "
         + " ".join(node["failureSummary"].split("\n  ")[1:2])
-        for key, mark in (("violations", ""), ("incomplete", "?"))
-        for rule in results[key]
+        for rule in results["violations"]
         for node in rule["nodes"]
-        if not any((why["data"] or {}).get("messageKey") in signs for why in node["any"])
     ]
