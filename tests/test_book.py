@@ -1,5 +1,6 @@
 """The book's own files agree with each other: pairs, setup cells, contents, addresses."""
 
+import json
 import re
 import tomllib
 
@@ -113,3 +114,17 @@ def test_code_fits_the_page(name):
             continue  # hidden; and a record of QM9, shown as it is
         long = [line for line in cell.source.splitlines() if len(line) > 84]
         assert not long, f"longer than 84 characters, so the reader has to scroll: {long[0]}"
+
+
+def test_minutes_of_the_landing_page_follow_from_the_chapters():
+    """To read: 160 words a minute, and 30 lines of code. To run: what the last execution took."""
+    landing = (ROOT / "book/index.md").read_text("utf-8")
+    told = re.findall(r":link: (\w+)\n:link-type: doc\n.*?(\d+) \+ (\d+) min", landing, re.DOTALL)
+    seconds = json.loads((ROOT / "book" / notebooks.RUNTIMES).read_text("utf-8"))
+    assert [name for name, _, _ in told] == ["labels", "data", "baseline", "gnn", "accuracy"]
+    for name, read, run in told:
+        cells = notebooks.from_markdown(ROOT / f"book/{name}.md").cells
+        words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
+        lines = sum(c.source.count("\n") + 1 for c in cells[1:] if c.cell_type == "code")
+        assert abs(words / 160 + lines / 30 - int(read)) <= 5, name
+        assert seconds[name] / 60 <= int(run), name
