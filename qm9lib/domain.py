@@ -14,13 +14,11 @@ from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from qm9lib.dataset import QM9, Molecule
+from qm9lib.geometry import bonds
 from qm9lib.labels import ELEMENTS, SYMBOLS
 
 MOST_HEAVY = 9
 """Atoms other than hydrogen in the largest molecules of QM9."""
-
-COVALENT_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}
-"""Radius of a bonded atom by atomic number, Å (Cordero et al. 2008)."""
 
 BONDED = 1.25
 """Atoms count as bonded up to this many times the sum of their radii."""
@@ -115,9 +113,8 @@ def pieces(
     >>> pieces(np.array([1, 1, 1]), np.array([[0.0, 0, 0], [0.74, 0, 0], [5.0, 0, 0]]))
     2
     """
-    radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
-    distance = np.linalg.norm(positions[:, None] - positions[None], axis=2)
-    bonded = distance < BONDED * (radius[:, None] + radius[None])
+    bonded = np.zeros((len(atomic_numbers), len(atomic_numbers)), bool)
+    bonded[tuple(bonds(atomic_numbers, positions, BONDED).T)] = True
     return int(connected_components(bonded, directed=False)[0])
 
 

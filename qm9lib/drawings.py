@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from qm9lib.dataset import Molecule
-from qm9lib.domain import COVALENT_RADII
-from qm9lib.geometry import bonds, principal_axes
+from qm9lib.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.invariance import Energy
 from qm9lib.labels import ELEMENTS, SYMBOLS
 from qm9lib.plots import COLORS, SMALL, WIDTH, Picture, styled

@@ -7,14 +7,17 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
-from qm9lib.domain import COVALENT_RADII
+COVALENT_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}
+"""Radius of a bonded atom by atomic number, Å (Cordero et al. 2008)."""
 
 _BONDED = 1.15  # times the sum of two radii: gives 130,787 molecules of QM9 as many bonds as SMILES
 _OFF_CENTRE = 0.1  # Å; an atom nearer to the centre than this does not tell the two sides apart
 
 
 def bonds(
-    atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
+    atomic_numbers: Int[np.ndarray, " atoms"],
+    positions: Float[np.ndarray, "atoms 3"],
+    reach: float = _BONDED,
 ) -> Int[np.ndarray, "bonds 2"]:
     """Return the pairs of atoms that are near enough to be bonded.
 
@@ -24,6 +27,8 @@ def bonds(
         Shape (atoms,); H, C, N, O and F only.
     positions
         Shape (atoms, 3), Å.
+    reach
+        Atoms count as bonded up to this many times the sum of their radii.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def bonds(
     """
     radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
     distance = np.linalg.norm(positions[:, None] - positions[None], axis=2)
-    return np.argwhere(np.triu(distance < _BONDED * (radius[:, None] + radius[None]), k=1))
+    return np.argwhere(np.triu(distance < reach * (radius[:, None] + radius[None]), k=1))
 
 
 def principal_axes(positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "3 3"]:

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from qm9lib.dataset import Molecule
+from qm9lib.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.labels import LABELS, SYMBOLS
 
 BALLS: dict[int, str] = {1: "#ffffff", 6: "#606060", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}
@@ -133,7 +134,7 @@ def view(
     aspect = max(scene.aspect for scene in scenes.values())  # of all, so that cards are in line
     figures, told = [], []
     for title, one in molecules.items():
-        alt = _alternative(one, numbers.get(title), label, unit)
+        alt = _alternative(one, scenes[title].bonds, numbers.get(title), label, unit)
         alt = f"{title}: {alt}" if title else alt
         colors = [BALLS[int(z)] for z in one.atomic_numbers]
         if scale:
@@ -257,14 +258,17 @@ def _unit(unit: str) -> str:
     return re.sub(r"\^(-?\d+)", r"<sup>\1</sup>", html.escape(unit))
 
 
-def _alternative(molecule: Molecule, values: Sequence[float] | None, label: str, unit: str) -> str:
-    from qm9lib.geometry import bonds  # loads scipy.sparse, which `import qm9lib` need not wait for
-
+def _alternative(
+    molecule: Molecule,
+    pairs: Sequence[Sequence[int]],
+    values: Sequence[float] | None,
+    label: str,
+    unit: str,
+) -> str:
     symbols = [SYMBOLS[int(z)] for z in molecule.atomic_numbers]
     counts = ", ".join(f"{n} {symbol}" for symbol, n in _counted(symbols).items())
     atoms = "1 atom" if len(molecule) == 1 else f"{len(molecule)} atoms"
     kinds: dict[str, list[str]] = {}
-    pairs = bonds(molecule.atomic_numbers, molecule.positions).tolist()
     found = ((math.dist(molecule.positions[i], molecule.positions[j]), i, j) for i, j in pairs)
     for length, i, j in sorted(found):
         kind = "-".join(sorted((symbols[i], symbols[j]), key=_ORDER.index))
@@ -317,6 +321,7 @@ class _Scene(NamedTuple):
 
     places: list[tuple[float, float, float]]
     radii: list[float]
+    bonds: list[list[int]]
     reach: float  # from the centre; holds the outermost atom however the molecule is turned
     aside: float  # from the long axis, that is x
 
@@ -335,9 +340,7 @@ def _drawing(
     title: str,
 ) -> str:
     """Return the element that the script looks for, with its first drawing."""
-    from qm9lib.geometry import bonds
-
-    places, radii, reach, aside = scene
+    places, radii, pairs, reach, aside = scene
     camera = _round(4 * max(reach, _UNIT * _SMALLEST))
     # A little more, for the perspective; and for what is written below the outermost atoms.
     more = 1.1 if tags else 1.04
@@ -357,7 +360,6 @@ def _drawing(
             f'<text y=".35em" font-size="{_put(0.9 * radii[i], 0)}" fill="{ink}">{symbol}</text>'
             f"{_tag(tags[i], radii[i], 0.055 * half) if tags else ''}</g>"
         )))  # fmt: skip
-    pairs = bonds(molecule.atomic_numbers, molecule.positions).tolist()
     for i, j in sorted(pairs + [[j, i] for i, j in pairs]):
         depth, transform, path = _half_bond(places[i], places[j], radii[i], radii[j], camera)
         parts.append((depth, (
@@ -379,9 +381,6 @@ def _drawing(
 
 
 def _scene(molecule: Molecule) -> _Scene:
-    from qm9lib.domain import COVALENT_RADII
-    from qm9lib.geometry import principal_axes
-
     axes: list[list[float]] = principal_axes(molecule.positions).tolist()
     # Without a matrix product, whose last bit may differ from one processor to the next.
     turned = [
@@ -398,7 +397,8 @@ def _scene(molecule: Molecule) -> _Scene:
     radii = [_round(_UNIT * (0.2 + 0.3 * COVALENT_RADII[int(z)])) for z in molecule.atomic_numbers]
     reach = max(math.hypot(*at) + r for at, r in zip(places, radii, strict=True))
     aside = max(math.hypot(*at[1:]) + r for at, r in zip(places, radii, strict=True))
-    return _Scene(places, radii, reach, aside)
+    pairs = bonds(molecule.atomic_numbers, molecule.positions).tolist()
+    return _Scene(places, radii, pairs, reach, aside)
 
 
 def _half_bond(

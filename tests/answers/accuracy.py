@@ -5,7 +5,7 @@ from scipy.spatial.transform import Rotation
 
 import qm9lib
 from answers import right, stops, wrong
-from qm9lib import domain, graphs
+from qm9lib import domain, geometry, graphs
 
 DEBYE = 4.8032
 
@@ -1009,7 +1009,7 @@ def taken(qm9, number):
 
 def hydroxyl_for_methyl(symbols, x):
     """Replace the first methyl group by OH."""
-    radius = np.array([domain.COVALENT_RADII[z] for z in map(symbol_to_number, symbols)])
+    radius = np.array([geometry.COVALENT_RADII[z] for z in map(symbol_to_number, symbols)])
     distance = np.linalg.norm(x[:, None] - x[None], axis=2) + 9 * np.eye(len(x))
     bonded = distance < domain.BONDED * (radius[:, None] + radius[None])
     for carbon in range(len(symbols)):
