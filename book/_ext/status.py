@@ -20,8 +20,10 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from packaging.utils import canonicalize_name
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from versions import version
 
 from qm9lib import figshare, qm9pack, verify
 from qm9lib.dataset import CHARACTERIZED
@@ -41,10 +43,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     |---|---|
     | Python | 3.12 |
     """
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("|" + "|".join(f" {cell} " for cell in line) + "|" for line in lines).replace(
-        " --- ", "---"
-    )
+    lines = [f"| {' | '.join(line)} |" for line in [head, *rows]]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
 def commit(root: Path) -> tuple[str, str] | None:
@@ -148,18 +148,7 @@ def locked(root: Path) -> dict[str, str]:
     if not file.exists():
         return {}
     found = re.findall(r"^([\w.-]+)==([^\s;]+)", file.read_text("utf-8"), re.MULTILINE)
-    return {canonical(name): version for name, version in found}
-
-
-def canonical(name: str) -> str:
-    """Return a package's name as PyPI compares it.
-
-    Examples
-    --------
-    >>> canonical("MarkupSafe"), canonical("jupyter_core")
-    ('markupsafe', 'jupyter-core')
-    """
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {canonicalize_name(name): pinned for name, pinned in found}
 
 
 def packages(root: Path) -> str:
@@ -169,20 +158,12 @@ def packages(root: Path) -> str:
     lock = locked(root)
     rows = []
     for name in sorted(set(names), key=str.lower):
-        built = installed(name)
-        wanted = lock.get(canonical(name), "")
+        built = version(f"pip:{name}", root)
+        wanted = lock.get(canonicalize_name(name), "")
         if built or wanted:
             same = "yes" if built == wanted else "no"
             rows.append((name, built or "not installed", wanted or "not locked", same))
     return table(["package", "built with", "locked", "same"], rows)
-
-
-def installed(name: str) -> str:
-    """Return a package's installed version, or nothing."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 class Status(SphinxDirective):

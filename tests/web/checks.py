@@ -20,6 +20,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, CDPSession, ConsoleMessage, Page, Request, Response
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("checks.js").read_text(encoding="utf-8")
@@ -53,16 +54,6 @@ def conclude(found: Mapping[str, Sequence[str]]) -> None:
 # ------------------------------------------------------------------------------------ the site
 
 
-def _listed(entry: Any) -> list[str]:
-    """Every file that a table of contents names, in the order of reading."""
-    if isinstance(entry, list):
-        return [file for part in entry for file in _listed(part)]
-    if isinstance(entry, dict):
-        own = [entry[key] for key in ("root", "file") if key in entry]
-        return own + [file for value in entry.values() for file in _listed(value)]
-    return []
-
-
 @dataclass(frozen=True)
 class Site:
     """A built site in a folder, and what its settings say about it."""
@@ -84,7 +75,7 @@ class Site:
     @functools.cached_property
     def contents(self) -> dict[str, str]:
         """Each page of the table of contents with its source file, in the order of reading."""
-        files = _listed(yaml.safe_load((ROOT / "_toc.yml").read_text()))
+        files = parse_toc_yaml(ROOT / "_toc.yml")
         return {str(PurePosixPath(file).with_suffix(".html")): file for file in files}
 
     @property
