@@ -18,11 +18,9 @@ from qm9lib.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.invariance import Energy
 from qm9lib.labels import ELEMENTS, SYMBOLS
 from qm9lib.plots import COLORS, SMALL, WIDTH, Picture, styled
+from qm9lib.view import BALLS
 
-_BALLS = {  # colour of the ball and of its letter, as chemists have them
-    1: ("#ffffff", "#111111"), 6: ("#555555", "#ffffff"), 7: ("#2f5fd0", "#ffffff"),
-    8: ("#d03030", "#ffffff"), 9: ("#90d060", "#111111"),
-}  # fmt: skip
+_LETTERS = {1: "#111111", 6: "#ffffff", 7: "#ffffff", 8: "#ffffff", 9: "#111111"}  # on `BALLS`
 _BOND = "#777777"
 _CELL = 0.175  # inches; has room for a letter
 _NODE = 0.15  # radius of a node, inches
@@ -418,7 +416,7 @@ def _balls_and_sticks(
         depth = 2 + min(place[[i, j], 2])
         ax.plot(*place[[i, j], :2].T, color=_BOND, linewidth=2.5, linestyle="-", zorder=depth)
     for z, (x, y, depth) in zip(atomic_numbers.tolist(), place, strict=True):
-        color, text = _BALLS[z]
+        color, text = BALLS[z], _LETTERS[z]
         radius = 0.6 * COVALENT_RADII[z] * scale
         ball = Circle(
             (x, y), radius, facecolor=color, edgecolor="black", linewidth=0.8,
@@ -443,7 +441,7 @@ def _outline(ax: Axes, molecule: Molecule, place: np.ndarray, scale: float) -> N
 
 
 def _node(ax: Axes, x: float, y: float, z: int) -> None:
-    color, text = _BALLS[z]
+    color, text = BALLS[z], _LETTERS[z]
     ax.add_patch(Circle((x, y), _NODE, facecolor=color, edgecolor="black", zorder=3))
     ax.text(x, y, SYMBOLS[z], ha="center", va="center_baseline", color=text, zorder=4)
 

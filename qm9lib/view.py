@@ -23,7 +23,7 @@ from qm9lib.dataset import Molecule
 from qm9lib.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.labels import LABELS, SYMBOLS
 
-BALLS: dict[int, str] = {1: "#ffffff", 6: "#606060", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}
+BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}
 """Colour of each element's ball by atomic number, as chemists have them."""
 
 # ColorBrewer's RdBu and matplotlib's viridis: colour-blind readers can tell their colours apart.
