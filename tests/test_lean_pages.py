@@ -3,6 +3,7 @@
 import importlib
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pydata_sphinx_theme
@@ -72,6 +73,41 @@ def test_styles_become_one_file_in_their_order(lean_pages, tmp_path):
     assert "url(file.png)" in text and "url(vendor/i.woff2)" in text
     assert "url(data:x;base64,A/B)" in text
     assert lean_pages.join_styles("<head></head>", page, tmp_path) == "<head></head>"
+
+
+def test_style_in_the_page_finds_its_files_from_there(lean_pages, tmp_path):
+    (tmp_path / "_static").mkdir()
+    sheet = "/*! MIT */ /* a note */ p { background: url(file.png) }"
+    (tmp_path / "_static" / "site-1.css").write_text(sheet)
+    html = '<head><link rel="stylesheet" href="../_static/site-1.css" /></head>'
+    assert lean_pages.include_styles(html, tmp_path / "book" / "page.html") == (
+        "<head>\n<style>/*! MIT */ p { background: url(../_static/file.png) }</style></head>"
+    )
+
+
+def test_scripts_become_one_file_in_their_order(lean_pages, tmp_path):
+    static = tmp_path / "_static"
+    (static / "scripts").mkdir(parents=True)
+    (static / "documentation_options.js").write_text("const OPTIONS = {};")
+    (static / "doctools.js").write_text('"use strict";\nconst tools = 1 // the end')
+    (static / "scripts" / "theme.js").write_text("undeclared = 2")
+    html = (
+        '<head><script src="../_static/documentation_options.js?v=1"></script>'
+        '<script src="../_static/doctools.js?v=2"></script><script>OPTIONS.page = "p"</script>'
+        '</head><body><script defer src="../_static/scripts/theme.js"></script></body>'
+    )
+    joined = lean_pages.join_scripts(html, tmp_path / "book" / "page.html", tmp_path)
+    (src,) = re.findall(r'<script defer src="\.\./([^"]+)"></script>', joined)
+    assert joined.count("<script") == 3
+    assert joined.index("const OPTIONS") < joined.index(src) < joined.index("OPTIONS.page")
+    # Each runs as it would alone: lines are ended, and one's strictness is not the other's.
+    node = subprocess.run(
+        [lean_pages.node(), "-e", (tmp_path / src).read_text() + "console.log(tools, undeclared)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert node.stdout == "1 2\n"
 
 
 def test_description_is_the_first_real_paragraph(lean_pages):

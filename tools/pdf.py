@@ -112,7 +112,7 @@ def article(path: str, page: BeautifulSoup, printed: Sequence[str]) -> Tag:
 def assemble(site: Path) -> tuple[str, list[Entry]]:
     """Return the whole book as one page of HTML, and its contents."""
     book = {p: page for p, page in pages(site) if not p.startswith(NOT_PRINTED)}
-    styles = "".join(map(str, book[FIRST].find_all("link", rel="stylesheet")))
+    styles = "".join(map(str, book[FIRST].select("head style")))
     articles = [article(path, page, list(book)) for path, page in book.items()]
     entries = [entry for found in articles for entry in headings(found)]
     items = "".join(

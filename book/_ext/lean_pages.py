@@ -27,7 +27,7 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from versions import WEB
 
-UNUSED = re.compile(r"mathjax|thebe|togglebutton|design-tabs", re.IGNORECASE)
+UNUSED = re.compile(r"mathjax|thebe|togglebutton|toggleHint|toggleOpen|design-tabs", re.IGNORECASE)
 """Scripts and styles of features that the book does not have; two of them ask a CDN."""
 
 STYLE = re.compile(r'\s*<link\b(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^"]*"[^>]*>')
@@ -39,7 +39,11 @@ SEARCH_SCRIPT = re.compile(
 ICON_SCRIPT = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\?([^"]+)"\}')
-BLOCKING = re.compile(r'<script (?=src="[^"]*_static/(?!documentation_options))')
+OPTIONS = re.compile(r'<script src="([^"?]*documentation_options\.js)[^"]*"></script>')
+SCRIPT = re.compile(r'\s*<script [^>]*\bsrc="([^"?]*_static/[^"?]*)[^"]*"[^>]*></script>')
+MENU_IMAGE = re.compile(r"<img (?=[^>]*_static/images/logo_)")  # loads when the menu opens
+PRELOAD = re.compile(r'\s*<link\b(?=[^>]*rel="preload")[^>]*>')
+COMMENT = re.compile(r"/\*(?!!).*?\*/\s*", re.DOTALL)  # those with "!" tell licences
 SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
 VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
 
@@ -91,20 +95,25 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
         leftover.unlink()  # templates and debugging aids of the theme
     (out / "index.html").write_text(REDIRECT.format(page=f"{app.config.root_doc}.html"), "utf-8")
     pages = {page: page.read_text("utf-8") for page in out.rglob("*.html")}
-    copy_katex(packages(app) / "katex" / "dist", out / "_static" / "katex")
+    katex = packages(app) / "katex" / "dist"
+    copy_katex(katex, out / "_static" / "katex", set(map(ord, set().union(*pages.values()))))
     cut_icons(out / "_static", set(ICON_NAME.findall("".join(pages.values()))))
     for page, html in pages.items():
+        html = VIEWPORT.sub("", PRELOAD.sub("", html), count=html.count('name="viewport"') - 1)
         html = ICON_SCRIPT.sub("", html)
+        html = MENU_IMAGE.sub(r'<img loading="lazy" ', html)
         if page.name != "search.html":
             html = SEARCH_SCRIPT.sub("", html)  # half a megabyte
-            # In order, but without holding up the page.
-            html = BLOCKING.sub("<script defer ", html)
-        html = VIEWPORT.sub("", html, count=html.count('name="viewport"') - 1)
+            html = join_scripts(html, page, out)
         html = SIGNATURE.sub(lambda match: plain_signature(match[0]), html)
         page.write_text(join_styles(html, page, out), "utf-8")
     purge = packages(app) / "purgecss" / "bin" / "purgecss.js"
     config = Path(app.confdir) / "tools" / "web" / "purgecss.config.cjs"
     subprocess.run([node(), purge, "--config", config], cwd=out, check=True, stdout=subprocess.PIPE)
+    for page in pages:
+        page.write_text(include_styles(page.read_text("utf-8"), page), "utf-8")
+    for sheet in out.glob("_static/site-*.css"):
+        sheet.unlink()
 
 
 def plain_signature(html: str) -> str:
@@ -114,25 +123,71 @@ def plain_signature(html: str) -> str:
     return html
 
 
+def join_scripts(html: str, page: Path, out: Path) -> str:
+    """Put a page's scripts into one file, which runs in their order when the page stands."""
+
+    def included(script: re.Match[str]) -> str:
+        return f"<script>{(page.parent / script[1]).resolve().read_text('utf-8')}</script>"
+
+    html = OPTIONS.sub(included, html)  # other scripts in the page need them at once
+    files = [(page.parent / src).resolve() for src in SCRIPT.findall(html)]
+    if not files:
+        return html
+    # The first semicolon keeps one script's "use strict" from the others.
+    text = "".join(f";\n{file.read_text('utf-8')}\n" for file in files)
+    new = f'\n<script defer src="{shared(text, "js", page, out)}"></script>'
+    return replace_all(SCRIPT, new, html)
+
+
 def join_styles(html: str, page: Path, out: Path) -> str:
-    """Put a page's style sheets into one file: on a phone, each costs a journey of its own."""
+    """Put a page's style sheets into one file."""
     sheets = [(page.parent / href).resolve() for href in STYLE.findall(html)]
     if not sheets:
         return html
     text = "\n".join(style(sheet, out / "_static") for sheet in sheets)
-    name = f"site-{hashlib.sha256(text.encode()).hexdigest()[:12]}.css"
+    new = f'\n<link rel="stylesheet" href="{shared(text, "css", page, out)}" />'
+    return replace_all(STYLE, new, html)
+
+
+def shared(text: str, suffix: str, page: Path, out: Path) -> str:
+    """Write a file for all pages that need the same, and return the way to it from ``page``."""
+    name = f"site-{hashlib.sha256(text.encode()).hexdigest()[:12]}.{suffix}"
     (out / "_static" / name).write_text(text, "utf-8")
-    href = os.path.relpath(out / "_static" / name, page.parent).replace(os.sep, "/")
-    html = STYLE.sub("\0", html, count=1)  # the place of the first
-    return STYLE.sub("", html).replace("\0", f'\n<link rel="stylesheet" href="{href}" />')
+    return os.path.relpath(out / "_static" / name, page.parent).replace(os.sep, "/")
 
 
-def style(sheet: Path, static: Path) -> str:
-    """Return the text of a style sheet as if it stood in the folder ``static``."""
+def replace_all(tags: re.Pattern[str], new: str, html: str) -> str:
+    """Let ``new`` take the place of the first of the tags, and drop the others."""
+    first = True
+
+    def replaced(_: re.Match[str]) -> str:
+        nonlocal first
+        text, first = new if first else "", False
+        return text
+
+    return tags.sub(replaced, html)
+
+
+def include_styles(html: str, page: Path) -> str:
+    """Write a page's one style sheet into the page.
+
+    On a phone a file of its own costs another half second before there is anything to read; the
+    sheet itself takes a sixth of one.
+    """
+
+    def include(link: re.Match[str]) -> str:
+        sheet = (page.parent / link[1]).resolve()
+        return f"\n<style>{COMMENT.sub('', style(sheet, page.parent))}</style>"
+
+    return STYLE.sub(include, html)
+
+
+def style(sheet: Path, place: Path) -> str:
+    """Return the text of a style sheet as if it stood in the folder ``place``."""
     folder = sheet.parent
     text = IMPORT.sub(lambda m: style((folder / m[1]).resolve(), folder), sheet.read_text("utf-8"))
     return URL.sub(
-        lambda m: f"url({os.path.relpath(folder / m[1], static).replace(os.sep, '/')})", text
+        lambda m: f"url({os.path.relpath(folder / m[1], place).replace(os.sep, '/')})", text
     )
 
 
@@ -163,13 +218,18 @@ def cut_icons(static: Path, used: set[str]) -> None:
         if file.suffix != ".woff2":
             file.unlink()  # for browsers of before 2016
             continue
-        font = TTFont(file)
-        cutter = subset.Subsetter(subset.Options(layout_features=[], notdef_outline=True))
-        cutter.populate(unicodes=kept)
-        cutter.subset(font)
-        font.save(file)
+        cut_font(file, file, kept, layout_features=[])
     for name in ("scripts/fontawesome.js", "scripts/fontawesome.js.map"):
         (static / name).unlink(missing_ok=True)
+
+
+def cut_font(source: Path, target: Path, kept: set[int], **options: Any) -> None:
+    """Write a font with the characters of the code points ``kept`` only."""
+    font = TTFont(source)
+    cutter = subset.Subsetter(subset.Options(notdef_outline=True, **options))
+    cutter.populate(unicodes=kept)
+    cutter.subset(font)
+    font.save(target)
 
 
 def packages(app: Sphinx) -> Path:
@@ -192,13 +252,23 @@ def use_katex(app: Sphinx, config: Config) -> None:
     sphinxcontrib.katex.NODEJS_BINARY = node()
 
 
-def copy_katex(source: Path, target: Path) -> None:
-    """Copy the style sheet and the fonts that today's browsers ask for."""
+def copy_katex(source: Path, target: Path, used: set[int]) -> None:
+    """Copy the style sheet, and the fonts that today's browsers ask for, as far as they are used.
+
+    Parameters
+    ----------
+    source
+        KaTeX's own folder of these.
+    target
+        Where they go.
+    used
+        Code points of the characters that occur on the pages.
+    """
     shutil.rmtree(target, ignore_errors=True)
     (target / "fonts").mkdir(parents=True)
     shutil.copy2(source / "katex.min.css", target)
     for font in (source / "fonts").glob("*.woff2"):
-        shutil.copy2(font, target / "fonts")
+        cut_font(font, target / "fonts" / font.name, used)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

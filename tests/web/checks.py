@@ -208,6 +208,10 @@ class Visit:
     def on_finish(self, event: dict[str, Any]) -> None:
         self.received += int(event["encodedDataLength"])
 
+    def resize(self, width: int, height: int = 900) -> None:
+        """Change the size of the window, in CSS pixels."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
     def unfold(self) -> None:
         """Open every answer, and make the window so high that nothing needs scrolling."""
         self.lay_out()
@@ -218,7 +222,7 @@ class Visit:
             "Math.max(...[...document.querySelectorAll('html, .bd-sidebar')]"
             ".map((e) => e.scrollHeight))"
         )
-        self.page.set_viewport_size({"width": size["width"], "height": min(height, 8000)})
+        self.resize(size["width"], min(height, 8000))
 
     def lay_out(self) -> None:
         """Lay out the sections below the window too, as for a reader who has come to them."""
@@ -326,6 +330,8 @@ def axe(seen: Visit, script: str, targets: Sequence[str] = ()) -> list[str]:
         Parts of the page (CSS selectors); all of it by default.
     """
     seen.page.evaluate(script)
+    # After a change of size the theme takes 300 ms to see which boxes scroll now.
+    seen.page.wait_for_timeout(350)
     results = seen.page.evaluate(
         "([rules, targets]) => axe.run(targets.length ? targets : document,"
         " {runOnly: rules, resultTypes: ['violations']})",

@@ -19,7 +19,6 @@ from browser import launch
 from web import checks
 from webserver import serve
 
-THEMES = ("light", "dark")
 WIDTHS = (1280, 390)
 MOST = 50
 """How many problems of a kind the report lists."""
@@ -52,18 +51,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if wanted and not (site.root / "index.html").is_file():
         raise pytest.UsageError(f"no site in {site.root}: run `make book` first")
     if "view" in metafunc.fixturenames:
-        every = [(width, theme) for width in WIDTHS for theme in THEMES]
+        # One theme opens wide and becomes narrow, the other the other way round.
+        every = [("light", WIDTHS), ("dark", WIDTHS[::-1])]
         # The pages of source code are many and all alike: they take turns.
-        turns = itertools.cycle(every)
+        turns = itertools.cycle((theme, (width,)) for theme, widths in every for width in widths)
         views = [
-            (page, width, theme)
+            (page, theme, widths)
             for page in site.pages
-            for width, theme in ([next(turns)] if page.startswith("_modules/") else every)
+            for theme, widths in ([next(turns)] if page.startswith("_modules/") else every)
         ]
-        metafunc.parametrize("view", views, ids=[f"{p}-{w}-{t}" for p, w, t in views])
+        metafunc.parametrize("view", views, ids=[f"{page}-{theme}" for page, theme, _ in views])
     lists = {
         "page_name": site.pages,
-        "text": [page for page in site.pages if not page.startswith("_modules/")],
         "chapter": site.chapters,
         "reading": [next(iter(site.contents)), *site.chapters],
     }
@@ -107,7 +106,7 @@ class Report:
     """Gathers what the tests found, from all workers, and writes it as one page of Markdown.
 
     A test hands over its part by ``record_property``: ``page`` and ``checks`` (a mapping from the
-    check to its problems), or ``phone`` (a row of the table of loading times).
+    view to one from the check to its problems), or ``phone`` (a row of the table of loading times).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -127,10 +126,11 @@ class Report:
             name = report.nodeid.partition("::")[2]
             self.others.append((name, report.outcome != "failed", report.duration))
             return
-        page, view = said["page"]
+        page = said["page"]
         self.seconds[page] += report.duration
-        for check, problems in said["checks"].items():
-            self.pages[page].setdefault(check, {})[view] = problems
+        for view, found in said["checks"].items():
+            for check, problems in found.items():
+                self.pages[page].setdefault(check, {})[view] = problems
 
     def pytest_sessionfinish(self) -> None:
         if self.pages or self.others:

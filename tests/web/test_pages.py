@@ -12,44 +12,59 @@ from web import checks
 Record = Callable[[str, object], None]
 
 
-def note(record: Record, page: str, view: str, found: dict[str, list[str]]) -> None:
-    record("page", (page, view))
+def note(record: Record, page: str, found: dict[str, dict[str, list[str]]]) -> None:
+    """Report what each view of a page has shown, and fail if there are problems."""
+    record("page", page)
     record("checks", found)
-    checks.conclude(found)
+    checks.conclude(
+        {
+            f"{view} {check}".strip(): problems
+            for view, several in found.items()
+            for check, problems in several.items()
+        }
+    )
 
 
 def test_page(
-    view: tuple[str, int, str],
+    view: tuple[str, str, tuple[int, ...]],
     browser: Browser,
     address: str,
     axe_script: str,
     screenshots: Path,
     record_property: Record,
 ) -> None:
-    page, width, theme = view
-    with checks.visit(browser, address + page, width, theme) as seen:
-        found = {"weight": checks.weight(seen)}
-        file = f"{page.removesuffix('.html').replace('/', '-')}-{width}-{theme}.jpg"
-        # Of pages that are all alike, the top is enough.
-        whole = not page.startswith(("_modules/", "book/api/"))
-        seen.page.screenshot(path=screenshots / file, full_page=whole, quality=60)
-        seen.unfold()
-        found |= seen.ask(*checks.SHOWN)
-        found["axe"] = checks.axe(seen, axe_script)
-        found |= {"console": checks.console(seen), "requests": checks.requests(seen)}
-    note(record_property, page, f"{width} {theme}", found)
-
-
-def test_zoom(text: str, browser: Browser, address: str, record_property: Record) -> None:
-    """A window of 1280 px, enlarged to 400 %, has room for 320 px."""
-    with checks.visit(browser, address + text, 320, height=256) as seen:
-        seen.unfold()
-        note(record_property, text, "320 light", seen.ask("scroll", "cut"))
+    """Open a page in a theme, and change its width, as a reader who turns a tablet."""
+    page, theme, widths = view
+    found: dict[str, dict[str, list[str]]] = {f"{width} {theme}": {} for width in widths}
+    source_code = page.startswith("_modules/")
+    with checks.visit(browser, address + page, widths[0], theme) as seen:
+        found[f"{widths[0]} {theme}"]["weight"] = checks.weight(seen)
+        for width in () if source_code else widths:
+            seen.resize(width)
+            name = f"{page.removesuffix('.html').replace('/', '-')}-{width}-{theme}.jpg"
+            # Of the reference, long and all alike, the top is enough.
+            whole = not page.startswith("book/api/")
+            seen.page.screenshot(path=screenshots / name, full_page=whole, quality=60)
+        for width in reversed(widths):
+            seen.resize(width)
+            seen.unfold()
+            found[f"{width} {theme}"] |= seen.ask(*checks.SHOWN)
+            found[f"{width} {theme}"]["axe"] = checks.axe(seen, axe_script)
+        if theme == "light" and not source_code:
+            # A window of 1280 px, enlarged to 400 %, has room for 320 px.
+            seen.resize(320, 256)
+            seen.unfold()
+            found[f"320 {theme}"] = seen.ask("scroll", "cut")
+        found[f"{widths[0]} {theme}"] |= {
+            "console": checks.console(seen),
+            "requests": checks.requests(seen),
+        }
+    note(record_property, page, found)
 
 
 def test_file(page_name: str, site: checks.Site, record_property: Record) -> None:
     found = {check.__name__: check(site, page_name) for check in checks.FILE_CHECKS}
-    note(record_property, page_name, "", found)
+    note(record_property, page_name, {"": found})
 
 
 def test_titles_differ(site: checks.Site) -> None:
