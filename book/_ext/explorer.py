@@ -257,7 +257,7 @@ def picture(qm9: QM9) -> str:
     """Draw the map that the explorer starts with, as an SVG file."""
     from matplotlib import colormaps, colors, ticker
 
-    (width, height), left, right, top, bottom = SIZE, 66, 150, 14, 52
+    (width, height), left, right, top, bottom = SIZE, 66, 162, 14, 52
     across, upwards, colour = START
     x, y, classes = qm9.target(across), qm9.target(upwards), unsaturation(qm9)
     kinds = np.unique(classes)
@@ -270,7 +270,9 @@ def picture(qm9: QM9) -> str:
     to_y, y_ticks = scale(y, height - bottom, top)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="system-ui, sans-serif" font-size="14" fill="#14181e">'
+        'font-family="system-ui, sans-serif" font-size="14" fill="#14181e">',
+        # On a phone the picture is half as wide, and its letters would be, too.
+        "<style>@media (max-width: 480px) { svg { font-size: 22px } }</style>",
     ]
     for tick in x_ticks:
         at = f"{to_x(tick):.0f}"
@@ -290,7 +292,7 @@ def picture(qm9: QM9) -> str:
         f"{across} / {LABELS[across].unit}</text>",
         f'<text transform="translate(16 {middle_y}) rotate(-90)" text-anchor="middle">'
         f"{upwards} / {LABELS[upwards].unit}</text>",
-        f'<text x="{width - right + 20}" y="{top + 14}">{colour}</text>',
+        f'<text x="{width - right + 14}" y="{top + 14}">{colour}</text>',
         '<g fill="none" stroke-linecap="round">',
     ]
     keys: list[str] = []
@@ -300,14 +302,14 @@ def picture(qm9: QM9) -> str:
             f"M{a:.0f} {b:.0f}h0" for a, b in zip(to_x(x[rows]), to_y(y[rows]), strict=True)
         )
         paint = colors.to_hex(colormaps["viridis"](float(kind / kinds[-1])))
-        row = top + 36 + 22 * len(keys)
+        row = top + 38 + 26 * len(keys)
         # A dark rim under each point: the light colours would be lost on white.
         lines += [
-            f'<defs><path id="p{kind}" d="{points}M{width - right + 28} {row}h0"/></defs>',
+            f'<defs><path id="p{kind}" d="{points}M{width - right + 22} {row}h0"/></defs>',
             f'<use href="#p{kind}" stroke="#33393f" stroke-width="6.5"/>',
             f'<use href="#p{kind}" stroke="{paint}" stroke-width="5"/>',
         ]
-        keys.append(f'<text x="{width - right + 42}" y="{row}" dy="5">{kind}</text>')
+        keys.append(f'<text x="{width - right + 36}" y="{row}" dy="5">{kind}</text>')
     return "\n".join([*lines, "</g>", *keys, "</svg>"])
 
 

@@ -212,17 +212,21 @@ class Visit:
         """Change the size of the window, in CSS pixels."""
         self.page.set_viewport_size({"width": width, "height": height})
 
-    def unfold(self) -> None:
-        """Open every answer, and make the window so high that nothing needs scrolling."""
+    def stretch(self) -> None:
+        """Make the window so high that nothing needs scrolling."""
         self.lay_out()
-        self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
         size = self.page.viewport_size
         assert size is not None
         height = self.page.evaluate(
             "Math.max(...[...document.querySelectorAll('html, .bd-sidebar')]"
             ".map((e) => e.scrollHeight))"
         )
-        self.resize(size["width"], min(height, 8000))
+        self.resize(size["width"], min(height, 30_000))
+
+    def unfold(self) -> None:
+        """Open every answer, and make room for it."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        self.stretch()
 
     def lay_out(self) -> None:
         """Lay out the sections below the window too, as for a reader who has come to them."""

@@ -39,14 +39,12 @@ def test_page(
     source_code = page.startswith("_modules/")
     with checks.visit(browser, address + page, widths[0], theme) as seen:
         found[f"{widths[0]} {theme}"]["weight"] = checks.weight(seen)
-        for width in () if source_code else widths:
+        for width in widths:
             seen.resize(width)
-            name = f"{page.removesuffix('.html').replace('/', '-')}-{width}-{theme}.jpg"
-            # Of the reference, long and all alike, the top is enough.
-            whole = not page.startswith("book/api/")
-            seen.page.screenshot(path=screenshots / name, full_page=whole, quality=60)
-        for width in reversed(widths):
-            seen.resize(width)
+            seen.stretch()
+            if not source_code:
+                file = f"{page.removesuffix('.html').replace('/', '-')}-{width}-{theme}.jpg"
+                seen.page.screenshot(path=screenshots / file, quality=60)
             seen.unfold()
             found[f"{width} {theme}"] |= seen.ask(*checks.SHOWN)
             found[f"{width} {theme}"]["axe"] = checks.axe(seen, axe_script)
@@ -55,7 +53,7 @@ def test_page(
             seen.resize(320, 256)
             seen.unfold()
             found[f"320 {theme}"] = seen.ask("scroll", "cut")
-        found[f"{widths[0]} {theme}"] |= {
+        found[f"{widths[-1]} {theme}"] |= {
             "console": checks.console(seen),
             "requests": checks.requests(seen),
         }
