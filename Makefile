@@ -20,11 +20,15 @@ INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),,-newest)
 
 RUN := $(BIN)/python -m
 NBVAL := --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
+# make test ISA=AVX2: as on a processor without AVX-512.
+ifdef ISA
+test: export XLA_FLAGS := --xla_cpu_max_isa=$(ISA)
+endif
 # Each worker takes whole test modules and whole notebooks.
 PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve pdf test test-isa test-web lighthouse check notebooks bench bench-peers \
+.PHONY: help book serve pdf test test-web lighthouse check notebooks bench bench-peers \
 	fuzz colab repository clean
 
 help: ## list the targets
@@ -43,9 +47,6 @@ pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
 
 test: $(INSTALLED) ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) tests qm9lib book
-
-test-isa: $(INSTALLED) ## run the notebooks as on a processor without AVX-512
-	XLA_FLAGS=--xla_cpu_max_isa=AVX2 $(PYTEST) $(NBVAL) book
 
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
 	$(RUN) pytest tests/web --confcutdir tests/web -n $(WORKERS)
