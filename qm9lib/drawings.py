@@ -22,6 +22,7 @@ from qm9lib.view import BALLS
 
 _LETTERS = {1: "#111111", 6: "#ffffff", 7: "#ffffff", 8: "#ffffff", 9: "#111111"}  # on `BALLS`
 _BOND = "#777777"
+_STRAIGHT = 0.3  # Å; a molecule no wider than this is a line
 _CELL = 0.175  # inches; has room for a letter
 _NODE = 0.15  # radius of a node, inches
 
@@ -77,7 +78,7 @@ def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     Parameters
     ----------
     molecule
-        Of three to five atoms: the edges of a larger one could not be told apart.
+        Of three to five atoms, and not straight: edges could not be told apart.
     caption
         What to look at, as in `Picture`.
 
@@ -89,7 +90,7 @@ def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     Raises
     ------
     ValueError
-        If the molecule has another number of atoms.
+        If the molecule has another number of atoms, or is straight.
 
     Examples
     --------
@@ -107,6 +108,11 @@ def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     distance = np.linalg.norm(place[:, None] - place[None], axis=2)
     below = _CELL * n + 0.7  # height of the arrays
     size = np.ptp(place[:, :2], axis=0)
+    if size.min() < _STRAIGHT:
+        raise ValueError(
+            f"the graph of {molecule.formula} cannot be drawn clearly: the molecule is straight, "
+            "so that its edges lie on each other"
+        )
     scale = min(1.15, 1.9 / size[0], 2.3 / size[1])  # inches per Å
     height = below + scale * size[1] + 0.7
     figure, ax = _canvas(height)
@@ -390,7 +396,9 @@ def invariance(
 
 
 def _digits(value: float) -> str:
-    return f"{value:#.3g}".replace("-", "−")
+    """Write at least three digits, with the zeros at the end."""
+    text = f"{value:#.3g}" if abs(value) < 99.95 else f"{value:,.0f}"
+    return text.replace("-", "−")
 
 
 def _flat(molecule: Molecule) -> np.ndarray:

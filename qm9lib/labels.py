@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal, overload
 
 import numpy as np
@@ -211,6 +212,29 @@ _UNITS: dict[str, tuple[str, float]] = {
     "MHz": ("frequency", 1e6),
     "-": ("number", 1.0),
 }
+
+
+def written(value: float, digits: int = 3) -> str:
+    """Write a number for people: no exponent, commas between thousands, a true minus sign.
+
+    Parameters
+    ----------
+    value
+        Any number.
+    digits
+        How many significant digits to round to.
+
+    Returns
+    -------
+    str
+        The number without zeros at its end.
+
+    Examples
+    --------
+    >>> written(8123.4), written(-0.768), written(0.00002)
+    ('8,120', '−0.768', '0.00002')
+    """
+    return f"{Decimal(f'{value + 0.0:.{digits}g}'):,f}".replace("-", "−")
 
 
 @overload

@@ -100,7 +100,7 @@ class Model:
 class Ensemble:
     """Models of one label that differ in their initial weights and in the order of training.
 
-    Their mean is better than each of them; where they disagree, none is to be trusted.
+    Their mean is better than they are on average; where they disagree, none is to be trusted.
 
     Attributes
     ----------

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from qm9lib.labels import written
 from qm9lib.metrics import mae
 
 COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
@@ -267,10 +268,10 @@ def loss_curves(
         if name in bounds:
             told.append(f"{name} ends {_below(values[-1], bounds[name])}")
         else:
-            told.append(f"{name} starts at {_plain(values[0])} and ends at {_plain(values[-1])}")
+            told.append(f"{name} starts at {written(values[0])} and ends at {written(values[-1])}")
     for (name, value), dashes in zip((reference or {}).items(), cycle(_REFERENCE), strict=False):
         ax.axhline(value, label=name, color="black", linewidth=1.2, linestyle=dashes)
-        told.append(f"{name} is at {_plain(value)}")
+        told.append(f"{name} is at {written(value)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _plain_numbers(ax)
@@ -292,11 +293,6 @@ def legend(figure: Figure) -> None:
     # Two columns have room for names of 24 letters each.
     columns = 2 if max(map(len, names)) < 25 else 1
     figure.legend(loc="outside upper left", ncols=columns)
-
-
-def _plain(value: float) -> str:
-    """Round to three significant digits and write without an exponent: 8,120 or 0.77."""
-    return f"{float(f'{value:.3g}'):,.10g}"
 
 
 def _below(value: float, bound: float) -> str:
@@ -365,7 +361,7 @@ def parity(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_aspect("equal")
     error = mae(predicted, true, unit=unit, to=unit)
-    told = _plain(error) if bound is None else _below(error, bound)
+    told = written(error) if bound is None else _below(error, bound)
     return Picture(
         figure,
         f"Scatter plot of predicted against true {quantity} of {len(true):,} molecules, with the "
@@ -462,6 +458,7 @@ def bars(
     figure, (ax,) = axes(height=0.9 + 0.42 * len(values))
     names = [textwrap.fill(name, 20) for name in values]
     numbers = list(values.values())
+    marks = [*numbers, *(reference or {}).values()]
     for place, (name, value) in enumerate(values.items()):
         others = name in hatched
         ax.barh(
@@ -470,18 +467,18 @@ def bars(
         )  # fmt: skip
     ax.set_yticks(range(len(names)), names, linespacing=1.0)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set(xlabel=xlabel, xscale="log", xlim=(min(numbers) / 2, max(numbers) * 1.1))
+    ax.set(xlabel=xlabel, xscale="log", xlim=(min(marks) / 2, max(marks) * 1.1))
     ax.xaxis.set_major_locator(LogLocator(numticks=5))
     ax.xaxis.set_major_formatter(_NUMBER)
     ax.grid(visible=False, axis="y")
     column = ax.secondary_yaxis("right")
-    column.set_yticks(range(len(names)), [_plain(value) for value in numbers])
+    column.set_yticks(range(len(names)), [written(value) for value in numbers])
     for axis in (ax, column):
         axis.tick_params(axis="y", length=0)
     column.spines["right"].set_visible(False)
     bounds = bounds or {}
     told = [
-        f"{name}: {_below(value, bounds[name]) if name in bounds else _plain(value)}"
+        f"{name}: {_below(value, bounds[name]) if name in bounds else written(value)}"
         for name, value in values.items()
     ]
     for name, value in (reference or {}).items():
@@ -490,7 +487,7 @@ def bars(
             name, (value, 1.0), (0, 3), xycoords=("data", "axes fraction"),
             textcoords="offset points", ha="center",
         )  # fmt: skip
-        told.append(f"a line marks {name} at {_plain(value)}")
+        told.append(f"a line marks {name} at {written(value)}")
     return Picture(figure, f"Bar chart of {xlabel}. {'; '.join(told)}.", caption=caption)
 
 
@@ -528,10 +525,10 @@ def learning_curve(
     """
     figure, (ax,) = axes()
     ax.plot(list(errors), list(errors.values()), marker="o")
-    told = "; ".join(f"{size:,}: {_plain(error)}" for size, error in errors.items()) + "."
+    told = "; ".join(f"{size:,}: {written(error)}" for size, error in errors.items()) + "."
     for name, value in (reference or {}).items():
         ax.axhline(value, color="black", linewidth=1.2, linestyle=_REFERENCE[0], label=name)
-        told += f" A line marks {name} at {_plain(value)}."
+        told += f" A line marks {name} at {written(value)}."
     ax.set(xlabel="training molecules", ylabel=ylabel, xscale="log", yscale="log")
     ax.set_xticks(list(errors), [f"{size:,}" for size in errors])
     ax.xaxis.set_minor_locator(NullLocator())

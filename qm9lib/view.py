@@ -21,7 +21,7 @@ from jaxtyping import Shaped
 
 from qm9lib.dataset import Molecule
 from qm9lib.geometry import COVALENT_RADII, bonds, principal_axes
-from qm9lib.labels import LABELS, SYMBOLS
+from qm9lib.labels import LABELS, SYMBOLS, written
 
 BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}
 """Colour of each element's ball by atomic number, as chemists have them."""
@@ -230,7 +230,7 @@ class _Scale:
         ticks = [self.low, (self.low + self.high) / 2, self.high]
         return (
             f'<div class="qm9-bar"><i style="background:linear-gradient(to right,{colors})"></i>'
-            f"<span>{''.join(f'<span>{_plain(tick)}</span>' for tick in ticks)}</span>"
+            f"<span>{''.join(f'<span>{written(tick)}</span>' for tick in ticks)}</span>"
             f"{html.escape(label or 'value')}{f' ({_unit(unit)})' if unit else ''}</div>"
         )
 
@@ -247,11 +247,6 @@ def _ink(color: str) -> str:
     ]
     bright = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#000" if bright > 0.179 else "#fff"
-
-
-def _plain(value: float, digits: int = 3) -> str:
-    """Round to significant digits; write without an exponent, and with a true minus sign."""
-    return f"{float(f'{value:.{digits}g}') + 0.0:,.10g}".replace("-", "−")
 
 
 def _unit(unit: str) -> str:
@@ -290,7 +285,7 @@ def _alternative(
     )
     if values is not None:
         ends = (
-            f"{_plain(values[k])}{f' {unit}' if unit else ''} ({symbols[k]})"
+            f"{written(values[k])}{f' {unit}' if unit else ''} ({symbols[k]})"
             for k in (int(np.argmin(values)), int(np.argmax(values)))
         )
         text += f"; {label or 'value'} from {' to '.join(ends)}"
@@ -309,7 +304,9 @@ def _caption(molecule: Molecule, title: str, labels: Mapping[str, str]) -> str:
         "number in QM9": f"{molecule.index}",
     }
     for name, unit in labels.items():
-        value = _plain(molecule.target(name, unit), 4)
+        # Chemistry happens in the last digits of a total energy.
+        digits = 7 if LABELS[name].origin == "total" else 4
+        value = written(molecule.target(name, unit), digits)
         rows[f"{LABELS[name].description} ({name})"] = f"{value} {_unit(unit)}"
     listed = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows.items())
     heading = f"<strong>{html.escape(title)}</strong>" if title else ""
@@ -322,7 +319,7 @@ class _Scene(NamedTuple):
     places: list[tuple[float, float, float]]
     radii: list[float]
     bonds: list[list[int]]
-    reach: float  # from the centre; holds the outermost atom however the molecule is turned
+    reach: float  # from the centre: the width holds the outermost atom however it is turned
     aside: float  # from the long axis, that is x
 
     @property
@@ -426,7 +423,7 @@ def _half_bond(
 
 
 def _tag(value: float, radius: float, size: float) -> str:
-    text = _plain(value, 2)
+    text = written(value, 2)
     wide, high, top = size * (0.6 * len(text) + 0.5), 1.2 * size, 0.6 * radius
     return (
         f'<rect x="{_put(-wide / 2)}" y="{_put(top)}" width="{_put(wide)}" height="{_put(high)}" '

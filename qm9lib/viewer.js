@@ -88,7 +88,7 @@
         const z1 = z.map((v, k) => cb * v - sb * x[k]);
         this.axes = [x.map((v, k) => cb * v + sb * z[k]), y.map((v, k) => ca * v - sa * z1[k]),
           y.map((v, k) => sa * v + ca * z1[k])];
-        this.zoom = Math.min(4, Math.max(0.5, this.zoom * zoom));
+        this.zoom = Math.min(4, Math.max(0.4, this.zoom * zoom));
       } else {
         this.axes = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
         this.zoom = 1;

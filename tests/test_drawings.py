@@ -99,6 +99,20 @@ def test_graph_of_a_large_molecule_is_refused(sample: QM9) -> None:
         drawings.graph(sample[11])
 
 
+def test_graph_of_a_straight_molecule_is_refused() -> None:
+    cyanide = next(molecule for molecule in SAMPLE if molecule.smiles == "C#N")
+    with pytest.raises(ValueError, match="graph of CHN cannot be drawn clearly.*straight"):
+        drawings.graph(cyanide)
+
+
+@pytest.mark.parametrize(
+    "value, text", [(0.5, "0.500"), (-1.25, "−1.25"), (99.94, "99.9"), (99.97, "100"), (627, "627")]
+)
+def test_numbers_below_the_molecules(value: float, text: str) -> None:
+    picture = drawings.invariance(FORMAMIDE, {"constant": lambda numbers, positions: value})
+    assert f"constant: {text}, {text}, {text}, {text}, all the same" in picture.alt
+
+
 def test_arrows_are_as_thick_as_the_weights_and_point_to_the_receiver() -> None:
     weights = np.array([2.0, 9.0, 1.0, 4.0, 0.0, 3.0])
     picture = drawings.messages(FORMAMIDE, 1, weights, unit="1/Å")

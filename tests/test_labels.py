@@ -4,10 +4,12 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import constants
 
 from qm9lib import ATOM_REFERENCES, ELEMENTS, LABELS, convert
-from qm9lib.labels import SYMBOLS
+from qm9lib.labels import SYMBOLS, written
 
 
 def test_columns_are_those_of_the_published_data() -> None:
@@ -70,6 +72,19 @@ def test_free_atoms_differ_by_the_gas_law() -> None:
         assert free["U"] - free["U0"] == pytest.approx(1.5 * rt, abs=1.5e-6)
         assert free["H"] - free["U"] == pytest.approx(rt, abs=1.5e-6)
     assert {"".join(SYMBOLS.values())} == {"HCNOF"}
+
+
+@given(st.floats(-1e12, 1e12), st.integers(1, 10))
+def test_written_numbers_are_the_rounded_ones(value: float, digits: int) -> None:
+    text = written(value, digits)
+    assert set(text) <= set("0123456789,.−")
+    assert float(text.replace(",", "").replace("−", "-")) == float(f"{value:.{digits}g}")
+
+
+def test_nothing_is_written_without_a_sign() -> None:
+    assert written(-0.0) == "0"
+    assert written(7.6e-5) == "0.000076"
+    assert written(-1101.12349, 7) == "−1,101.123"
 
 
 def test_import_is_light() -> None:

@@ -110,13 +110,22 @@ def test_scripts_become_one_file_in_their_order(lean_pages, tmp_path):
     assert node.stdout == "1 2\n"
 
 
-def test_description_is_the_first_real_paragraph(lean_pages):
+def test_description_is_how_the_page_begins(lean_pages):
     def described(text):
         return lean_pages.summary(publish_doctree(text))
 
-    assert described("Short.\n\nThis is the first paragraph that says something.") == (
-        "This is the first paragraph that says something."
-    )
+    assert described("You will\n\n- read\n- and write\n") == "You will read and write"
     long = described("word " * 100)
     assert len(long) <= 160 and long.endswith("word...")
-    assert described("Short.") == ""
+    assert described("") == ""
+
+
+def test_scripts_and_styles_that_nobody_names_go(lean_pages, tmp_path):
+    files = ("joined.css", "site-1.js", "search.js", "explorer/data.js", "explorer/old.js", "a.svg")
+    (tmp_path / "explorer").mkdir()
+    for name in files:
+        (tmp_path / name).write_text("load('data.js')" if name == "site-1.js" else "")
+    page = '<script src="_static/site-1.js"></script><script src="_static/search.js"></script>'
+    lean_pages.drop_unused(tmp_path, page)
+    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.*")}
+    assert left == {"site-1.js", "search.js", "explorer/data.js", "a.svg"}

@@ -254,3 +254,10 @@ def test_the_comparison_of_notebooks_ignores_the_drawing_alone() -> None:
     left = re.sub(regex, replace, html)
     assert "path" not in left and left.count("<svg>FIGURE</svg>") == 2
     assert left.count("error is 0.1 kcal/mol") == left.count("A &lt; line.") == 2
+
+
+@pytest.mark.parametrize("value", [1.0, 40.0])
+def test_reference_of_bars_can_be_seen(value: float) -> None:
+    figure = plots.bars({"a": 9.0, "b": 3.0}, xlabel="MAE", reference={"aim": value}).figure
+    low, high = figure.axes[0].get_xlim()
+    assert low < value < high

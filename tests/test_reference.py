@@ -176,6 +176,23 @@ def test_overview_names_every_documented_module(api):
     assert {f"qm9lib.{name}" for name in listed} == {n for n, _ in modules()} - set(INTERNAL)
 
 
+def test_data_flow_one_way_as_the_overview_says():
+    """A module imports only from its own step, from those before, and from what is below all."""
+    text = (BOOK / "api" / "index.md").read_text()
+    steps = [re.findall(r"`(\w+)`", step) for step in re.findall(r"^\d\. (.*)", text, re.M)]
+    (below,) = re.findall("^.*Below them all stand (.*)", text, re.M)
+    allowed = {"", *re.findall(r"`(\w+)`", below.split(".")[0])}
+    flow = []
+    for step in steps:
+        flow += [name for name in step if (ROOT / "qm9lib" / f"{name}.py").is_file()]
+        for name in step:
+            if name in flow:
+                source = (ROOT / "qm9lib" / f"{name}.py").read_text()
+                used = set(re.findall(r"^from qm9lib\.?(\w*) import", source, re.M))
+                assert used <= allowed | set(flow), name
+    assert len(flow) > 12
+
+
 def test_code_links_to_the_package_alone(api):
     code = page(api / "use.html").select_one("pre")
     links = {link.get_text(): link["href"] for link in code.select("a")}
@@ -524,8 +541,8 @@ def test_every_sphinx_extension_with_files_on_the_site_is_listed():
     """Each installed Sphinx theme or extension that brings scripts or styles, and is used."""
     listed = {re.search(r"`pip:(.+)`", row[2])[1].lower() for row in ROWS if "pip:" in row[2]}
     used = [
-        *CONFIG["extra_extensions"], "myst_nb", "sphinx_copybutton", "sphinx_togglebutton",
-        "sphinx_design", "sphinx_thebe", "sphinx_book_theme", "pydata_sphinx_theme",
+        *CONFIG["extra_extensions"], "myst_nb", "sphinx_copybutton",
+        "sphinx_design", "sphinx_book_theme", "pydata_sphinx_theme",
     ]  # fmt: skip
     for module in used:
         folder = Path(importlib.import_module(module).__file__).parent

@@ -171,6 +171,13 @@ def test_card(sample: qm9lib.QM9) -> None:
     assert f"{ethanol.index}|{gap:.4g} eV|{ethanol.labels[9]:.4g} bohr" in facts
 
 
+def test_card_tells_the_digits_of_a_total_energy_that_matter(sample: qm9lib.QM9) -> None:
+    ethanol = find(sample, "CCO")
+    page = Page(qm9lib.view({"drink": ethanol}, labels={"H": "eV"}))
+    told = page.texts("dd")[-1]
+    assert told.replace("−", "-") == f"{ethanol.target('H', 'eV'):,.2f} eV"
+
+
 def test_titles_and_units_are_escaped(sample: qm9lib.QM9) -> None:
     title, bad = '</script><b x="1">&', '<i>"'
     view = qm9lib.view({title: sample[0]}, values={title: sample[0].charges}, label=bad, unit=bad)

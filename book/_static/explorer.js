@@ -265,7 +265,7 @@
     const choose = (i) => {
       // The map moves its mark and shows the molecule; then it says so, as after a click.
       if (visualizer) visualizer.applySettings({ pinned: [i] });
-      picked(i);
+      else picked(i);
       say(`${formula[i]}, number ${index[i]}, is shown.`);
     };
     let current = 0;
@@ -399,7 +399,7 @@
         : "This browser cannot draw the map and the molecules: it has no WebGL. " +
             "The picture above and the table below show the same data.",
     );
-    return drawable ? draw : () => {};
+    return drawable ? draw : () => say("This browser cannot draw the map: it has no WebGL.");
   };
 
   // One start, whichever button asks for it; after a failure, another one.

@@ -109,6 +109,8 @@ def head(site: Site, page: str) -> list[str]:
         "no title": soup.title and soup.title.text.strip(),
         "no language": soup.html and soup.html.get("lang"),
         "no description": description and str(description.get("content", "")).strip(),
+        "not one viewport": len(soup.select("meta[name=viewport]")) == 1,
+        "a setting is missing": "not set" not in str(description),
     }
     return [problem for problem, value in found.items() if not value]
 

@@ -14,9 +14,12 @@ import webserver
 
 
 def test_server_compresses_text_and_leaves_the_rest(tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text("Hello " * 100)
-    (tmp_path / "a.png").write_bytes(b"\x89PNG" * 100)
-    with webserver.serve(tmp_path) as address:
+    site = tmp_path / "site"
+    site.mkdir()
+    (tmp_path / "secret.html").write_text("outside of the site")
+    (site / "index.html").write_text("Hello " * 100)
+    (site / "a.png").write_bytes(b"\x89PNG" * 100)
+    with webserver.serve(site) as address:
         with urllib.request.urlopen(address) as page:
             body = page.read()
             assert page.headers["Content-Type"] == "text/html"
@@ -25,10 +28,10 @@ def test_server_compresses_text_and_leaves_the_rest(tmp_path: Path) -> None:
         with urllib.request.urlopen(address + "a.png?v=1") as image:
             assert image.headers["Content-Encoding"] is None
             assert image.read() == b"\x89PNG" * 100
-        (tmp_path / "index.html").write_text("changed")
+        (site / "index.html").write_text("changed")
         with urllib.request.urlopen(address) as page:
             assert gzip.decompress(page.read()) == b"changed"
-        for lost in ("lost.html", "../conftest.py"):
+        for lost in ("lost.html", "../secret.html", "%2e%2e/secret.html"):
             with pytest.raises(urllib.error.HTTPError) as answer:
                 urllib.request.urlopen(address + lost)
             assert answer.value.code == 404

@@ -36,7 +36,7 @@ def results(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("words", SOUGHT)
-def test_search(words: str, browser: Browser, address: str, site: checks.Site) -> None:
+def test_search(words: str, browser: Browser, address: str) -> None:
     with checks.visit(browser, f"{address}search.html?q={quote(words)}", 1280) as seen:
         assert address + SOUGHT[words] in results(seen.page)
         checks.conclude({"console": checks.console(seen), "requests": checks.requests(seen)})

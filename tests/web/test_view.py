@@ -107,6 +107,21 @@ def test_keys_turn_zoom_and_reset(show: Show) -> None:
     assert np.abs(places(page) - seen(atoms, camera)).max() < 0.11
 
 
+def test_all_of_a_long_molecule_can_be_seen_from_each_side(show: Show) -> None:
+    longest = SAMPLE[int(SAMPLE.target("r2").argmax())]
+    page = show(qm9lib.view(longest).html)
+    page.keyboard.press("Tab")
+    for key in (*["ArrowLeft"] * 6, *["ArrowUp"] * 6, *["-"] * 10):
+        page.keyboard.press(key)
+    left, top, width, height = map(
+        float, page.locator("svg").first.get_attribute("viewBox").split()
+    )
+    x, y, _ = places(page).T
+    assert np.ptp(y) > 2 * np.ptp(x)  # it stands upright
+    assert left < x.min() and x.max() < left + width
+    assert top < y.min() and y.max() < top + height
+
+
 def test_nothing_moves_by_itself(show: Show) -> None:
     page = show(qm9lib.view(ETHANOL).html)
     first = settled(page)
