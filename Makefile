@@ -49,7 +49,7 @@ test: $(INSTALLED) ## run the unit tests, then every notebook, and compare all o
 	$(PYTEST) $(NBVAL) tests qm9lib book
 
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
-	$(RUN) pytest tests/web --confcutdir tests/web -n $(WORKERS)
+	$(RUN) pytest tests/web --confcutdir tests/web -n $$(($(WORKERS) + 1)) # they also wait
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
 	$(BIN)/python tools/lighthouse.py

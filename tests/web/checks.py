@@ -214,8 +214,8 @@ class Visit:
         """Change the size of the window, in CSS pixels."""
         self.page.set_viewport_size({"width": width, "height": height})
 
-    def stretch(self) -> None:
-        """Make the window so high that nothing needs scrolling."""
+    def stretch(self, most: int = 8_000) -> None:
+        """Make the window so high that nothing needs scrolling, up to a number of pixels."""
         self.lay_out()
         size = self.page.viewport_size
         assert size is not None
@@ -223,7 +223,7 @@ class Visit:
             "Math.max(...[...document.querySelectorAll('html, .bd-sidebar')]"
             ".map((e) => e.scrollHeight))"
         )
-        self.resize(size["width"], min(height, 30_000))
+        self.resize(size["width"], min(height, most))
 
     def unfold(self) -> None:
         """Open every answer, and make room for it."""

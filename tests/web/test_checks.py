@@ -87,4 +87,9 @@ def test_dead_links_are_found(tmp_path: Path) -> None:
     assert site.pages == ["a.html", "b.html"]
     assert checks.links(site, "a.html") == ["#no: no such part", "lost.html: no such file"]
     assert checks.links(site, "b.html") == ["lost.png: no such file"]
-    assert checks.head(site, "a.html") == ["no title", "no language", "no description"]
+    assert checks.head(site, "a.html") == [
+        "no title",
+        "no language",
+        "no description",
+        "not one viewport",
+    ]
