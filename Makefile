@@ -48,8 +48,9 @@ pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
 test: $(INSTALLED) ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) tests qm9lib book
 
+# Pages are also waited for: one worker more.
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
-	$(RUN) pytest tests/web --confcutdir tests/web -n $$(($(WORKERS) + 1)) # they also wait
+	$(RUN) pytest tests/web --confcutdir tests/web -n $$(($(WORKERS) + 1))
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
 	$(BIN)/python tools/lighthouse.py
