@@ -131,7 +131,7 @@ def graded(tmp_path_factory):
     work, results = tmp_path_factory.mktemp("work"), folder / "grades.json"
     run = subprocess.run(
         [sys.executable, "-m", "qm9lib", "grade", *map(str, paths), "--minutes", "1",
-         "--memory", "4", "--json", str(results), "--reasons"],
+         "--memory", "1", "--json", str(results), "--reasons"],
         capture_output=True, text=True, cwd=work, check=False,
     )  # fmt: skip
     rows = {Path(row["notebook"]).stem: row for row in json.loads(results.read_text())}
