@@ -163,16 +163,16 @@ def chemiscope_files() -> dict[str, Path]:
 
 
 @functools.cache
-def package() -> tuple[dict[str, Path], str, int, str]:
-    """Gather what is loaded: files, the data, the bytes to transfer, and a mark of this version.
+def package() -> tuple[dict[str, Path], dict[str, bytes], int, str]:
+    """Gather what is loaded: files to copy, files to write, bytes to transfer, and a mark of all.
 
     The mark stands in the addresses, so that a browser keeps no older file.
     """
-    files, data = chemiscope_files(), data_script(sample())
-    parts = [files["chemiscope.min.js"].read_bytes(), data.encode()]
-    size = sum(len(gzip.compress(part)) for part in parts)
-    parts.append(picture(sample()).encode())
-    return files, data, size, hashlib.sha256(b"".join(parts)).hexdigest()[:10]
+    files = chemiscope_files()
+    script = files["chemiscope.min.js"].read_bytes()
+    made = {"qm9.js": data_script(sample()).encode(), "map.svg": picture(sample()).encode()}
+    size = sum(len(gzip.compress(part)) for part in (script, made["qm9.js"]))
+    return files, made, size, hashlib.sha256(script + b"".join(made.values())).hexdigest()[:10]
 
 
 def write_files(app: Sphinx, exception: Exception | None) -> None:
@@ -181,9 +181,9 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
         return
     target = Path(app.outdir) / "_static" / FOLDER
     target.mkdir(parents=True, exist_ok=True)
-    files, data, _, _ = package()
-    (target / "qm9.js").write_text(data, encoding="utf-8")
-    (target / "map.svg").write_text(picture(sample()), encoding="utf-8")
+    files, made, _, _ = package()
+    for name, content in made.items():
+        (target / name).write_bytes(content)
     for name, source in files.items():
         shutil.copyfile(source, target / name)
 

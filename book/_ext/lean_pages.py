@@ -40,7 +40,7 @@ ICON_SCRIPT = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\?([^"]+)"\}')
 OPTIONS = re.compile(r'<script src="([^"?]*documentation_options\.js)[^"]*"></script>')
-SCRIPT = re.compile(r'\s*<script [^>]*\bsrc="([^"?]*_static/[^"?]*)[^"]*"[^>]*></script>')
+SCRIPT = re.compile(r'\s*<script [^>]*\bsrc="([^"?]*_static/(?!site-)[^"?]*)[^"]*"[^>]*></script>')
 MENU_IMAGE = re.compile(r"<img (?=[^>]*_static/images/logo_)")  # loads when the menu opens
 PRELOAD = re.compile(r'\s*<link\b(?=[^>]*rel="preload")[^>]*>')
 COMMENT = re.compile(r"/\*(?!!).*?\*/\s*", re.DOTALL)  # those with "!" tell licences
@@ -172,14 +172,10 @@ def shared(text: str, suffix: str, page: Path, out: Path) -> str:
 
 def replace_all(tags: re.Pattern[str], new: str, html: str) -> str:
     """Let ``new`` take the place of the first of the tags, and drop the others."""
-    first = True
-
-    def replaced(_: re.Match[str]) -> str:
-        nonlocal first
-        text, first = new if first else "", False
-        return text
-
-    return tags.sub(replaced, html)
+    first = tags.search(html)
+    if first is None:
+        return html
+    return html[: first.start()] + new + tags.sub("", html[first.end() :])
 
 
 def include_styles(html: str, page: Path) -> str:
@@ -238,7 +234,7 @@ def cut_icons(static: Path, used: set[str]) -> None:
 
 def cut_font(source: Path, target: Path, kept: set[int], **options: Any) -> None:
     """Write a font with the characters of the code points ``kept`` only."""
-    font = TTFont(source)
+    font = TTFont(source, recalcTimestamp=False)
     cutter = subset.Subsetter(subset.Options(notdef_outline=True, **options))
     cutter.populate(unicodes=kept)
     cutter.subset(font)
