@@ -85,15 +85,15 @@ clean: ## remove what was built, but not .venv
 	rm -rf _build .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
 
 # What pages are made of comes from npm, pinned, with the npm that requirements.txt brings.
-$(WEB)/.installed: tools/web/package.json tools/web/package-lock.json $(INSTALLED)
+$(WEB)/.installed: tools/web/package.json tools/web/package-lock.json tools/web/.npmrc $(INSTALLED)
 	mkdir -p $(WEB)
-	cp tools/web/package.json tools/web/package-lock.json $(WEB)
-	$(BIN)/npm ci --prefix $(WEB) --omit=dev --no-audit --no-fund --loglevel=error
+	cp $(addprefix tools/web/,package.json package-lock.json .npmrc) $(WEB)
+	$(BIN)/npm ci --prefix $(WEB) --omit=dev --loglevel=error
 	touch $@
 
 # And what checks them.
 $(WEB)/.checkers: $(WEB)/.installed
-	$(BIN)/npm ci --prefix $(WEB) --no-audit --no-fund --loglevel=error
+	$(BIN)/npm ci --prefix $(WEB) --loglevel=error
 	touch $@
 
 # SchNetPack asks for an old sympy, which current torch refuses: hence --no-deps.
