@@ -24,8 +24,8 @@ NBVAL := --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 ifdef ISA
 test: export XLA_FLAGS := --xla_cpu_max_isa=$(ISA)
 endif
-# Each worker takes whole test modules and whole notebooks.
-PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope
+# Each worker takes whole test modules and whole notebooks, the longest, which come first, first.
+PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve pdf test test-web lighthouse check notebooks bench bench-peers \
@@ -46,7 +46,7 @@ pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
 	$(BIN)/python tools/pdf.py
 
 test: $(INSTALLED) ## run the unit tests, then every notebook, and compare all outputs
-	$(PYTEST) $(NBVAL) tests qm9lib book
+	$(PYTEST) $(NBVAL) book tests qm9lib
 
 # Pages are also waited for: one worker more.
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser

@@ -11,10 +11,18 @@ from unittest import mock
 import pytest
 from jaxtyping import install_import_hook
 
-from notebooks import ENVIRONMENT
+from notebooks import kernel_environment
 
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
 install_import_hook("qm9lib", "beartype.beartype")
+
+# Kernels and other processes of the tests keep their programs where readers do.
+from qm9lib import programs  # noqa: E402
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(programs.folder())
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(programs.MOST)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(programs.SECONDS)
 
 # The students' notebooks have no outputs to compare; tests/test_exercise_pages.py runs them.
 # The browser's tests need a built site: `make test-web`.
@@ -26,7 +34,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Start the kernel of a notebook in the environment in which it was executed."""
     if item.path.suffix != ".ipynb":
         return (yield)
-    with mock.patch.dict(os.environ, ENVIRONMENT):
+    with kernel_environment(item.path) as environment, mock.patch.dict(os.environ, environment):
         return (yield)
 
 

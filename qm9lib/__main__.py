@@ -274,15 +274,14 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
+    from qm9lib import progress
     from qm9lib.exercises import grade
 
     file: Path | None = getattr(options, "json", None)
     if file is not None:
         check_writable(file)
     rows = list(
-        tqdm(
+        progress.bar(
             grade.grade(options.notebook, options.minutes, options.memory),
             total=len(options.notebook), unit="notebook", disable=None,
         )

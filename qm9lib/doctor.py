@@ -7,7 +7,7 @@ import os
 import platform
 from importlib import metadata
 
-from qm9lib import cache, figshare, qm9pack
+from qm9lib import cache, figshare, programs, qm9pack
 
 _PACKAGES = (
     "qm9lib", "qm9pack", "numpy", "scipy", "jax", "jaxlib", "optax", "equinox", "jaxtyping",
@@ -49,6 +49,7 @@ def data() -> Rows:
         path = cache.arrays_path(kind)
         size = f"{path.stat().st_size:,} bytes" if path.exists() else "not written"
         rows.append((path.name, size))
+    rows.append(("compiled programs", f"{programs.size():,} bytes"))
     return rows
 
 

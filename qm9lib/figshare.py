@@ -20,9 +20,8 @@ import pooch
 import requests
 import urllib3
 from jaxtyping import Float
-from tqdm import tqdm
 
-from qm9lib import cache
+from qm9lib import cache, progress
 from qm9lib.cache import DataError
 from qm9lib.columns import Columns, concatenate
 from qm9lib.labels import LABELS, SYMBOLS
@@ -201,7 +200,9 @@ class _Download:
                 url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
             ) as response,
             open(output, "wb") as out,
-            tqdm(total=size, desc=name, unit="B", unit_scale=True, unit_divisor=1000) as bar,
+            progress.bar(
+                total=size, desc=name, unit="B", unit_scale=True, unit_divisor=1000
+            ) as bar,
         ):
             if response.status_code != 200:
                 empty = response.headers.get("Content-Length") == "0"
@@ -308,7 +309,7 @@ def read_archive(path: Path, molecules: int, leave_out: Collection[int] = ()) ->
     numbers: list[int] = []
     records: list[RecordParts] = []
     parts: list[Columns] = []
-    with tqdm(total=molecules, desc=path.name, unit=" molecules", unit_scale=True) as bar:
+    with progress.bar(total=molecules, desc=path.name, unit=" molecules", unit_scale=True) as bar:
         for name, number, text in _members(path):
             numbers.append(number)
             if number not in leave_out:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from qm9lib import programs
 from qm9lib.cache import reading, write_safetensors
 from qm9lib.composition import Composition
 from qm9lib.dataset import QM9
@@ -214,6 +215,7 @@ def describe(network: Network) -> dict[str, Any]:
 
 def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " molecules"]:
     """Apply a network to all molecules of the buckets; return its output by row."""
+    programs.keep()
     output = np.empty(sum(len(bucket.row) for bucket in buckets))
     for bucket in buckets:
         rows = np.asarray(bucket.row)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
+from qm9lib import progress
 from qm9lib.cache import DataError, cache_folder, exclusive, replacing
 from qm9lib.dataset import QM9, Molecule, load
 
@@ -100,7 +100,7 @@ def _write(molecules: QM9, target: Path) -> None:
     with replacing(target, "60 MB for all molecules") as temporary:
         try:
             with tf.io.TFRecordWriter(str(temporary)) as writer:
-                for molecule in tqdm(
+                for molecule in progress.bar(
                     molecules, desc=target.name, unit=" molecules", unit_scale=True
                 ):
                     writer.write(_example(tf, molecule))

@@ -28,15 +28,16 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
-from tqdm import tqdm
 
-from qm9lib import composition, optimizers
+from qm9lib import composition, optimizers, programs
 from qm9lib.cache import DataError, reading, write_safetensors
 from qm9lib.dataset import QM9
 from qm9lib.graphs import Batch, bucketed, chunks
 from qm9lib.labels import LABELS, UnknownNameError, convert
 from qm9lib.metrics import mae
 from qm9lib.models import Model, Network, describe, predict_all
+from qm9lib.progress import bar as progress_bar
+from qm9lib.progress import watched
 
 _CHECKPOINT = "qm9lib-checkpoint-1"
 _IN_FLIGHT = 16  # steps that may be queued before the loop waits for one
@@ -213,6 +214,7 @@ def fit(
     progress: bool = True,
     checkpoint: str | Path | None = None,
     mesh: Mesh | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[Model, Run]:
     """Train a network on the residual of the composition model.
 
@@ -238,6 +240,8 @@ def fit(
         Devices to train on, along one axis: each takes its part of every batch. They may belong to
         several processes (``jax.distributed``), which all call `fit` with the same arguments. By
         default one device.
+    clock
+        What tells the seconds, of which ``minutes`` and the history are. A test turns its own.
 
     Returns
     -------
@@ -271,10 +275,11 @@ def fit(
     >>> len(run.history), model.predict(sample[:2]).shape
     (2, (2,))
     """
+    programs.keep()
     settings = Settings() if settings is None else settings
     _check_sets(train, valid)
     mesh = _checked(mesh, settings)
-    start = time.perf_counter()
+    start = clock()
     published = LABELS[label].unit
     unit = "kcal/mol" if published == "hartree" else published
     reference = composition.fit(train, label)
@@ -322,7 +327,7 @@ def fit(
 
     def progress_now() -> float:
         if settings.minutes is not None:
-            return (time.perf_counter() - start) / (60.0 * settings.minutes)
+            return (clock() - start) / (60.0 * settings.minutes)
         return steps / (steps_per_epoch * settings.epochs)
 
     loss_sums: list[Array] = []
@@ -335,7 +340,7 @@ def fit(
         predicted = scale * predict_all(network_of(averaged), valid_buckets)
         train_rmse = scale * float(np.sqrt(sum(jax.device_get(loss_sums)) / seen))
         epoch = Epoch(
-            seconds=time.perf_counter() - start,
+            seconds=clock() - start,
             train_rmse=convert(train_rmse, published, unit),
             valid_mae=mae(predicted, valid_residual, unit=published, to=unit),
         )
@@ -349,9 +354,9 @@ def fit(
             )
         if run.best_epoch == len(run.history) - 1:
             best = averaged
-        bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}")
+        bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}", refresh=watched())
 
-    with tqdm(
+    with progress_bar(
         total=None if settings.minutes else settings.epochs * len(train),
         initial=len(run.history) * len(train),
         unit=" molecules",

@@ -1,10 +1,12 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import HANG
 
 import qm9lib
 from qm9lib import cache, figshare, qm9pack, sources
@@ -115,25 +117,40 @@ def test_lock_is_taken_again_by_its_holder(small_cache: Path) -> None:
         assert not kept.exists()  # nobody can be writing it: what a killed process left
 
 
-WAITING = """
-import sys, time
+HOLDING = """
+import sys
 from qm9lib import cache
 with cache.exclusive():
     print("held", flush=True)
-    time.sleep(float(sys.argv[1]))
+    sys.stdin.readline()
 """
 
 
 def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
+    """And goes on when the first one, which waits for a line, lets go."""
     environment = os.environ | {"QM9LIB_CACHE": str(tmp_path)}
-    command = [sys.executable, "-c", WAITING]
-    with subprocess.Popen(
-        [*command, "2"], env=environment, stdout=subprocess.PIPE, text=True
-    ) as first:
-        assert first.stdout is not None and first.stdout.readline() == "held\n"
-        second = subprocess.run([*command, "0"], env=environment, capture_output=True, text=True)
-    assert second.stdout == "held\n"
-    assert f"waiting for another process that prepares data in {tmp_path}" in second.stderr
+
+    with ExitStack() as stack:
+
+        def started(**pipes: int) -> subprocess.Popen[str]:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", HOLDING], env=environment, text=True,
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, **pipes,
+                )
+            )  # fmt: skip
+            stack.callback(process.kill)  # before it is waited for
+            return process
+
+        first = started()
+        assert first.stdout.readline() == "held\n"
+        second = started(stderr=subprocess.PIPE)
+        said = second.stderr.readline()
+        assert said == f"waiting for another process that prepares data in {tmp_path}\n"
+        assert second.poll() is None
+        assert first.communicate("\n", timeout=HANG) == ("", None)
+        assert second.communicate("\n", timeout=HANG) == ("held\n", "")
+    assert (first.returncode, second.returncode) == (0, 0)
 
 
 # Which source ----------------------------------------------------------------------------------

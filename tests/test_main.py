@@ -1,11 +1,14 @@
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
+from limits import HANG
 
 from qm9lib import cache, doctor, qm9pack, verify
 from qm9lib.__main__ import main
@@ -175,16 +178,25 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     command = [sys.executable, "-c", TRAIN, "train", str(path), "--features", "4", "--layers", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        shown = b""
-        while b"validation MAE" not in shown:  # the first epoch is done
-            shown += process.stderr.read(1)
-        process.send_signal(signal.SIGINT)
-        output, messages = process.communicate(timeout=60)
-    assert process.returncode == 0, messages
-    assert b"interrupted: the best weights so far are kept" in messages
-    assert b"Traceback" not in messages and b"validation MAE" in output
+    command += ["--minutes", "1e6"]  # nothing but Ctrl-C ends it
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.PIPE) as process:
+        os.close(theirs)
+        shown, pressed = b"", False
+        try:
+            while piece := os.read(ours, 1000):
+                shown += piece
+                if b"validation MAE" in shown and not pressed:  # the first epoch is done
+                    process.send_signal(signal.SIGINT)
+                    pressed = True
+        except OSError:  # how Linux tells that the other end is closed
+            pass
+        output, _ = process.communicate(timeout=HANG)
+    os.close(ours)
+    assert pressed and process.returncode == 0, shown
+    assert b"interrupted: the best weights so far are kept" in shown
+    assert b"Traceback" not in shown and b"validation MAE" in output
     assert sorted(tmp_path.iterdir()) == [path.with_suffix(".json"), path]
 
 

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import optax
 import pytest
 from jax.flatten_util import ravel_pytree
+from limits import HANG
 
 import qm9lib
 from qm9lib import training
@@ -156,10 +158,44 @@ def test_absolute_error_is_another_loss(parts) -> None:
     assert first.valid_mae != second.valid_mae
 
 
+class Clock:
+    """Goes on by a second whenever it is looked at, which `fit` does once a step and an epoch."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        self.seconds += 1.0
+        return self.seconds
+
+
 def test_the_clock_ends_the_training(parts) -> None:
-    _, record = run(parts, minutes=0.15, epochs=1)
-    seconds = record.history[-1].seconds
-    assert 9.0 <= seconds < 30.0 and len(record.history) > 1  # epochs do not count then
+    """Of 25 or 26 batches an epoch: epochs do not count, and the last one is cut short."""
+    network = GraphNetwork(key=jax.random.key(0))
+    settings = Settings(minutes=1.0, epochs=1)
+    _, record = fit(network, *parts[:2], settings=settings, progress=False, clock=Clock())
+    seconds = [epoch.seconds for epoch in record.history]
+    assert len(seconds) == 3 and 25 < seconds[0] < 30 and 50 < seconds[1] < 60
+    assert 60.0 <= seconds[2] <= 62.0
+
+
+def test_the_learning_rate_falls_with_the_clock(parts, monkeypatch) -> None:
+    asked = []
+    rate = Settings.rate
+    monkeypatch.setattr(Settings, "rate", lambda self, *now: asked.append(now) or rate(self, *now))
+    network = GraphNetwork(key=jax.random.key(0))
+    fit(network, *parts[:2], settings=Settings(minutes=0.5), progress=False, clock=Clock())
+    progress, steps = zip(*asked, strict=True)
+    assert steps == tuple(range(len(steps))) and len(steps) > 20
+    np.testing.assert_allclose(np.diff(progress)[:20], 1.0 / 30.0)  # a second of half a minute
+    assert progress[-1] < 1.0 <= progress[-1] + 2.0 / 30.0
+
+
+def test_the_clock_gives_at_least_one_step(parts) -> None:
+    network = GraphNetwork(key=jax.random.key(0))
+    settings = Settings(minutes=1e-9)
+    _, record = fit(network, *parts[:2], settings=settings, progress=False, clock=Clock())
+    assert len(record.history) == 1
 
 
 def test_patience_ends_the_training(parts, monkeypatch) -> None:
@@ -253,7 +289,10 @@ chunk_size = 2 if devices and not port else None
 import jax
 jax.config.update("jax_platforms", "cpu")
 if port:
-    jax.distributed.initialize(f"127.0.0.1:{port}", num_processes=2, process_id=process)
+    jax.distributed.initialize(
+        f"127.0.0.1:{port}", num_processes=2, process_id=process,
+        initialization_timeout=3600, heartbeat_timeout_seconds=3600,
+    )
 import numpy as np
 import qm9lib
 from qm9lib.painn import PaiNN
@@ -278,9 +317,10 @@ def losses(output: str) -> tuple[int, np.ndarray]:
 
 def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
     """One device, eight of one process in chunks, and two processes with four devices each."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    probe = socket.socket()  # open to the end of the test: nobody else is given its port
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
 
     def start(devices: int, here: int, process: int = 0, port: int = 0) -> subprocess.Popen:
         flags = f"--xla_force_host_platform_device_count={here}"
@@ -290,12 +330,16 @@ def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    groups = [[start(0, 1)], [start(8, 8)], [start(8, 4, i, port) for i in (0, 1)]]
-    results = []
-    for process in (process for group in groups for process in group):
-        output, messages = process.communicate(timeout=240)
-        assert process.returncode == 0, messages
-        results.append(losses(output))
+    with probe, ExitStack() as stack:
+        groups = [[start(0, 1)], [start(8, 8)], [start(8, 4, i, port) for i in (0, 1)]]
+        processes = [process for group in groups for process in group]
+        for process in processes:
+            stack.callback(process.kill)
+        results = []
+        for process in processes:
+            output, messages = process.communicate(timeout=HANG)
+            assert process.returncode == 0, messages
+            results.append(losses(output))
     (one, expected), *others = results
     assert one == 1 and expected.shape == (4,)
     for devices, found in others:
@@ -306,15 +350,17 @@ def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
 def test_training_by_the_clock_resumes_too(parts, tmp_path: Path) -> None:
     """By the clock no two requests are alike: the time that is left depends on the start."""
     network, file = GraphNetwork(key=jax.random.key(0)), tmp_path / "checkpoint"
-    minutes = (0.05, 0.2)  # compiling takes part of them, most on a busy machine
     first, second = (
         fit(
-            network, parts[0], parts[1], settings=Settings(minutes=m), progress=False,
-            checkpoint=file,
+            network, *parts[:2], settings=Settings(minutes=minutes), progress=False,
+            checkpoint=file, clock=Clock(),
         )[1].history
-        for m in minutes
+        for minutes in (0.9, 1.4)
     )  # fmt: skip
-    assert len(second) > len(first) and second[0] == first[0]
+    # Half of an epoch is lost: a checkpoint is of whole ones. What it took before counts.
+    assert len(first) == 2 and len(second) == 3
+    assert second[0] == first[0] and second[1] != first[1]
+    assert 84.0 <= second[2].seconds <= 86.0
 
 
 def test_a_learning_rate_that_is_far_too_large(parts) -> None:

@@ -21,7 +21,8 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,28 @@ ENVIRONMENT: Mapping[str, str] = {
     "TQDM_DISABLE": "1",
 }
 """What a chapter's kernel is given, here and (by conftest.py) when the tests run the notebooks."""
+
+RESUMED: Mapping[Path, Path] = {
+    ROOT / "book" / "accuracy": ROOT / "tests" / "data" / "live-training.safetensors"
+}
+"""Chapters that train for minutes, and the checkpoint with which the tests spare most of them.
+
+`execute` trains from the beginning and keeps the checkpoint of the last epoch but one; the tests
+train the last one. The Colab check knows nothing of it."""
+
+STARTUP = """\
+import functools
+from qm9lib import training
+
+write = training._write_checkpoint
+
+def write_all_but_the_last(path, state, best, run):
+    if len(run.history) < run.settings.epochs:
+        write(path, state, best, run)
+
+training._write_checkpoint = write_all_but_the_last
+training.fit = functools.partial(training.fit, checkpoint={path!r})
+"""
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 STAMP = "source_sha256"
@@ -332,6 +355,26 @@ def _essence(cells: Sequence[NotebookNode]) -> list[tuple[str, dict[str, object]
     return [("setup" if is_setup(cell.source) else cell.source, cell.metadata) for cell in cells]
 
 
+@contextmanager
+def kernel_environment(path: Path) -> Iterator[dict[str, str]]:
+    """Yield what a chapter's kernel is given; one of `RESUMED` uses its checkpoint.
+
+    Parameters
+    ----------
+    path
+        The chapter's `NAME.md` or `NAME.ipynb`.
+    """
+    checkpoint = RESUMED.get(path.with_suffix(""))
+    if checkpoint is None:
+        yield dict(ENVIRONMENT)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        startup = Path(folder, "profile_default", "startup", "00-resume.py")
+        startup.parent.mkdir(parents=True)
+        startup.write_text(STARTUP.format(path=str(checkpoint)), "utf-8")
+        yield {**ENVIRONMENT, "IPYTHONDIR": folder}
+
+
 def execute(path: Path, repository: Repository, timeout: float) -> None:
     """Run a chapter from its Markdown source and write its notebook with the outputs.
 
@@ -358,8 +401,11 @@ def execute(path: Path, repository: Repository, timeout: float) -> None:
         resources={"metadata": {"path": str(path.parent)}},
     )
     metadata = notebook.metadata.copy()
+    if checkpoint := RESUMED.get(path.with_suffix("")):
+        checkpoint.unlink(missing_ok=True)
     try:
-        client.execute(env={**os.environ, **ENVIRONMENT})
+        with kernel_environment(path) as environment:
+            client.execute(env={**os.environ, **environment})
     except CellExecutionError as error:
         raise NotebookError(f"{_failed_cell(notebook)}\n{strip_ansi(str(error))}") from error
     except (RuntimeError, TimeoutError) as error:  # a kernel that died, or a cell too slow
