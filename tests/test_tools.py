@@ -349,6 +349,9 @@ def test_repository_is_stamped_everywhere_and_only_once(executed, capsys):
         "https://--your-account--.github.io/qm9-course/\n"
         "https://github.com/--your-account--/qm9-course-of-others\n"
     )
+    forms = executed / ".github" / "ISSUE_TEMPLATE"
+    forms.mkdir(parents=True)
+    (forms / "config.yml").write_text("url: https://--your-account--.github.io/qm9-course/\n")
     address = "https://github.com/ada-l/my.course"
     assert repository.main([address + ".git", "--branch", "v2/x"], executed) == 0
     assert "changed book/one.ipynb" in capsys.readouterr().out
@@ -358,6 +361,7 @@ def test_repository_is_stamped_everywhere_and_only_once(executed, capsys):
         "https://ada-l.github.io/my.course/\n"
         "https://github.com/--your-account--/qm9-course-of-others\n"
     )
+    assert (forms / "config.yml").read_text() == "url: https://ada-l.github.io/my.course/\n"
     assert notebooks.read_repository(executed) == notebooks.Repository(address, "v2/x")
     assert f"git+{address}@v2/x" in (executed / "book" / "one.md").read_text()
     assert notebooks.main(["check"], executed) == 0
@@ -404,8 +408,7 @@ def test_stamping_the_project_leaves_no_other_address():
     old = notebooks.read_repository(notebooks.ROOT)
     new = notebooks.Repository("https://github.com/ada/course", "v2")
     owner = re.escape(old.url.split("/")[-2])
-    book = (notebooks.ROOT / "book").rglob("*.md")
-    for path in [*(notebooks.ROOT / file for file in repository.FILES), *book]:
+    for path in repository.documents(notebooks.ROOT):
         text = repository.restamp(path.read_text(), old, new)
         assert not re.search(rf"(?<![\w-]){owner}(?![\w-])", text), path
         assert "--your-account--" not in text, path

@@ -28,7 +28,7 @@ PLACEHOLDER = Repository("https://github.com/--your-account--/qm9-course", "main
 """The address before anyone has stamped theirs; no account can have this name."""
 
 FILES = ("_config.yml", "README.md", "CONTRIBUTING.md", "CITATION.cff", "pyproject.toml")
-"""What names the repository, besides the chapters below `book/`."""
+"""What names the repository, besides the chapters below `book/` and the forms in `.github/`."""
 
 ADDRESS = re.compile(
     r"https://github\.com/(?P<owner>[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38})/(?P<name>[A-Za-z0-9._-]+)"
@@ -75,6 +75,13 @@ def restamp(text: str, old: Repository, new: Repository) -> str:
     )
 
 
+def documents(root: Path) -> list[Path]:
+    """Return the files that name the repository; notebooks are derived from some of them."""
+    book = [path for path in (root / "book").rglob("*.md") if ".ipynb_checkpoints" not in str(path)]
+    forms = [path for path in (root / ".github").rglob("*") if path.suffix in (".md", ".yml")]
+    return [root / file for file in FILES] + sorted(book) + sorted(forms)
+
+
 def stamp(root: Path, new: Repository) -> list[str]:
     """Write the address in all files of the project.
 
@@ -84,9 +91,8 @@ def stamp(root: Path, new: Repository) -> list[str]:
         The files that changed.
     """
     old = read_repository(root)
-    book = [path for path in (root / "book").rglob("*.md") if ".ipynb_checkpoints" not in str(path)]
     pairs = chapters(root)
-    watched = [root / file for file in FILES] + book
+    watched = documents(root)
     pages = [page for page in map(student_page, pairs.values()) if page is not None]
     watched += [path.with_suffix(".ipynb") for path in (*pairs.values(), *pages)]
     before = {path: path.read_text("utf-8") for path in watched if path.exists()}
