@@ -516,8 +516,9 @@ def _zero_if_constant(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray,
 def _along_rows(
     train: np.ndarray, other: np.ndarray, keepdims: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    center = train.mean(axis=1, keepdims=keepdims)
-    spread = _or_one(train.std(axis=1, keepdims=keepdims))
+    center, spread = train.mean(axis=1), _or_one(train.std(axis=1))
+    if keepdims:
+        center, spread = center[:, None], spread[:, None]
     return (train - center) / spread, (other - center) / spread
 
 
