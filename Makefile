@@ -29,7 +29,7 @@ PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve pdf test test-web lighthouse check notebooks bench bench-peers \
-	fuzz colab repository clean
+	fuzz colab all-pythons repository clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -75,8 +75,12 @@ fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEE
 	$(RUN) pip install --quiet "atheris>=3.0"
 	$(BIN)/python tests/fuzz_records.py --runs $(RUNS) --seed $(SEED)
 
+# With the Python that Colab has, if it is here; any other one: make COLAB_PYTHON=python3.12 colab.
 colab: $(INSTALLED) ## run each committed notebook as Colab would: alone, without qm9lib
-	$(BIN)/python tools/colab_check.py $(NAMES)
+	$(BIN)/python tools/colab_check.py $(if $(COLAB_PYTHON),--python "$(COLAB_PYTHON)") $(NAMES)
+
+all-pythons: ## check, book, test and colab with Python 3.11, 3.12 and 3.13, in copies of their own
+	$(INTERPRETER) tools/all_pythons.py
 
 repository: $(INSTALLED) ## write the address of your fork everywhere (URL=..., BRANCH=main)
 	$(BIN)/python tools/repository.py --branch $(BRANCH) "$(URL)"

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import all_pythons
 import colab_check
 import notebooks
 import repository
@@ -427,21 +428,177 @@ def test_colab_clone_has_the_revision_on_the_branch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("after", "problem"),
+    ("before", "after", "problems"),
     [
-        ({"numpy": "2.0.2", "qm9lib": "0.1.0"}, ""),
-        ({"numpy": "2.4.0", "qm9lib": "0.1.0"}, "changed: numpy 2.0.2 -> 2.4.0"),
-        ({"qm9lib": "0.1.0"}, "changed: numpy 2.0.2 -> gone"),
-        ({"numpy": "2.0.2"}, "qm9lib was not installed"),
+        ({"numpy": "2.0.2"}, {"numpy": "2.0.2", "qm9lib": "0.1.0"}, []),
+        (
+            {"numpy": "2.0.2"},
+            {"numpy": "2.4.0", "qm9lib": "0.1.0"},
+            ["numpy was changed: 2.0.2 -> 2.4.0"],
+        ),
+        ({"numpy": "2.0.2"}, {"qm9lib": "0.1.0"}, ["numpy was changed: 2.0.2 -> gone"]),
+        ({"numpy": "2.0.2"}, {"numpy": "2.0.2"}, ["qm9lib was not installed"]),
+        (
+            {"qm9lib": "0.1.0"},
+            {"qm9lib": "0.1.0"},
+            ["qm9lib was there before the first notebook ran"],
+        ),
     ],
 )
-def test_colab_check_compares_versions(tmp_path, monkeypatch, after, problem):
-    seen = iter([{"numpy": "2.0.2"}, after])
+def test_colab_check_compares_versions(before, after, problems):
+    assert colab_check.changes(before, after) == problems
+
+
+def test_colab_check_asks_for_one_setup_cell_in_all_notebooks(executed):
+    address = notebooks.read_repository(executed)
+    text = (executed / "book" / "one.ipynb").read_text()
+    colab_check.check_setup({"one": text, "two": text}, address)
+    other = text.replace('\\"scipy\\"', '\\"sympy\\"')
+    assert other != text
+    for notebook in (other, nbformat.writes(nbformat.v4.new_notebook())):
+        with pytest.raises(notebooks.NotebookError, match="code cell of two is not the setup"):
+            colab_check.check_setup({"one": text, "two": notebook}, address)
+
+
+def fake_colab(monkeypatch, environments, failing=()):
+    """Let `colab_check.check` run on a fake machine; return the notebooks that it ran."""
+    seen, ran = iter(environments), []
+
+    def run(notebook, **options):
+        ran.append(notebook[0])
+        return colab_check.Outcome(notebook[0], 1.0, "broken" if notebook[0] in failing else "")
+
     monkeypatch.setattr(colab_check, "versions", lambda python: next(seen))
     monkeypatch.setattr(colab_check, "call", lambda *command, **options: "")
-    outcome = colab_check.run_notebook("one", "{}", Path("python"), tmp_path, {}, shares=False)
-    assert outcome.problem == problem
-    assert ("failed" in colab_check.table([outcome])) == bool(problem)
+    monkeypatch.setattr(colab_check, "clone", lambda *arguments: None)
+    monkeypatch.setattr(colab_check, "check_setup", lambda *arguments: None)
+    monkeypatch.setattr(colab_check, "run_notebook", run)
+    return ran
+
+
+def test_colab_check_runs_a_short_chapter_first(monkeypatch, capsys):
+    installed = {"numpy": "2.1.3", "qm9lib": "0.1.0"}
+    ran = fake_colab(monkeypatch, [{"numpy": "2.1.3"}, installed, installed])
+    assert colab_check.main(["--python", "python", "--workers", "1"]) == 0
+    times = json.loads((notebooks.ROOT / "book" / notebooks.RUNTIMES).read_text())
+    chapters = [name for name in times if "/" not in name]
+    assert ran[0] == min(chapters, key=times.get)
+    assert ran[1] == max(times, key=times.get)
+    assert {*times, "exercises/gnn"} <= set(ran)
+    assert "installed qm9lib\n" in capsys.readouterr().out
+
+
+def test_colab_check_fails_with_a_notebook_or_a_changed_package(monkeypatch, capsys):
+    before, after = {"numpy": "2.1.3"}, {"numpy": "2.1.3", "qm9lib": "0.1.0"}
+    fake_colab(monkeypatch, [before, after, after], failing=["labels"])
+    assert colab_check.main(["--python", "python", "gnn", "labels"]) == 1
+    assert "labels: broken" in capsys.readouterr().out
+    fake_colab(monkeypatch, [before, after, after | {"numpy": "2.5.0"}])
+    assert colab_check.main(["--python", "python", "gnn", "labels"]) == 1
+    assert "numpy was changed: 2.1.3 -> 2.5.0" in capsys.readouterr().out
+    # Nothing was installed, so that nothing else is tried.
+    ran = fake_colab(monkeypatch, [before, before, before])
+    assert colab_check.main(["--python", "python", "gnn", "labels"]) == 1
+    assert ran == ["labels"]
+
+
+def test_colab_check_stops_without_the_python_of_colab(monkeypatch, capsys):
+    def missing(version):
+        raise all_pythons.MissingPythonError(f"no Python {version}")
+
+    version = colab_check.colab_python(colab_check.PACKAGES.read_text())
+    assert version in all_pythons.PYTHONS
+    monkeypatch.setattr(colab_check, "find_python", missing)
+    assert colab_check.main([]) == 2
+    assert f"colab_check: no Python {version}" in capsys.readouterr().err
+    with pytest.raises(notebooks.NotebookError, match="does not say which Python"):
+        colab_check.colab_python("numpy==2.1.3\n")
+
+
+def make_python(file, version):
+    """A stand-in for a Python: it prints its version, or fails as a shim of pyenv does."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\necho {version}\n" if version else "#!/bin/sh\nexit 127\n")
+    file.chmod(0o755)
+
+
+def test_python_is_found_on_path_and_then_in_pyenv(tmp_path):
+    environ = {"PATH": f"{tmp_path / 'shims'}:{tmp_path / 'bin'}", "PYENV_ROOT": str(tmp_path)}
+    with pytest.raises(all_pythons.MissingPythonError, match=r"pyenv install 3\.12"):
+        all_pythons.find_python("3.12", environ)
+    make_python(tmp_path / "shims" / "python3.12", "")
+    make_python(tmp_path / "versions" / "3.12.9" / "bin" / "python3.12", "3.12")
+    make_python(tmp_path / "versions" / "3.12.10" / "bin" / "python3.12", "3.12")
+    make_python(tmp_path / "versions" / "3.12.11" / "bin" / "python3.12", "3.11")
+    found = all_pythons.find_python("3.12", environ)
+    assert found == tmp_path / "versions" / "3.12.10" / "bin" / "python3.12"
+    make_python(tmp_path / "bin" / "python3.12", "3.12")
+    assert all_pythons.find_python("3.12", environ) == tmp_path / "bin" / "python3.12"
+    (tmp_path / "pyvenv.cfg").touch()  # bin belongs to a virtual environment now
+    assert all_pythons.find_python("3.12", environ) == found
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A repository whose Makefile notes what it is asked for; its `book` fails with Python 3.12."""
+    folder = tmp_path / "project"
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-C", str(folder)]
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    (folder / ".gitignore").write_text("_build/\n.venv/\n")
+    (folder / "Makefile").write_text(
+        "check book test colab:\n"
+        "\t@mkdir -p .venv\n"
+        "\t@echo $@ $(PYTHON) $(COLAB_PYTHON) $(ISA)$(VIRTUAL_ENV) >> .venv/asked\n"
+        "\t@test $@ != book || test $(PYTHON) != /3.12\n"
+    )
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "first"], check=True)
+    return folder
+
+
+def test_all_pythons_run_all_targets_in_copies(project, monkeypatch, capfd):
+    monkeypatch.setattr(all_pythons, "find_python", lambda version: Path(f"/{version}"))
+    for name in ("ISA", "VIRTUAL_ENV"):
+        monkeypatch.setitem(all_pythons.os.environ, name, name)
+    assert all_pythons.main([], project) == 1
+    printed = capfd.readouterr().out
+    assert "what is not committed" not in printed
+    assert re.findall(r"3\.12 .* (passed|failed)", printed) == ["passed", "failed"] + 2 * ["passed"]
+    asked = {v: project / "_build" / "pythons" / v / ".venv" / "asked" for v in all_pythons.PYTHONS}
+    lines = {version: file.read_text().splitlines() for version, file in asked.items()}
+    assert lines["3.11"] == [f"{target} /3.11 ISA" for target in ("check", "book", "test")]
+    assert lines["3.13"][3:] == ["colab /3.13 /3.13 ISA"]
+
+    # A second run renews the copies, and keeps what is installed there.
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-C", str(project)]
+    (project / "new.txt").touch()
+    subprocess.run([*git, "add", "new.txt"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "second"], check=True)
+    (project / "not committed").touch()
+    assert all_pythons.main(["3.13"], project) == 0
+    assert "what is not committed" in capfd.readouterr().out
+    assert len(asked["3.13"].read_text().splitlines()) == 8
+    copied = asked["3.13"].parents[1]
+    assert (copied / "new.txt").exists() and not (copied / "not committed").exists()
+
+
+def test_missing_python_is_named_before_anything_runs(project, monkeypatch, capsys):
+    def find(version):
+        if version != "3.11":
+            raise all_pythons.MissingPythonError(f"no Python {version}")
+        return Path("/3.11")
+
+    monkeypatch.setattr(all_pythons, "find_python", find)
+    assert all_pythons.main([], project) == 2
+    assert re.findall(r"all_pythons: (.*)", capsys.readouterr().err) == [
+        "no Python 3.12",
+        "no Python 3.13",
+    ]
+    assert not (project / "_build").exists()
+    assert all_pythons.main(["--find", "3.11"], project) == 0
+    assert capsys.readouterr().out == "Python 3.11: /3.11\n"
+    with pytest.raises(SystemExit):
+        all_pythons.main(["3.10"], project)
 
 
 def test_colab_environment_leads_git_to_the_clone(tmp_path):

@@ -1,10 +1,10 @@
 """Run every committed notebook as Colab would, without Colab.
 
-Each notebook lies alone in an empty folder. Its Python has the packages of
-tools/colab_packages.txt, in a new environment without qm9lib, and no cached data. The setup cell
-installs from the address in _config.yml, which git is told to find in a local clone. Afterwards
-every package that was there before must have the version that it had. Exercises and solutions,
-whose setup cells are all the same, share one installation: the first of them makes it.
+Each notebook lies alone in an empty folder, without cached data. All run in one new environment:
+the Python and the packages that tools/colab_packages.txt names, and no qm9lib. The setup cell,
+which has to be the same in all of them, installs it: the first notebook runs by itself, and its
+setup cell finds nothing. Git is told to find the address of _config.yml in a local clone.
+Afterwards every package that was there before must have the version that it had.
 """
 
 from __future__ import annotations
@@ -12,16 +12,31 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from notebooks import ROOT, NotebookError, Repository, chapters, read_repository, student_page
+import nbformat
+
+from all_pythons import MissingPythonError, find_python
+from notebooks import (
+    ROOT,
+    RUNTIMES,
+    NotebookError,
+    Repository,
+    chapters,
+    code_cells,
+    read_repository,
+    setup_source,
+    student_page,
+)
 
 PACKAGES = ROOT / "tools" / "colab_packages.txt"
 
@@ -32,8 +47,15 @@ class Outcome:
 
     name: str
     seconds: float
-    added: Sequence[str]
     problem: str
+
+
+def colab_python(packages: str) -> str:
+    """Return the version of Colab's Python, as in "3.13", that the list of its packages names."""
+    found = re.search(r"^# Python (\d+\.\d+):", packages, re.MULTILINE)
+    if found is None:
+        raise NotebookError(f"{PACKAGES.name} does not say which Python it is for")
+    return found[1]
 
 
 def call(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> str:
@@ -76,82 +98,114 @@ def versions(python: Path) -> dict[str, str]:
 
 
 def run_notebook(
-    name: str, text: str, python: Path, folder: Path, base: Mapping[str, str], *, shares: bool
+    notebook: tuple[str, str], python: Path, folder: Path, base: Mapping[str, str]
 ) -> Outcome:
-    """Run one notebook in its own folder, then take away what it has installed.
-
-    One that shares finds the package that an earlier one has left, if there was one, and leaves it.
-    """
+    """Run one notebook, given by name and text, in its own folder and with its own caches."""
+    name, text = notebook
     work, cache = folder / "work" / name, folder / "cache" / name
     work.mkdir(parents=True)
     cache.mkdir(parents=True)
     file = work / f"{Path(name).name}.ipynb"
     file.write_text(text, "utf-8")
     env = {**base, "XDG_CACHE_HOME": str(cache), "QM9LIB_CACHE": str(cache / "qm9lib")}
-
-    before, problems = versions(python), []
-    if "qm9lib" in before and not shares:
-        raise NotebookError("the environment has qm9lib before the notebook runs")
+    problem = ""
     start = time.perf_counter()
     try:
         # By its path: `jupyter execute` would take the first one on PATH, an active venv's.
         call(python.parent / "jupyter-execute", "--timeout=900", file, env=env, cwd=work)
     except NotebookError as error:
-        problems.append(str(error))
-    seconds = time.perf_counter() - start
+        problem = str(error)
+    outcome = Outcome(name, time.perf_counter() - start, problem)
+    print(f"{name}: {'failed' if problem else 'passed'}", flush=True)
+    return outcome
 
-    after = versions(python)
-    added = sorted(set(after) - set(before))
-    changed = [
-        f"{package} {version} -> {after.get(package, 'gone')}"
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Compare the packages of an environment with those that it had.
+
+    Returns
+    -------
+    list of str
+        A line for each package that the notebooks changed, and one if they left qm9lib out.
+    """
+    lines = [
+        f"{package} was changed: {version} -> {after.get(package, 'gone')}"
         for package, version in before.items()
         if after.get(package) != version
     ]
-    if not problems and "qm9lib" not in after:
-        problems.append("qm9lib was not installed")
-    if changed:
-        problems.append("changed: " + ", ".join(changed))
-    if added and not shares:
-        call(python, "-m", "pip", "uninstall", "--quiet", "--yes", *added)
-    if changed:
-        call(python, "-m", "pip", "install", "--quiet", *(f"{n}=={v}" for n, v in before.items()))
-    return Outcome(name, seconds, added, "\n".join(problems))
+    if "qm9lib" in before:
+        lines.append("qm9lib was there before the first notebook ran")
+    elif "qm9lib" not in after:
+        lines.append("qm9lib was not installed")
+    return lines
 
 
-def check(names: Sequence[str], revision: str, folder: Path) -> list[Outcome]:
-    """Run the named chapters, or all, of one revision."""
-    repository, wanted = read_repository(ROOT), chapters(ROOT, names)
+def check_setup(notebooks: Mapping[str, str], repository: Repository) -> None:
+    """Make sure that all notebooks begin with the same setup cell, so that one may speak for all.
+
+    Raises
+    ------
+    NotebookError
+        If one does not; the error names it.
+    """
+    for name, text in notebooks.items():
+        first = next(iter(code_cells(nbformat.reads(text, as_version=4))), None)
+        if first is None or first.source != setup_source(repository):
+            raise NotebookError(f"the first code cell of {name} is not the setup cell")
+
+
+def committed(names: Sequence[str], revision: str) -> dict[str, str]:
+    """Return the text of each notebook to run: a short chapter first, then the longest ones."""
+    paths = list(chapters(ROOT, names).values())
+    pages = [page for page in map(student_page, paths) if page is not None]
+    seconds = json.loads((ROOT / "book" / RUNTIMES).read_text("utf-8"))
+    files = {
+        path.relative_to(ROOT / "book").with_suffix("").as_posix(): path for path in paths + pages
+    }
+    order = sorted(files, key=lambda name: -seconds.get(name, 0.0))
+    chapter = [name for name in order if "/" not in name]
+    if chapter:
+        order.remove(chapter[-1])
+        order.insert(0, chapter[-1])
+    return {name: call("git", "show", f"{revision}:book/{name}.ipynb") for name in order}
+
+
+def check(
+    names: Sequence[str], revision: str, folder: Path, python: Path, workers: int
+) -> tuple[list[Outcome], list[str]]:
+    """Run the named chapters, or all, of one revision; return outcomes and changed packages."""
+    repository = read_repository(ROOT)
+    notebooks = committed(names, revision)
+    check_setup(notebooks, repository)
     clone(ROOT, folder / "repository.git", revision, repository.branch)
-    print("making an environment as Colab has it (a few minutes)", flush=True)
-    venv.create(folder / "environment", with_pip=True)
-    python = folder / "environment" / "bin" / "python"
-    call(python, "-m", "pip", "install", "--quiet", "--requirement", PACKAGES)
+    print(f"making an environment as Colab has it, with {python}", flush=True)
+    call(python, "-m", "venv", folder / "environment")
+    inside = folder / "environment" / "bin" / "python"
+    call(inside, "-m", "pip", "install", "--quiet", "--requirement", PACKAGES)
     base = environment(folder, repository)
 
-    alone = [path for path in wanted.values() if student_page(path) is None]
-    solutions = [path for path in wanted.values() if student_page(path) is not None]
-    students = [page for page in map(student_page, solutions) if page is not None]
-    outcomes = []
-    for path in (*alone, *students, *solutions):
-        file = path.with_suffix(".ipynb").relative_to(ROOT).as_posix()
-        name = file.removeprefix("book/").removesuffix(".ipynb")
-        text = call("git", "show", f"{revision}:{file}")
-        shares = path not in alone
-        outcomes.append(run_notebook(name, text, python, folder, base, shares=shares))
-        print(f"{name}: {'failed' if outcomes[-1].problem else 'passed'}", flush=True)
-    return outcomes
+    before = versions(inside)
+    run = partial(run_notebook, python=inside, folder=folder, base=base)
+    first, *others = notebooks.items()
+    outcomes = [run(first)]
+    after = versions(inside)
+    if "qm9lib" in after:
+        with ThreadPoolExecutor(workers) as pool:
+            outcomes += pool.map(run, others)
+    added = sorted(set(after) - set(before))
+    print(f"\n{first[0]} installed {', '.join(added) or 'nothing'}")
+    return outcomes, changes(before, versions(inside))
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
+def table(outcomes: Sequence[Outcome], changed: Sequence[str]) -> str:
     """Return a line for each notebook, and below them what went wrong."""
     width = max(len(outcome.name) for outcome in outcomes)
-    lines = [f"{'notebook':{width}}  seconds  result  packages added"]
+    lines = [f"{'notebook':{width}}  seconds  result"]
     for outcome in outcomes:
         result = "failed" if outcome.problem else "passed"
-        added = ", ".join(outcome.added)
-        lines.append(f"{outcome.name:{width}}  {outcome.seconds:7.1f}  {result}  {added}")
+        lines.append(f"{outcome.name:{width}}  {outcome.seconds:7.1f}  {result}")
     lines += [f"\n{outcome.name}: {outcome.problem}" for outcome in outcomes if outcome.problem]
-    return "\n".join(lines)
+    return "\n".join([*lines, *changed])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,15 +215,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="chapters (default: all)")
     parser.add_argument("--revision", default="HEAD", help="commit to try (default: %(default)s)")
+    parser.add_argument("--python", type=Path, help="the Python to use (default: Colab's version)")
+    parser.add_argument("--workers", type=int, default=2, help="notebooks at a time (default: 2)")
     options = parser.parse_args(arguments)
     try:
+        python = options.python or find_python(colab_python(PACKAGES.read_text("utf-8")))
         with tempfile.TemporaryDirectory(prefix="colab-") as folder:
-            outcomes = check(options.names, options.revision, Path(folder))
-    except NotebookError as error:
+            outcomes, changed = check(
+                options.names, options.revision, Path(folder), python, options.workers
+            )
+    except (NotebookError, MissingPythonError) as error:
         print(f"colab_check: {error}", file=sys.stderr)
         return 2
-    print("\n" + table(outcomes))
-    return int(any(outcome.problem for outcome in outcomes))
+    print(table(outcomes, changed))
+    return int(bool(changed) or any(outcome.problem for outcome in outcomes))
 
 
 if __name__ == "__main__":
