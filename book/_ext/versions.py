@@ -19,10 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
+from npm import WEB
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
-
-WEB = ".venv/web/node_modules"
 
 ABSENT = "not in this build"
 
