@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
 from pathlib import Path
+from queue import Empty
 from typing import Any
 from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+from nbval.kernel import RunningKernel
 
-from notebooks import kernel_environment
+from notebooks import HANG, kernel_environment
 
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
 install_import_hook("qm9lib", "beartype.beartype")
@@ -24,9 +28,42 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(programs.MOST)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(programs.SECONDS)
 
+# By default an example that takes 0.2 s fails.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 # The students' notebooks have no outputs to compare; tests/test_exercise_pages.py runs them.
 # The browser's tests need a built site: `make test-web`.
 collect_ignore = ["book/_ext", "book/exercises", "tests/answers", "tests/web"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let nbval wait for the kernel of a notebook as long as it lives."""
+    config.option.nbval_kernel_startup_timeout = HANG
+    RunningKernel.await_reply = await_reply
+
+
+def await_reply(
+    kernel: RunningKernel,
+    message: str,
+    timeout: float | None = None,
+    wait: Any = RunningKernel.await_reply,
+) -> None:
+    """Wait for an answer of the kernel, in place of nbval's method.
+
+    That gives up after 10 s in some places, which a busy machine can take; and it waits for half an
+    hour where the kernel has died.
+    """
+    end = time.monotonic() + HANG
+    while True:
+        try:
+            return wait(kernel, message, timeout=10)
+        except Empty:
+            if not kernel.is_alive():
+                raise RuntimeError("the kernel of the notebook has died") from None
+            if time.monotonic() > end:
+                raise
 
 
 @pytest.hookimpl(wrapper=True)
@@ -34,6 +71,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Start the kernel of a notebook in the environment in which it was executed."""
     if item.path.suffix != ".ipynb":
         return (yield)
+    item.output_timeout = HANG  # nbval's own is 5 s
     with kernel_environment(item.path) as environment, mock.patch.dict(os.environ, environment):
         return (yield)
 

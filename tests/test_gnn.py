@@ -55,7 +55,7 @@ def test_against_plain_loops(sample: QM9) -> None:
 
 
 @pytest.mark.parametrize("edges", EDGES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(row=st.integers(0, 1999), seed=st.integers(0, 2**31 - 1))
 def test_invariances(sample: QM9, edges, row: int, seed: int) -> None:
     network = GraphNetwork(edge_function=edges, key=jax.random.key(seed))

@@ -92,7 +92,7 @@ TRAINED = models.load(pretrained.FOLDER / "H-0.safetensors").network
 NETWORKS = {"random": NETWORK, "trained": TRAINED}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     row=st.sampled_from([0, 30, 700, 1999]),
     seed=st.integers(0, 2**31 - 1),
@@ -107,7 +107,7 @@ def test_invariances(sample: QM9, row: int, seed: int, weights: str) -> None:
     invariance.assert_padding_invariant(energy, *given_, seed=seed)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     n=st.sampled_from([1, 2, 9]),
     seed=st.integers(0, 2**31 - 1),

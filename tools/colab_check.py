@@ -27,6 +27,7 @@ import nbformat
 
 from all_pythons import MissingPythonError, find_python
 from notebooks import (
+    HANG,
     ROOT,
     RUNTIMES,
     NotebookError,
@@ -112,7 +113,8 @@ def run_notebook(
     start = time.perf_counter()
     try:
         # By its path: `jupyter execute` would take the first one on PATH, an active venv's.
-        call(python.parent / "jupyter-execute", "--timeout=900", file, env=env, cwd=work)
+        patience = (f"--timeout={HANG}", f"--startup_timeout={HANG}")
+        call(python.parent / "jupyter-execute", *patience, file, env=env, cwd=work)
     except NotebookError as error:
         problem = str(error)
     outcome = Outcome(name, time.perf_counter() - start, problem)

@@ -69,6 +69,12 @@ training._write_checkpoint = write_all_but_the_last
 training.fit = functools.partial(training.fit, checkpoint={path!r})
 """
 
+HANG = 3600
+"""Seconds that no cell takes, and no step around it, on the slowest and busiest machine."""
+
+PATIENCE: Mapping[str, int] = {"timeout": HANG, "startup_timeout": HANG, "iopub_timeout": HANG}
+"""For nbclient, which by default waits 4 s for the outputs of a cell, and then does without."""
+
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 STAMP = "source_sha256"
 TEACHERS = "teachers.md"
@@ -375,7 +381,7 @@ def kernel_environment(path: Path) -> Iterator[dict[str, str]]:
         yield {**ENVIRONMENT, "IPYTHONDIR": folder}
 
 
-def execute(path: Path, repository: Repository, timeout: float) -> None:
+def execute(path: Path, repository: Repository) -> None:
     """Run a chapter from its Markdown source and write its notebook with the outputs.
 
     A notebook whose execution fails is not written.
@@ -386,8 +392,6 @@ def execute(path: Path, repository: Repository, timeout: float) -> None:
         The chapter's `NAME.md`.
     repository
         What the setup cell installs from.
-    timeout
-        Seconds that one cell may take.
     """
     stamp_setup(path, repository)
     notebook = from_markdown(path)
@@ -395,10 +399,10 @@ def execute(path: Path, repository: Repository, timeout: float) -> None:
         notebook,
         kernel_name=KERNEL["name"],
         extra_arguments=["--log-level=ERROR"],
-        timeout=timeout,
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
+        **PATIENCE,
     )
     metadata = notebook.metadata.copy()
     if checkpoint := RESUMED.get(path.with_suffix("")):
@@ -512,7 +516,7 @@ def orphans(root: Path) -> list[str]:
     ]
 
 
-def run(action: str, names: Sequence[str], root: Path, timeout: float) -> int:
+def run(action: str, names: Sequence[str], root: Path) -> int:
     """Carry out one action for the named chapters and return the exit status."""
     repository = read_repository(root)
     failed = 0
@@ -523,7 +527,7 @@ def run(action: str, names: Sequence[str], root: Path, timeout: float) -> int:
                 state = "in step" if derive(path, repository) else "written, not executed yet"
                 print(f"{name}: {state}")
             elif action == "execute":
-                execute(path, repository, timeout)
+                execute(path, repository)
                 seconds = time.perf_counter() - start
                 print(f"{name}: executed in {seconds:.1f} s", flush=True)
                 record_runtime(root, name, seconds)
@@ -562,12 +566,9 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     )
     parser.add_argument("action", choices=["derive", "execute", "check"])
     parser.add_argument("names", nargs="*", metavar="NAME", help="chapters (default: all)")
-    parser.add_argument(
-        "--timeout", type=float, default=600, help="seconds for one cell (default: %(default)s)"
-    )
     options = parser.parse_args(arguments)
     try:
-        return run(options.action, options.names, root, options.timeout)
+        return run(options.action, options.names, root)
     except NotebookError as error:
         print(f"notebooks: {error}", file=sys.stderr)
         return 2

@@ -68,7 +68,7 @@ def commit(root: Path) -> tuple[str, str] | None:
 
 
 def _output(command: list[str]) -> str:
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
