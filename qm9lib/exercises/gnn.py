@@ -703,7 +703,8 @@ def _compare_with_the_mean(
     # No digits of the error: training gives other ones on another processor.
     share = "a third" if error < 2 / 3 * always_the_mean else "a tenth"
     return Right(
-        f"your MAE is more than {share} below the {always_the_mean:.2f} eV of always saying the mean"
+        f"your MAE is more than {share} below the {always_the_mean:.2f} eV of always saying the "
+        "mean"
     )
 
 
