@@ -11,7 +11,9 @@ PEERS := .venv-peers
 BIN := $(VENV)/bin
 # npm looks for node there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-INTERPRETER := $(or $(wildcard $(BIN)/python),$(PYTHON))
+# Where Python has been upgraded, a link may lead nowhere: test -x sees that.
+READY := $(shell test -x $(BIN)/python && echo yes)
+INTERPRETER := $(if $(READY),$(BIN)/python,$(PYTHON))
 VERSION := $(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 # The exact versions that passed on this Python; `make CONSTRAINTS= ...` takes the newest ones.
 CONSTRAINTS ?= $(wildcard constraints/$(VERSION).txt)
@@ -37,9 +39,10 @@ help: ## list the targets
 book: $(INSTALLED) $(WEB)/.installed ## build the book in _build/html; any warning is an error
 	rm -rf _build/html _build/.doctrees
 	$(BIN)/jupyter-book build . --quiet --warningiserror --keep-going
-	@echo "The book: $(CURDIR)/_build/html/index.html"
+	@printf 'The book: %s\n' "$$PWD/_build/html/index.html"
 
 serve: $(INSTALLED) ## show the built book at http://127.0.0.1:8000 (PORT=...)
+	@test -f _build/html/index.html || { echo "There is no book yet: make book"; exit 1; }
 	$(RUN) http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
@@ -102,18 +105,19 @@ $(WEB)/.checkers: $(WEB)/.installed
 
 # SchNetPack asks for an old sympy, which current torch refuses: hence --no-deps.
 $(PEERS)/.installed: benchmarks/peers/requirements.txt benchmarks/peers/schnetpack.txt
-	test -x $(PEERS)/bin/python || $(INTERPRETER) -m venv $(PEERS)
+	test -x $(PEERS)/bin/python || $(INTERPRETER) -m venv --clear $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/peers/requirements.txt
 	$(PEERS)/bin/python -m pip install --quiet --no-deps -r benchmarks/peers/schnetpack.txt
 	touch $@
 
+.PHONY: new-venv
 # The last step makes the stamp, so an install that stopped half-way starts again.
-$(INSTALLED): requirements.txt pyproject.toml $(CONSTRAINTS)
+$(INSTALLED): requirements.txt pyproject.toml $(CONSTRAINTS) $(if $(READY),,new-venv)
 	@$(INTERPRETER) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 book"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
 	$(RUN) pip --version >/dev/null 2>&1 || $(RUN) ensurepip
 	rm -f $(VENV)/.installed*
-	@echo "Installing into $(VENV): a few minutes, this time only"
-	$(RUN) pip install --quiet -r requirements.txt $(VERSIONS) -e .
+	@echo "Installing into $(VENV)$(if $(CONSTRAINTS),, (the newest releases)): a few minutes, this time only"
+	$(RUN) pip install --quiet --no-user -r requirements.txt $(VERSIONS) -e .
 	touch $@
