@@ -79,3 +79,18 @@ def test_dependabot_watches_files_that_are_there():
     assert (ROOT / updates["npm"]["directory"].strip("/") / "package-lock.json").is_file()
     for path in updates["pip"]["exclude-paths"]:
         assert (ROOT / path.removesuffix("/**")).exists(), path
+
+
+def test_workflows_make_targets_that_exist():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    weekly = read(GITHUB / "workflows" / "weekly.yml")["jobs"]
+    runs = [step["run"] for path in WORKFLOWS for step in steps(path) if "run" in step]
+    asked = {
+        target
+        for run in runs
+        for line in re.findall(r"(?m)^make (?:CONSTRAINTS= )?([a-z -]+)$", run)
+        for target in line.split()
+    }
+    assert {"test", "book", "check"} <= asked
+    for target in asked | set(weekly["long"]["strategy"]["matrix"]["target"]):
+        assert re.search(rf"(?m)^{target}:", makefile), target
