@@ -19,6 +19,9 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
+HANG = 300_000.0
+"""Milliseconds that nothing in a browser takes, on the slowest and busiest machine."""
+
 
 class BrowserError(Exception):
     """Something is missing that a person has to install or to build."""
@@ -43,4 +46,4 @@ def program() -> str:
 
 def launch(playwright: Playwright) -> Browser:
     """Start a browser without a window and with an empty profile."""
-    return playwright.chromium.launch(executable_path=program(), args=list(FLAGS))
+    return playwright.chromium.launch(executable_path=program(), args=list(FLAGS), timeout=HANG)

@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 
-from browser import BrowserError, launch
+from browser import HANG, BrowserError, launch
 from webserver import serve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -173,7 +173,7 @@ def print_book(site: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with serve(site) as address, sync_playwright() as playwright, launch(playwright) as browser:
         page = browser.new_page()
-        page.set_default_timeout(600_000)  # two hundred pages on a busy machine
+        page.set_default_timeout(10 * HANG)  # two hundred pages
         # Relative addresses are those of the first page.
         page.goto(f"{address.rstrip('/')}/{FIRST}")
         text, entries = assemble(site)

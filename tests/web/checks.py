@@ -10,7 +10,8 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,11 +20,41 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, CDPSession, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+)
 from sphinx_external_toc.parsing import parse_toc_yaml
+
+from browser import HANG
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("checks.js").read_text(encoding="utf-8")
+
+TIMERS = """(() => {
+    // Which timers of the page have not rung yet, to wait for them and for as long as they take.
+    const waiting = new Set();
+    const [set, clear] = [window.setTimeout, window.clearTimeout];
+    window.setTimeout = (action, delay, ...values) => {
+        const timer = set(() => {
+            waiting.delete(timer);
+            if (typeof action === "function") action(...values);
+            else (0, eval)(action);
+        }, delay);
+        waiting.add(timer);
+        return timer;
+    };
+    window.clearTimeout = (timer) => {
+        waiting.delete(timer);
+        clear(timer);
+    };
+    window.timersWaiting = () => waiting.size;
+})()"""
 
 WEIGHT = 1_500_000
 """What a page may transfer before it stands, in bytes, with an empty cache."""
@@ -225,6 +256,11 @@ class Visit:
         )
         self.resize(size["width"], min(height, most))
 
+    def settle(self) -> None:
+        """Wait until the page has seen a change of size, and no timer of it waits any more."""
+        frames(self.page, 2)
+        self.page.wait_for_function("!globalThis.timersWaiting?.()")
+
     def unfold(self) -> None:
         """Open every answer, and make room for it."""
         self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
@@ -246,6 +282,22 @@ class Visit:
             " return Object.fromEntries(names.map((name) => [name, checks[name]()])); }",
             [SCRIPT, names],
         )
+
+
+def window(browser: Browser, **options: Any) -> BrowserContext:
+    """Open a window with an empty profile; what it is asked to wait for, it waits for.
+
+    Parameters
+    ----------
+    browser
+        The browser.
+    **options
+        For `playwright.sync_api.Browser.new_context`.
+    """
+    context = browser.new_context(**options)
+    context.set_default_timeout(HANG)
+    context.add_init_script(TIMERS)
+    return context
 
 
 @contextlib.contextmanager
@@ -272,9 +324,10 @@ def visit(
     throttle
         How many times slower the processor is, the latency in ms, and the bytes per second.
     **options
-        For `playwright.sync_api.Browser.new_context`.
+        For `window`.
     """
-    context = browser.new_context(
+    context = window(
+        browser,
         viewport={"width": width, "height": height},
         **{"color_scheme": theme, "reduced_motion": "reduce"} | options,
     )
@@ -295,11 +348,28 @@ def visit(
         speed = {"latency": latency, "downloadThroughput": rate, "uploadThroughput": rate / 2}
         seen.protocol.send("Network.emulateNetworkConditions", {"offline": False, **speed})
     try:
-        page.goto(address, timeout=120_000)
+        page.goto(address)
         page.evaluate("document.fonts.ready.then(() => true)")
         yield seen
     finally:
         context.close()
+
+
+def frames(page: Page, number: int) -> None:
+    """Wait until a page has been painted so many times."""
+    page.evaluate(
+        "async (number) => {"
+        " while (number--) await new Promise((done) => requestAnimationFrame(done)); }",
+        number,
+    )
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait for what has no event, such as a drawing on a canvas: look again and again."""
+    deadline = time.monotonic() + HANG / 1000
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for has not come"
+        frames(page, 1)
 
 
 def console(seen: Visit) -> list[str]:
@@ -336,8 +406,8 @@ def axe(seen: Visit, script: str, targets: Sequence[str] = ()) -> list[str]:
         Parts of the page (CSS selectors); all of it by default.
     """
     seen.page.evaluate(script)
-    # After a change of size the theme takes 300 ms to see which boxes scroll now.
-    seen.page.wait_for_timeout(350)
+    # After a change of size the theme waits before it sees which boxes scroll now.
+    seen.settle()
     results = seen.page.evaluate(
         "([rules, targets]) => axe.run(targets.length ? targets : document,"
         " {runOnly: rules, resultTypes: ['violations']})",

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from browser import launch
+from browser import HANG, launch
 from web import checks
 from webserver import serve
 
@@ -96,6 +96,7 @@ def screenshots(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=HANG)
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         yield chromium
@@ -106,7 +107,8 @@ class Report:
     """Gathers what the tests found, from all workers, and writes it as one page of Markdown.
 
     A test hands over its part by ``record_property``: ``page`` and ``checks`` (a mapping from the
-    view to one from the check to its problems), or ``phone`` (a row of the table of loading times).
+    view to one from the check to its problems), ``phone`` (a row of the table of loading times), or
+    ``measured`` (another figure, in words): times are told, and decide nothing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -115,6 +117,7 @@ class Report:
         self.seconds: dict[str, float] = defaultdict(float)
         self.others: list[tuple[str, bool, float]] = []
         self.phone: list[dict[str, Any]] = []
+        self.measured: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and report.outcome != "failed":
@@ -122,6 +125,8 @@ class Report:
         said = dict(report.user_properties)
         if "phone" in said:
             self.phone.append(said["phone"])
+        if "measured" in said:
+            self.measured.append(said["measured"])
         if "page" not in said:
             name = report.nodeid.partition("::")[2]
             self.others.append((name, report.outcome != "failed", report.duration))
@@ -146,7 +151,9 @@ class Report:
             {"": "✅" if passed else "❌", "Test": name, "Seconds": f"{seconds:.1f}"}
             for name, passed, seconds in sorted(self.others)
         )
-        lines += ["", "## On a phone with fast 3G", "", *table(self.phone), "", *self._problems()]
+        lines += ["", "## On a phone with fast 3G", "", *table(self.phone), ""]
+        lines += ["## Measured", "", *(f"- {text}" for text in self.measured), ""]
+        lines += self._problems()
         return "\n".join(lines) + "\n"
 
     def _pages(self) -> list[str]:

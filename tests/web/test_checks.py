@@ -37,9 +37,9 @@ FAULTS = {
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 400, "height": 800})
-    yield page
-    page.close()
+    context = checks.window(browser, viewport={"width": 400, "height": 800})
+    yield context.new_page()
+    context.close()
 
 
 def asked(page: Page, html: str) -> dict[str, list[str]]:

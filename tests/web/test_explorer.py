@@ -38,7 +38,6 @@ def opened(
     browser: Browser, address: str, width: int = 1280, theme: str = "light"
 ) -> Iterator[Visit]:
     with checks.visit(browser, address + PAGE, width, theme) as seen:
-        seen.page.set_default_timeout(20_000)
         yield seen
         # What a graphics driver without a graphics card has to say is not the page's fault.
         assert [text for text in seen.console if "GL Driver Message" not in text] == []
@@ -47,7 +46,28 @@ def opened(
 
 def start(page: Page) -> None:
     page.get_by_role("button", name="Start the explorer").click()
-    expect(page.locator(".qm9-explorer-status")).to_have_text(READY, timeout=30_000)
+    expect(page.locator(".qm9-explorer-status")).to_have_text(READY)
+
+
+def still(page: Page, part: str, least: int) -> bytes:
+    """Wait until a part has been drawn, with so many colours, and return a picture of it.
+
+    A drawing has no event: it stands when two pictures of it are the same.
+    """
+    pictures = [b"", b"."]
+
+    def stands() -> bool:
+        pictures[:] = [page.locator(f".qm9-explorer-{part}").screenshot(), *pictures[:1]]
+        return pictures[0] == pictures[1] and colours(pictures[0]) > least
+
+    checks.until(page, stands)
+    return pictures[0]
+
+
+def drawn(page: Page) -> bytes:
+    """Wait until map and molecule have been drawn, and return a picture of the molecule."""
+    still(page, "map", 500)
+    return still(page, "molecule", 100)
 
 
 def shown(page: Page) -> Locator:
@@ -59,8 +79,8 @@ def name_of(row: int) -> str:
     return f"{SAMPLE[row].formula}, number {SAMPLE.index[row]}"
 
 
-def colours(part: Locator) -> int:
-    picture = Image.open(io.BytesIO(part.screenshot())).convert("RGB")
+def colours(picture: bytes) -> int:
+    picture = Image.open(io.BytesIO(picture)).convert("RGB")
     return len(picture.getcolors(maxcolors=1 << 24) or [])
 
 
@@ -79,11 +99,7 @@ def test_map_and_molecule_are_drawn_and_a_click_shows_another(
         start(page)
         assert all(any(name in url for url in seen.requests) for name in HEAVY)
         expect(shown(page)).to_have_text(name_of(0))
-        molecule = page.locator(".qm9-explorer-molecule")
-        page.wait_for_timeout(1000)  # a drawing has no event
-        assert colours(page.locator(".qm9-explorer-map")) > 500
-        assert colours(molecule) > 100
-        before = molecule.screenshot()
+        before = drawn(page)
         row = int(np.argmax(SAMPLE.target("mu")))  # its point stands alone
         page.locator(".qm9-explorer-map").scroll_into_view_if_needed()
         x, y = page.evaluate(POINT, row)
@@ -93,19 +109,17 @@ def test_map_and_molecule_are_drawn_and_a_click_shows_another(
         values = page.locator(".qm9-explorer-values dl")
         expect(values).to_contain_text(f"{SAMPLE[row].target('mu'):.4f} D")
         expect(values).to_contain_text(str(SAMPLE.smiles[row]))
-        page.wait_for_timeout(1000)
-        after = molecule.screenshot()
-        assert after != before
+        checks.until(page, lambda: still(page, "molecule", 100) != before)
+        after = still(page, "molecule", 100)
         page.get_by_role("button", name="Turn left").click()
-        page.wait_for_timeout(300)
-        assert molecule.screenshot() != after
+        checks.until(page, lambda: still(page, "molecule", 100) != after)
 
 
 def test_box_on_the_map_narrows_the_table(browser: Browser, address: str) -> None:
     with opened(browser, address) as seen:
         page = seen.page
         start(page)
-        page.wait_for_timeout(1000)
+        drawn(page)
         page.locator(".qm9-explorer-map").scroll_into_view_if_needed()
         mu, gap = SAMPLE.target("mu"), SAMPLE.target("gap")
         first, last = (
@@ -140,7 +154,7 @@ def test_table_by_keyboard(browser: Browser, address: str) -> None:
         page = seen.page
         page.get_by_role("button", name="Start the explorer").focus()
         page.keyboard.press("Enter")
-        expect(page.locator(".qm9-explorer-status")).to_have_text(READY, timeout=30_000)
+        expect(page.locator(".qm9-explorer-status")).to_have_text(READY)
         assert page.evaluate("document.activeElement.textContent") == "Map"
         order = np.argsort(SAMPLE.target("gap"), kind="stable")
         head = page.get_by_role("columnheader", name="gap")
@@ -191,8 +205,8 @@ def test_question_draws_its_map(browser: Browser, address: str) -> None:
         page = seen.page
         page.get_by_role("button", name="Draw zpve against the number of H atoms").click()
         status = page.locator(".qm9-explorer-status")
-        drawn = "The map shows zpve against n_H, coloured by n_atoms."
-        expect(status).to_have_text(drawn, timeout=30_000)
+        told = "The map shows zpve against n_H, coloured by n_atoms."
+        expect(status).to_have_text(told)
         expect(page.get_by_label("Across")).to_have_value("n_H")
         title = page.locator(".qm9-explorer-map .ytitle")  # in chemiscope's shadow tree
         expect(title).to_have_text("zpve / hartree")
@@ -207,7 +221,7 @@ def test_started_page_is_sound(
     with opened(browser, address, width, theme) as seen:
         page = seen.page
         start(page)
-        page.wait_for_timeout(1000)
+        drawn(page)
         map_, molecule = (
             page.locator(f".qm9-explorer-{part}").bounding_box() for part in ("map", "molecule")
         )
@@ -225,13 +239,14 @@ def test_wheel_scrolls_the_page(browser: Browser, address: str) -> None:
     with opened(browser, address) as seen:
         page = seen.page
         start(page)
-        page.wait_for_timeout(1000)
+        drawn(page)
         for part in ("map", "molecule"):
             page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
             page.locator(f".qm9-explorer-{part}").hover()
             before = page.evaluate("scrollY")
             page.mouse.wheel(0, 200)
             page.wait_for_function(f"scrollY > {before} + 100")
+        seen.settle()  # a change of the map's part comes to the table a moment later
         expect(page.locator("caption")).to_have_text("Molecules 1 to 25 of 3,043")
 
 
@@ -265,7 +280,7 @@ def test_failed_start_can_be_repeated(browser: Browser, address: str) -> None:
 
 
 def test_without_script_the_picture_remains(browser: Browser, address: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
+    context = checks.window(browser, java_script_enabled=False)
     page = context.new_page()
     page.goto(address + PAGE)
     expect(page.get_by_role("img", name=re.compile("^Scatter plot of 3,043"))).to_be_visible()

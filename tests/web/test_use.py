@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from web import checks
 
@@ -56,9 +56,9 @@ def test_search_from_a_page_by_keys(browser: Browser, address: str, site: checks
         page = seen.page
         page.keyboard.press("Control+k")
         dialog = page.locator("dialog[open]")
-        assert dialog.locator("input:focus").count() == 1
+        expect(dialog.locator("input:focus")).to_have_count(1)
         page.keyboard.press("Escape")
-        assert dialog.count() == 0
+        expect(dialog).to_have_count(0)
         page.keyboard.press("Control+k")
         page.keyboard.type("Mulliken")
         page.keyboard.press("Enter")
@@ -214,15 +214,23 @@ def test_without_scripts(chapter: str, browser: Browser, address: str, site: che
 
 
 TIMES = """async () => {
-    const entries = (type) => new Promise((resolve) => {
-        const observer = new PerformanceObserver((list) => resolve(list.getEntries()));
+    // What has happened so far comes before a mark that is set now; of each type at least `least`.
+    const entries = (type, least = 1) => new Promise((resolve) => {
+        const found = [];
+        let marked = false;
+        const observer = new PerformanceObserver((list) => {
+            found.push(...list.getEntriesByType(type));
+            marked ||= list.getEntriesByType("mark").length > 0;
+            if (marked && found.length >= least) resolve(found);
+        });
         observer.observe({ type, buffered: true });
-        setTimeout(() => resolve([]), 500);
+        observer.observe({ type: "mark" });
+        performance.mark("asked");
     });
-    const paints = await entries("paint");
+    const paints = await entries("paint", 2);
     const [page] = performance.getEntriesByType("navigation");
     const scripts = page.domContentLoadedEventEnd;
-    const tasks = (await entries("longtask")).map((task) => task.startTime + task.duration);
+    const tasks = (await entries("longtask", 0)).map((task) => task.startTime + task.duration);
     const blocking = performance.getEntriesByType("resource")
         .filter((entry) => entry.renderBlockingStatus === "blocking");
     const times = {
