@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -18,6 +22,10 @@ from qm9lib.exercises.grade import grade, table
 BOOK = notebooks.ROOT / "book"
 NAMES = [exercise.name for exercise in exercises.exercises("labels")]
 CHECK = 'check("1.1", to_kcal_per_mol)'
+AGES = f"{10**6 + os.getpid()}"
+"""Seconds that outlast any test, and by which its sleeper is known."""
+HANG = 300.0
+"""Seconds after which what should have ended never will."""
 
 
 def stored(kind, path, *changes):
@@ -48,6 +56,7 @@ BROKEN = {
         "stopped",
         "the answer took too long",
     ),
+    "sleeper": ([first(f"import time\ntime.sleep({AGES})")], "error", "more than 6 s"),
     "loop_in_a_cell": ([("hint", "while True:\n    pass")], "right", "TimeoutError"),
     "memory_bomb": ([first("return [0] * 10**10")], "error", "MemoryError"),
     "slow_memory_bomb": ([first("x = [0]\nwhile True:\n    x += x")], "error", "Error"),
@@ -99,11 +108,17 @@ BROKEN = {
     "name_used_again": ([(CHECK, "to_kcal_per_mol = 627.5")], "right", "its check was changed"),
     "litter": ([first("open('litter', 'w').close()\nreturn 627.5095 * energy")], "right", ""),
     "threads": (
-        [first("import subprocess\nsubprocess.Popen(['sleep', '600'])\nreturn 627.5095 * energy")],
+        [
+            first(
+                f"import subprocess\nsubprocess.Popen(['sleep', '{AGES}'])\n"
+                "return 627.5095 * energy"
+            )
+        ],
         "right",
         "",
     ),
 }
+PARTS = 3
 NO_NOTEBOOK = {
     "text.ipynb": b"To be or not to be",
     "empty.ipynb": b"",
@@ -118,7 +133,7 @@ NO_NOTEBOOK = {
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """One run of the command line over everything: what it printed, wrote and left behind."""
+    """The command line over everything, in parts: what it printed, wrote and left behind."""
     folder = tmp_path_factory.mktemp("notebooks")
     paths = [stored("solutions", folder / f"{name}.ipynb", *BROKEN[name][0]) for name in BROKEN]
     paths.append(stored("exercises", folder / "untouched.ipynb"))
@@ -128,15 +143,26 @@ def graded(tmp_path_factory):
     paths += [folder / "nowhere.ipynb", folder]
     paths.append(folder / "stranger.ipynb")
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]), paths[-1])
-    work, results = tmp_path_factory.mktemp("work"), folder / "grades.json"
-    run = subprocess.run(
-        [sys.executable, "-m", "qm9lib", "grade", *map(str, paths), "--minutes", "1",
-         "--memory", "1", "--json", str(results), "--reasons"],
-        capture_output=True, text=True, cwd=work, check=False,
-    )  # fmt: skip
-    rows = {Path(row["notebook"]).stem: row for row in json.loads(results.read_text())}
-    assert len(rows) == len(paths)
-    return run, rows, list(work.iterdir())
+    work = tmp_path_factory.mktemp("work")
+
+    def run(part):
+        number, paths = part
+        results = folder / f"grades-{number}.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "qm9lib", "grade", *map(str, paths), "--minutes", "1",
+             "--memory", "1", "--json", str(results), "--reasons"],
+            capture_output=True, text=True, cwd=work, check=False, timeout=10 * HANG,
+        )  # fmt: skip
+        return done, json.loads(results.read_text())
+
+    # What loops and what sleeps would take its time alone; and all have to be told apart.
+    parts = [paths[start::PARTS] for start in range(PARTS)]
+    with ThreadPoolExecutor(PARTS) as pool:
+        runs, tables = zip(*pool.map(run, enumerate(parts)), strict=True)
+    for rows, part in zip(tables, parts, strict=True):
+        assert [row["notebook"] for row in rows] == [str(path) for path in part]
+    rows = {Path(row["notebook"]).stem: row for row in itertools.chain(*tables)}
+    return runs, rows, list(work.iterdir())
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -170,19 +196,35 @@ def test_what_is_no_notebook_is_a_row(graded, name):
 
 
 def test_table_lists_all_and_nothing_is_left_behind(graded):
-    run, rows, left = graded
-    assert run.returncode == 1  # some were no notebooks
-    assert "Traceback" not in run.stdout + run.stderr
-    assert all(row["notebook"] in run.stdout for row in rows.values())
-    assert "  right  1.1 " in run.stdout.splitlines()[1]
+    runs, rows, left = graded
+    for run in runs:
+        assert run.returncode == 1  # some were no notebooks
+        assert "Traceback" not in run.stdout + run.stderr
+        assert "  right  1.1 " in run.stdout.splitlines()[1]
+    printed = "".join(run.stdout for run in runs)
+    assert all(row["notebook"] in printed for row in rows.values())
     assert left == []
-    if Path("/proc").exists():
-        sleeping = [
-            path
-            for path in Path("/proc").glob("[0-9]*/cmdline")
-            if os.access(path, os.R_OK) and path.read_bytes() == b"sleep\x00600\x00"
-        ]
-        assert sleeping == []
+    deadline = time.monotonic() + HANG
+    while sleeping():  # it was killed; the system may be slow to do so
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def sleeping():
+    """Return whether the process that a notebook has started is still there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is not ours
+            found.append(path.read_bytes())
+    return f"sleep\0{AGES}\0".encode() in found
+
+
+@pytest.mark.timing
+def test_limit_is_for_loops_alone(tmp_path):
+    """However busy the machine, what loops is stopped, and what does not counts."""
+    (row,) = grade([stored("solutions", tmp_path / "loop.ipynb", *BROKEN["loop"][0])], minutes=0.5)
+    assert row.outcomes == dict.fromkeys(NAMES, "right") | {"1.1": "error"}
+    assert "more than 3 s" in row.reasons["1.1"]
 
 
 def test_wrong_usage_is_told(tmp_path, monkeypatch):

@@ -31,6 +31,28 @@ MISSING, STOPPED, NOT_REACHED = "missing", "stopped", "not reached"
 
 _SHARE = 0.1  # of the minutes, for one cell or one answer
 _START = 60.0  # seconds that a child may take for its imports
+_WAITING = 5.0  # times as long may take what waits and does not compute
+
+
+def _spent(waited: float, computed: float) -> float:
+    """Return how many seconds of its limit something has used up.
+
+    Those of the processor, so that nobody is graded down by a busy machine; but not more than have
+    passed, however many threads compute; and at least a part of these, so that what sleeps ends.
+
+    Parameters
+    ----------
+    waited
+        Seconds that have passed.
+    computed
+        Seconds of the processor.
+
+    Examples
+    --------
+    >>> _spent(10.0, 2.5), _spent(10.0, 40.0), _spent(10.0, 0.0)
+    (2.5, 10.0, 2.0)
+    """
+    return max(min(waited, computed), waited / _WAITING)
 
 
 @dataclass
@@ -74,7 +96,8 @@ def grade(
     notebooks
         Paths of ``.ipynb`` files.
     minutes
-        Time for one notebook. A single cell or answer may take a tenth of it.
+        Time for one notebook; a single cell or answer may take a tenth of it. While a busy machine
+        does other things, it does not count.
     memory
         GB that one notebook may use (on Linux; elsewhere there is no limit).
 
@@ -199,10 +222,10 @@ def to_json(rows: Sequence[Row]) -> str:
 def _run(row: Row, cells: list[str], minutes: float, memory: float) -> None:
     """Run cells and examine the answers, in as many children as it takes."""
     known = {exercise.name: exercise for exercise in exercises(row.chapter)}
-    end = time.monotonic() + 60 * minutes
+    left = 60 * minutes
     skipped: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
-        while time.monotonic() < end and set(row.outcomes) != set(known):
+        while left > 0 and set(row.outcomes) != set(known):
             job = {
                 "chapter": row.chapter,
                 "cells": [c if i not in skipped else "" for i, c in enumerate(cells)],
@@ -210,7 +233,8 @@ def _run(row: Row, cells: list[str], minutes: float, memory: float) -> None:
                 "seconds": 60 * minutes * _SHARE,
                 "memory": memory,
             }
-            events, ending = _child(job, Path(folder), end - time.monotonic())
+            events, ending, used = _child(job, Path(folder), left)
+            left -= used
             running: Any = None
             for event in events:
                 running = event.get("begins")
@@ -240,8 +264,8 @@ def _run(row: Row, cells: list[str], minutes: float, memory: float) -> None:
 
 def _child(
     job: dict[str, Any], folder: Path, seconds: float
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Run a child; return what it reported, and how it ended if not as it should."""
+) -> tuple[list[dict[str, Any]], str | None, float]:
+    """Run a child; return what it reported, how it ended if not as it should, and its time."""
     work = Path(tempfile.mkdtemp(dir=folder))
     report = folder / f"{work.name}.jsonl"  # not in the folder where the notebook runs
     report.touch()
@@ -260,7 +284,8 @@ def _child(
         process.stdin.close()
     except BrokenPipeError:
         pass  # it has ended already, which is told below
-    ending = None if _wait(process, report, job["seconds"], seconds) else "took too long"
+    in_time, used = _wait(process, report, job["seconds"], seconds)
+    ending = None if in_time else "took too long"
     _end(process)
     events = []
     for line in report.read_text("utf-8", errors="replace").splitlines():
@@ -275,24 +300,40 @@ def _child(
         ending = f"ended the process with status {code}"
         if code < 0:
             ending = f"was ended by the system ({signal.Signals(-code).name}): too much memory?"
-    return events, ending
+    return events, ending, used
 
 
-def _wait(process: subprocess.Popen[bytes], report: Path, step: float, seconds: float) -> bool:
-    """Wait for a child; return whether it ended in time, each of its steps and all together."""
-    start = time.monotonic()
-    size, last = 0, start + _START  # of the report, and when it last grew
+def _wait(
+    process: subprocess.Popen[bytes], report: Path, step: float, seconds: float
+) -> tuple[bool, float]:
+    """Wait for a child.
+
+    Returns
+    -------
+    tuple
+        Whether it ended in time, each of its steps and all together, and how long it took.
+    """
+    used, size, limit = 0.0, 0, _START + 2 * step
+    start = last = _clocks(process.pid)  # the last time that the report has grown
     while True:
         try:
             process.wait(timeout=0.05)
-            return True
+            return True, used
         except subprocess.TimeoutExpired:
-            now = time.monotonic()
+            now = _clocks(process.pid)
+        used = _spent(now[0] - start[0], now[1] - start[1])
         if report.stat().st_size > size:
-            size, last = report.stat().st_size, now
+            size, limit, last = report.stat().st_size, 2 * step, now
         # The child interrupts a step that is too long; this is for one that goes on all the same.
-        if now - start > seconds or now - last > 2 * step:
-            return False
+        if used > seconds or _spent(now[0] - last[0], now[1] - last[1]) > limit:
+            return False, used
+
+
+def _clocks(process: int) -> tuple[float, float]:
+    """Return the time, and that of the processor for a child: the same where nothing tells it."""
+    now = time.monotonic()
+    # The number of its clock, as clock_getcpuclockid(3) makes it, which Python does not have.
+    return now, time.clock_gettime(~process << 3 | 2) if sys.platform == "linux" else now
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
