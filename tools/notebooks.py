@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -72,7 +73,7 @@ training.fit = functools.partial(training.fit, checkpoint={path!r})
 HANG = 3600
 """Seconds that no cell takes, and no step around it, on the slowest and busiest machine."""
 
-PATIENCE: Mapping[str, int] = {"timeout": HANG, "startup_timeout": HANG, "iopub_timeout": HANG}
+PATIENCE: Mapping[str, Any] = {"timeout": HANG, "startup_timeout": HANG, "iopub_timeout": HANG}
 """For nbclient, which by default waits 4 s for the outputs of a cell, and then does without."""
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
