@@ -4,6 +4,7 @@ WORKERS ?= 2
 BRANCH ?= main
 RUNS ?= 1000000
 SEED ?= 1
+NICE ?= 1
 
 VENV := .venv
 WEB := $(VENV)/web
@@ -31,7 +32,7 @@ PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve pdf test test-web lighthouse check notebooks bench bench-peers \
-	fuzz colab all-pythons repository clean
+	fuzz stress colab all-pythons repository clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,7 +49,7 @@ serve: $(INSTALLED) ## show the built book at http://127.0.0.1:8000 (PORT=...)
 pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
 	$(BIN)/python tools/pdf.py
 
-test: $(INSTALLED) ## run the unit tests, then every notebook, and compare all outputs
+test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) book tests qm9lib
 
 # Pages are also waited for: one worker more.
@@ -77,6 +78,9 @@ bench-peers: $(INSTALLED) $(PEERS)/.installed ## measure our training against Sc
 fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEED=...; Linux)
 	$(RUN) pip install --quiet "atheris>=3.0"
 	$(BIN)/python tests/fuzz_records.py --runs $(RUNS) --seed $(SEED)
+
+stress: $(INSTALLED) $(WEB)/.installed ## tests of timing and three builds on a busy machine (NICE=1)
+	$(BIN)/python tools/stress.py --nice $(NICE)
 
 # With the Python that Colab has, if it is here; any other one: make COLAB_PYTHON=python3.12 colab.
 colab: $(INSTALLED) ## run each committed notebook as Colab would: alone, without qm9lib

@@ -954,7 +954,6 @@ tfdata.qm9_fetch()
 """
 
 
-@pytest.mark.timing
 def test_killed_while_writing_records(
     tfdata, offline: Path, expected: QM9, monkeypatch: pytest.MonkeyPatch
 ) -> None:

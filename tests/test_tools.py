@@ -1,9 +1,12 @@
 """What keeps the chapters' pairs and the repository's address in step, on a small book."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -13,6 +16,7 @@ import all_pythons
 import colab_check
 import notebooks
 import repository
+import stress
 
 HEADER = """\
 ---
@@ -607,3 +611,72 @@ def test_colab_environment_leads_git_to_the_clone(tmp_path):
     assert "VIRTUAL_ENV" not in seen
     where = colab_check.call("git", "ls-remote", "--get-url", address.url, env=seen).strip()
     assert where == (tmp_path / "repository.git").as_uri()
+
+
+# Stress --------------------------------------------------------------------------------------
+
+
+def test_jobs_beside_loops_are_told_apart(tmp_path, capsys):
+    python = [sys.executable, "-c"]
+    commands = {"good": [*python, "print('well')"], "bad": [*python, "raise SystemExit(3)"]}
+    good, bad = stress.run(commands, tmp_path, loops=1, nice=1)
+    assert (good.status, bad.status) == (0, 3)
+    assert good.log.read_text() == "well\n" and good.computed > 0
+    told = capsys.readouterr().out
+    assert "good         passed" in told and "bad          failed" in told
+
+
+def test_loops_end_with_the_block():
+    with stress.busy(2) as loops:
+        assert [process.poll() for process in loops] == [None, None]
+    assert [process.returncode for process in loops] == [-signal.SIGKILL] * 2
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_loops_end_however_stress_ends(end, tmp_path):
+    """They hold its standard output, which can be read to its end only when all have ended."""
+    code = (
+        "import os, signal, stress\n"
+        "with stress.busy(2):\n"
+        "    print('runs', flush=True)\n"
+        "    signal.pause()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        cwd=notebooks.ROOT / "tools",
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == "runs\n"
+        process.send_signal(end)
+        assert process.stdout.read() == ""
+
+
+def test_an_interrupted_job_is_ended_with_what_it_has_started(tmp_path):
+    """Both hold a pipe, which can be read to its end only when both have ended."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    job = (
+        "import os, signal, subprocess, sys\n"
+        f"pipe = os.open({str(pipe)!r}, os.O_WRONLY)\n"
+        "code = 'import signal; signal.pause()'\n"
+        "subprocess.Popen([sys.executable, '-c', code], pass_fds=[pipe])\n"
+        "os.kill(os.getppid(), signal.SIGINT)\n"
+        "signal.pause()\n"
+    )
+    code = (
+        "import pathlib, stress, sys\n"
+        f"commands = {{'job': [sys.executable, '-c', {job!r}]}}\n"
+        f"stress.run(commands, pathlib.Path({str(tmp_path)!r}), loops=1, nice=1)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stderr=subprocess.PIPE, text=True, cwd=notebooks.ROOT / "tools",
+    ) as process:  # fmt: skip
+        assert pipe.read_bytes() == b""
+        assert "KeyboardInterrupt" in process.stderr.read()
+
+
+def test_tests_of_timing_are_found():
+    found = {Path(file).name for file in stress.timing_tests(notebooks.ROOT)}
+    assert {"test_faults.py", "test_formulas.py", "test_grade.py"} <= found
+    assert "test_labels.py" not in found
