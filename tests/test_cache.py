@@ -126,6 +126,7 @@ with cache.exclusive():
 """
 
 
+@pytest.mark.timing
 def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
     """And goes on when the first one, which waits for a line, lets go."""
     environment = os.environ | {"QM9LIB_CACHE": str(tmp_path)}

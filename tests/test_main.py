@@ -139,6 +139,7 @@ raise SystemExit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.timing
 def test_train_and_evaluate(tmp_path: Path) -> None:
     """On a few hundred molecules: what is told about a part is computed from the stored model."""
     environment = os.environ | {"TQDM_DISABLE": "1"}
@@ -175,6 +176,7 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     assert methane["formula"] == "CH4" and methane["uncertainty (kcal/mol)"] == 0
 
 
+@pytest.mark.timing
 def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     command = [sys.executable, "-c", TRAIN, "train", str(path), "--features", "4", "--layers", "1"]

@@ -59,6 +59,7 @@ def test_the_next_process_finds_what_this_one_compiled(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("programs-*"))) == 2
 
 
+@pytest.mark.timing
 def test_four_processes_at_once(tmp_path: Path) -> None:
     with ExitStack() as stack:
         processes = [stack.enter_context(start(tmp_path)) for _ in range(4)]

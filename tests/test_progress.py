@@ -30,6 +30,7 @@ def _bars_are_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
 
 
+@pytest.mark.timing
 def test_a_log_gets_few_lines() -> None:
     start = time.monotonic()
     done = subprocess.run(
@@ -41,6 +42,7 @@ def test_a_log_gets_few_lines() -> None:
     assert done.stderr.count("/1000 ") <= most
 
 
+@pytest.mark.timing
 def test_a_terminal_gets_many() -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))

@@ -169,6 +169,7 @@ class Clock:
         return self.seconds
 
 
+@pytest.mark.timing
 def test_the_clock_ends_the_training(parts) -> None:
     """Of 25 or 26 batches an epoch: epochs do not count, and the last one is cut short."""
     network = GraphNetwork(key=jax.random.key(0))
@@ -191,6 +192,7 @@ def test_the_learning_rate_falls_with_the_clock(parts, monkeypatch) -> None:
     assert progress[-1] < 1.0 <= progress[-1] + 2.0 / 30.0
 
 
+@pytest.mark.timing
 def test_the_clock_gives_at_least_one_step(parts) -> None:
     network = GraphNetwork(key=jax.random.key(0))
     settings = Settings(minutes=1e-9)
@@ -315,6 +317,7 @@ def losses(output: str) -> tuple[int, np.ndarray]:
     return int(devices), np.array(numbers, float)
 
 
+@pytest.mark.timing
 def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
     """One device, eight of one process in chunks, and two processes with four devices each."""
     probe = socket.socket()  # open to the end of the test: nobody else is given its port
@@ -347,6 +350,7 @@ def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+@pytest.mark.timing
 def test_training_by_the_clock_resumes_too(parts, tmp_path: Path) -> None:
     """By the clock no two requests are alike: the time that is left depends on the start."""
     network, file = GraphNetwork(key=jax.random.key(0)), tmp_path / "checkpoint"
