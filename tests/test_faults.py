@@ -31,6 +31,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from limits import HANG
 
 import make_archive
 from qm9lib import QM9, figshare, load, qm9pack
@@ -42,9 +43,6 @@ from qm9lib.records import RecordError
 ARCHIVE, UNCHARACTERIZED, REFERENCES = "dsgdb9nsd.xyz.tar.bz2", "uncharacterized.txt", "atomref.txt"
 MOLECULES = 122
 LEFT_OUT = (60, 77)  # the two that are called uncharacterized here: 120 remain
-
-HANG = 600.0
-"""Seconds after which something will never happen, on any machine."""
 
 SMALL_FILES = {f"figshare/{UNCHARACTERIZED}", f"figshare/{REFERENCES}"}
 FETCHED = {f"figshare/{ARCHIVE}", *SMALL_FILES}
