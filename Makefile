@@ -32,7 +32,7 @@ PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve pdf test test-web lighthouse check notebooks bench bench-peers \
-	fuzz stress colab all-pythons repository clean
+	fuzz stress mutants colab all-pythons repository clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -78,6 +78,11 @@ bench-peers: $(INSTALLED) $(PEERS)/.installed ## measure our training against Sc
 fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEED=...; Linux)
 	$(RUN) pip install --quiet "atheris>=3.0"
 	$(BIN)/python tests/fuzz_records.py --runs $(RUNS) --seed $(SEED)
+
+# Of mutmut only the changes that it makes, which need libcst alone.
+mutants: $(INSTALLED) ## change modules in one place at a time: do their tests notice? (MODULES="gnn painn": only these)
+	$(RUN) pip install --quiet --no-deps "mutmut==3.8.1" "libcst>=1.9"
+	$(BIN)/python tools/mutants.py $(MODULES)
 
 stress: $(INSTALLED) $(WEB)/.installed ## tests of timing and three builds on a busy machine (NICE=1)
 	$(BIN)/python tools/stress.py --nice $(NICE)
