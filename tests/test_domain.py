@@ -45,6 +45,33 @@ def test_a_torn_molecule_is_told(sample: QM9, measured: Domain) -> None:
     assert apart == "H and C are 1.40 Å apart, which is seldom or never so in QM9"
 
 
+@pytest.mark.parametrize(("pairs", "told"), [(9, True), (10, False)])
+def test_fewer_than_ten_pairs_are_seldom(pairs: int, told: bool) -> None:
+    """Of 20 million pairs: one or two may be mistakes of the data, and teach nothing."""
+    water = np.array([8, 1, 1], np.int8), np.array([[0.0, 0, 0], [0, 0, 0.96], [0.9, 0, -0.3]])
+    concerns = Domain(np.full((5, 5, 80), pairs)).concerns(*water)
+    assert bool(concerns) == told
+
+
+def test_the_shortest_of_the_seldom_distances_is_told() -> None:
+    counts = np.full((5, 5, 80), 100)
+    counts[0, 0] = counts[0, 3] = counts[3, 0] = 0  # H-H and H-O
+    numbers = np.array([1, 8, 1], np.int8)
+    positions = np.array([[0.0, 0, 0], [0, 0, 1.02], [0, 0, 1.98]])
+    [concern] = Domain(counts).concerns(numbers, positions)
+    assert concern == "H and O are 0.96 Å apart, which is seldom or never so in QM9"
+
+
+def test_distances_beyond_four_are_not_looked_at() -> None:
+    """The last step of 0.05 Å begins at 3.95 Å; beyond 4 Å everything occurs."""
+    carbons = np.full(4, 6, np.int8)
+    chain = np.arange(4.0)[:, None] * [1.327, 0.0, 0.0]  # from end to end 3.981 Å
+    domain = Domain(np.tile(100 * (np.arange(80) < 79), (5, 5, 1)))
+    told = "C and C are 3.98 Å apart, which is seldom or never so in QM9"
+    assert domain.concerns(carbons, chain) == [told]
+    assert domain.concerns(carbons, 1.01 * chain) == []
+
+
 def test_too_many_heavy_atoms(sample: QM9, measured: Domain) -> None:
     carbons = np.full(10, 6, np.int8)
     chain = 1.35 * np.eye(3)[[0] * 10] * np.arange(10)[:, None]

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,42 @@ def test_columns_are_those_of_the_published_data() -> None:
     assert list(LABELS) == names
     assert [LABELS[i].name for i in range(16)] == names
     assert [LABELS[name].index for name in names] == list(range(16))
+
+
+# Name, symbol, unit, growth and origin: the readme of the published data, and thermodynamics.
+PUBLISHED = r"""
+index ; i                              ; -           ; neither   ;
+A     ; A                              ; GHz         ; neither   ;
+B     ; B                              ; GHz         ; neither   ;
+C     ; C                              ; GHz         ; neither   ;
+mu    ; \mu                            ; D           ; neither   ;
+alpha ; \alpha                         ; bohr^3      ; extensive ;
+homo  ; \epsilon_\mathrm{HOMO}         ; hartree     ; intensive ;
+lumo  ; \epsilon_\mathrm{LUMO}         ; hartree     ; intensive ;
+gap   ; \epsilon_\mathrm{gap}          ; hartree     ; intensive ; difference
+r2    ; \langle R^2 \rangle            ; bohr^2      ; neither   ;
+zpve  ; \mathrm{zpve}                  ; hartree     ; extensive ; difference
+U0    ; U_0                            ; hartree     ; extensive ; total
+U     ; U                              ; hartree     ; extensive ; total
+H     ; H                              ; hartree     ; extensive ; total
+G     ; G                              ; hartree     ; extensive ; total
+Cv    ; C_\mathrm{v}                   ; cal/(mol K) ; extensive ;
+"""
+
+
+def test_labels_are_those_of_the_readme() -> None:
+    rows = [[cell.strip() for cell in line.split(";")] for line in PUBLISHED.strip().splitlines()]
+    found = [[x.name, x.symbol, x.unit, x.scaling, x.origin] for x in LABELS.values()]
+    assert found == rows
+
+
+def test_energies_of_free_atoms_are_the_published_ones() -> None:
+    text = (Path(__file__).parent / "data" / "atomref.txt").read_text(encoding="ascii")
+    lines = [line.split() for line in text.splitlines()]
+    for z, symbol in SYMBOLS.items():
+        [row] = [line for line in lines if line[:1] == [symbol]]
+        for column, label in enumerate(("U0", "U", "H", "G"), start=2):
+            assert ATOM_REFERENCES[label][z] == float(row[column])
 
 
 def test_table_shows_every_label_once() -> None:
@@ -43,6 +80,19 @@ def test_units_against_definitions() -> None:
     assert convert(1.0, "hartree", "cm^-1") == pytest.approx(wavenumber, rel=1e-9)
     assert convert(1.0, "e Å", "D") == pytest.approx(4.80320, abs=1e-5)
     assert convert(1.0, "bohr^3", "Å^3") == pytest.approx(0.529177**3, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("unit", "to", "factor"),
+    [
+        ("hartree", "meV", 27211.386), ("hartree", "kJ/mol", 2625.4996), ("GHz", "MHz", 1000.0),
+        ("cal/(mol K)", "J/(mol K)", 4.184), ("bohr", "Å", 0.52917721),
+        ("bohr^2", "Å^2", 0.28002852), ("bohr^3", "Å^3", 0.14818471), ("D", "e Å", 0.20819434),
+    ],
+)  # fmt: skip
+def test_units_against_tables(unit: str, to: str, factor: float) -> None:
+    assert convert(1.0, unit, to) == pytest.approx(factor, rel=1e-7)
+    assert convert(factor, to, unit) == pytest.approx(1.0, rel=1e-7)
 
 
 def test_every_label_has_a_known_unit() -> None:

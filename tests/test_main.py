@@ -7,12 +7,15 @@ import sys
 import termios
 from pathlib import Path
 
+import jax
 import pytest
 from limits import HANG
 
-from qm9lib import cache, doctor, qm9pack, verify
+import qm9lib
+from qm9lib import cache, doctor, qm9pack, training, verify
 from qm9lib.__main__ import main
 from qm9lib.cache import DataError
+from qm9lib.dataset import QM9
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -174,6 +177,31 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     [methane] = json.loads(done.stdout)
     assert methane["formula"] == "CH4" and methane["uncertainty (kcal/mol)"] == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "pooling"), [("H", "sum"), ("mu", "sum"), ("gap", "mean"), ("homo", "mean")]
+)
+def test_intensive_labels_are_averaged_over_the_atoms(
+    label: str, pooling: str, sample: QM9, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What `train` asks of `fit`, which is not run here."""
+    asked = {}
+
+    def fit(network, train, valid, label, settings, *, checkpoint, mesh):
+        asked.update(network=network.config, train=train, label=label, settings=settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)  # JAX has its devices already
+    monkeypatch.setattr(qm9lib, "load", lambda: sample)
+    monkeypatch.setattr(QM9, "split", lambda *_: qm9lib.Split(sample, sample[:9], sample[:9]))
+    arguments = ["train", str(tmp_path / "x"), "--label", label, "--size", "50", "--devices", "1"]
+    assert main([*arguments, "--features", "4", "--layers", "1", "--seed", "3"]) == 130
+    assert asked["network"]["pooling"] == pooling and asked["network"]["features"] == 4
+    assert (len(asked["train"]), asked["label"]) == (50, label)
+    settings = asked["settings"]
+    assert (settings.optimizer, settings.loss, settings.seed) == ("muon", "absolute", 3)
 
 
 @pytest.mark.timing

@@ -1,6 +1,5 @@
 """Weights, records, model card and the chapters' stored numbers, all against the real data."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from jax import tree
 
 import pretrained as tool
-from qm9lib import domain, ladder, mae, models, predict, pretrained, xyz
+from qm9lib import domain, ladder, mae, models, pretrained
 from qm9lib.cache import DataError
 from qm9lib.dataset import QM9
 from qm9lib.labels import UnknownNameError
@@ -24,35 +23,48 @@ def ensemble() -> Ensemble:
     return pretrained.load("H")
 
 
-def test_the_stored_errors_are_those_of_the_stored_weights(qm9: QM9, ensemble: Ensemble) -> None:
-    for part in ("valid", "test"):
-        molecules = getattr(qm9.split("dimenet"), part)
-        predicted, deviation = ensemble.predict(molecules, "kcal/mol")
-        true = molecules.target("H", "kcal/mol")
-        stored = pretrained.results("H")[part]
-        assert stored["molecules"] == len(molecules)
-        error = np.abs(predicted - true)
-        assert stored["mae"] == pytest.approx(error.mean(), rel=1e-3)
-        assert stored["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-3)
-        for row in stored["by_heavy_atoms"]:
-            which = molecules.n_heavy == row["heavy"]
-            assert row["molecules"] == which.sum()
-            assert row["mae"] == pytest.approx(error[which].mean(), rel=1e-2)
-        charged = np.array(["+" in smiles for smiles in molecules.smiles])
-        assert stored["zwitterions"]["molecules"] == charged.sum() > 20
-        assert stored["zwitterions"]["mae"] == pytest.approx(error[charged].mean(), rel=1e-3)
-        if part == "valid":
-            again = tool.calibrate(deviation, error)
-            assert again == pytest.approx(pretrained.results("H")["calibration"], rel=0.02)
+@pytest.fixture(scope="module")
+def validation(qm9: QM9, ensemble: Ensemble) -> tuple[QM9, np.ndarray, np.ndarray]:
+    """Validation molecules, and mean and deviation (kcal/mol) that the ensemble predicts."""
+    molecules = qm9.split("dimenet").valid
+    return molecules, *ensemble.predict(molecules, "kcal/mol")
 
 
-def test_accuracy_that_the_course_promises() -> None:
-    """SchNet's published 14 meV from a CPU; the live run below 1 kcal/mol in four of five seeds."""
-    assert pretrained.results("H")["test"]["mae"] * 43.364 < 14
-    live = pretrained.results("live")
-    errors = [seed["test"]["mae (kcal/mol)"] for seed in live["seeds"]]
-    assert len(errors) == 5 and sum(error <= 1 for error in errors) >= 4
-    assert all(seed["seconds"] <= 60 * live["minutes"] for seed in live["seeds"])
+def check_stored(molecules: QM9, error: np.ndarray, stored: dict) -> None:
+    assert stored["molecules"] == len(molecules)
+    assert stored["mae"] == pytest.approx(error.mean(), rel=1e-3)
+    assert stored["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-3)
+    for row in stored["by_heavy_atoms"]:
+        which = molecules.n_heavy == row["heavy"]
+        assert row["molecules"] == which.sum()
+        assert row["mae"] == pytest.approx(error[which].mean(), rel=1e-2)
+    charged = np.array(["+" in smiles for smiles in molecules.smiles])
+    assert stored["zwitterions"]["molecules"] == charged.sum() > 20
+    assert stored["zwitterions"]["mae"] == pytest.approx(error[charged].mean(), rel=1e-3)
+
+
+def test_the_stored_errors_are_those_of_the_stored_weights(validation, qm9, ensemble) -> None:
+    stored = pretrained.results("H")
+    molecules, predicted, deviation = validation
+    error = np.abs(predicted - molecules.target("H", "kcal/mol"))
+    check_stored(molecules, error, stored["valid"])
+    assert tool.calibrate(deviation, error) == pytest.approx(stored["calibration"], rel=0.02)
+    test = qm9.split("dimenet").test
+    predicted, _ = ensemble.predict(test, "kcal/mol")
+    check_stored(test, np.abs(predicted - test.target("H", "kcal/mol")), stored["test"])
+
+
+def test_accuracy_that_the_course_promises(validation) -> None:
+    """Below SchNet's published 14 meV, measured here, and what the model card states.
+
+    That the live run of the course gets below 1 kcal/mol is tried in the chapter's notebook.
+    """
+    molecules, predicted, _ = validation
+    errors = 43.364104 * np.abs(predicted - molecules.target("H", "kcal/mol"))  # meV
+    assert errors.mean() < 14
+    card = (pretrained.FOLDER / "README.md").read_text(encoding="utf-8")
+    [stated] = re.findall(r"^\| validation \| 10,000 \| [\d.]+ \| ([\d.]+) \|", card, re.MULTILINE)
+    assert float(stated) == pytest.approx(errors.mean(), abs=0.06)
 
 
 def test_each_member_has_its_record(ensemble: Ensemble) -> None:
@@ -139,41 +151,6 @@ def test_calibration_finds_what_made_the_errors() -> None:
     assert found["floor"] == pytest.approx(0.3, rel=0.05)
     assert found["scale"] == pytest.approx(1.7, rel=0.05)
     assert np.mean(deviation > found["limit"]) == pytest.approx(1e-3, rel=0.01)
-
-
-WATER = "3\nwater\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n"
-
-
-def test_water() -> None:
-    """The published enthalpy, from a geometry that is not the published one."""
-    [result] = predict.predict(xyz.parse(WATER))
-    assert result["H (hartree)"] == pytest.approx(-76.400922, abs=0.005)
-    assert 0 < result["uncertainty (kcal/mol)"] < 10
-    assert (result["formula"], result["comment"], result["line"]) == ("H2O", "water", 1)
-    json.dumps(result, allow_nan=False)
-
-
-def test_one_prediction_does_not_depend_on_the_others(sample: QM9) -> None:
-    several = predict.predict(xyz.parse(WATER + "1\n\nSi 0 0 0\n" + WATER.replace("0.119", "0.12")))
-    [alone] = predict.predict(xyz.parse(WATER))
-    assert several[0]["H (hartree)"] == pytest.approx(alone["H (hartree)"], abs=1e-6)
-    assert several[2]["H (hartree)"] != alone["H (hartree)"]
-    assert several[1]["H (hartree)"] is None and several[1]["uncertainty (kcal/mol)"] is None
-    assert several[1]["warnings"] == ["no prediction: the models know H, C, N, O and F, not Si"]
-
-
-def test_molecules_larger_than_any_of_qm9() -> None:
-    chain = "".join(f"C {1.5 * i} {0.5 * (i % 2)} 0\n" for i in range(40))
-    [result] = predict.predict(xyz.parse(f"40\n\n{chain}"))
-    assert np.isfinite(result["H (hartree)"])
-    assert "40 atoms are not hydrogen; QM9 has molecules of up to 9" in result["warnings"]
-
-
-def test_own_models_have_their_own_spread(ensemble: Ensemble) -> None:
-    [both] = predict.predict(xyz.parse(WATER), ensemble)
-    [one] = predict.predict(xyz.parse(WATER), Ensemble(ensemble.members[:1]))
-    assert one["uncertainty (kcal/mol)"] is None and both["uncertainty (kcal/mol)"] > 0
-    assert both["H (hartree)"] != one["H (hartree)"]
 
 
 def test_an_ensemble_is_of_one_label(ensemble: Ensemble) -> None:

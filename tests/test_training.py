@@ -425,3 +425,99 @@ def test_bad_input(parts) -> None:
         Settings(loss="cubed")
     with pytest.raises(ValueError, match="average must be at least 0 and below 1, not 1"):
         Settings(average=1.0)
+
+
+# Against hand computations ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def watched(monkeypatch) -> dict[str, list]:
+    """What goes in and out of each step of the trainings of a test, as float64, and their rows."""
+    seen = {name: [] for name in ("before", "gradient", "rate", "after", "averaged", "rows")}
+    make, order = training._make_step, training._order
+
+    def watching(*arguments, **keywords):
+        gradient, update = make(*arguments, **keywords)
+
+        def watching_update(state, downhill, rate):
+            after = update(state, downhill, rate)
+            for name, array in (
+                ("before", state.weights), ("gradient", downhill), ("rate", rate),
+                ("after", after.weights), ("averaged", after.averaged),
+            ):  # fmt: skip
+                seen[name].append(np.asarray(array, np.float64))
+            return after
+
+        return gradient, watching_update
+
+    def watching_order(buckets, *arguments):
+        entries = list(order(buckets, *arguments))
+        seen["rows"].append([
+            np.asarray(buckets[number].row)[rows[rows >= 0]].tolist() for number, rows in entries
+        ])  # fmt: skip
+        return iter(entries)
+
+    monkeypatch.setattr(training, "_make_step", watching)
+    monkeypatch.setattr(training, "_order", watching_order)
+    return seen
+
+
+def tiny(parts, **settings):
+    """Train a few weights on a few molecules."""
+    network = GraphNetwork(1, 9, 4, 2, key=jax.random.key(4))
+    chosen = Settings(**{"epochs": 3, "batch_size": 16, "learning_rate": 0.01, **settings})
+    return fit(network, parts[0][:80], parts[1][:20], settings=chosen, progress=False)
+
+
+def test_training_by_hand(parts, watched) -> None:
+    """Warm-up, cosine, clipping, AdamW with decay, and the average, in NumPy and float64."""
+    model, run = tiny(parts, warmup=4, weight_decay=0.3, clip=0.05, average=0.6)
+    steps = len(watched["rate"])
+    assert steps == 3 * sum(-(-len(b.row) // 16) for b in training.bucketed(parts[0][:80]))
+    weights, first, second = watched["before"][0], 0.0, 0.0
+    average, lengths = weights, []
+    for step in range(steps):
+        rate = 0.01 * min(1.0, (step + 1) / 4) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        assert float(watched["rate"][step]) == pytest.approx(rate, rel=1e-5)
+        gradient = watched["gradient"][step]
+        lengths.append(np.linalg.norm(gradient))
+        gradient = gradient * min(1.0, 0.05 / lengths[-1])
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        adam = (first / (1 - 0.9 ** (step + 1))) / (
+            np.sqrt(second / (1 - 0.999 ** (step + 1))) + 1e-8
+        )
+        weights = weights - rate * (adam + 0.3 * weights)
+        keep = min(0.6, (1 + step) / (10 + step))
+        average = keep * average + (1 - keep) * weights
+        np.testing.assert_allclose(watched["after"][step], weights, rtol=1e-3, atol=2e-5)
+        np.testing.assert_allclose(watched["averaged"][step], average, rtol=1e-3, atol=2e-5)
+    assert min(lengths) < 0.05 < max(lengths)  # some are clipped, some are not
+    assert np.abs(average - weights).max() > 1e-3
+    # The average after an epoch is what is validated and kept.
+    kept, _ = ravel_pytree(eqx.filter(model.network, eqx.is_inexact_array))
+    per_epoch = steps // 3
+    np.testing.assert_allclose(
+        kept, watched["averaged"][per_epoch * (run.best_epoch + 1) - 1], rtol=1e-6
+    )
+
+
+def test_each_epoch_has_its_own_order(parts, watched) -> None:
+    tiny(parts, seed=3)
+    tiny(parts, seed=3, epochs=1)
+    tiny(parts, seed=4, epochs=1)
+    first, second, third, again, other = watched["rows"]
+    for rows in watched["rows"]:
+        assert sorted(sum(rows, [])) == list(range(80))
+    orders = [first, second, third, other]
+    assert all(a != b for i, a in enumerate(orders) for b in orders[:i])
+    assert first == again
+
+
+def test_training_ends_when_the_error_is_no_number(parts, monkeypatch, capsys) -> None:
+    errors = iter([3.0, float("nan"), 1.0, 1.0])
+    monkeypatch.setattr(training, "mae", lambda *_, **__: next(errors))
+    _, run = tiny(parts, epochs=4)
+    np.testing.assert_array_equal(run.valid_mae, [3.0, np.nan])
+    assert run.best_epoch == 0
+    assert "the error is no number any more" in capsys.readouterr().err

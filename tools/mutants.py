@@ -54,11 +54,7 @@ TESTS: dict[str, list[str]] = {
     "training": ["tests/test_training.py", "-k", "not clock and not many_devices"],
     "models": ["tests/test_models.py"],
     "domain": ["tests/test_domain.py"],
-    "predict": [
-        "tests/test_pretrained.py",
-        "-k",
-        "water or depend or larger or own_models or ensemble_is",
-    ],
+    "predict": ["tests/test_predict.py"],
     "verify": ["tests/test_main.py", "-k", "verify"],
 }
 """What a module is tested by, besides the examples in its docstrings."""
