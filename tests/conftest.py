@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -31,6 +32,14 @@ def lenient(_strict: None) -> Iterator[None]:
         jax.debug_nans(False),
     ):
         yield
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """The package as students have it: without run-time checks of types and shapes."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -64,3 +65,43 @@ def test_one_sgd_step_by_hand() -> None:
 
 def test_repr_names_elements(sample: QM9) -> None:
     assert repr(composition.fit(sample, "H")).startswith("Composition(H in hartree: H -0.6")
+
+
+def test_sgd_is_in_float32_whatever_jax_is_set_to() -> None:
+    rng = np.random.default_rng(1)
+    x, y, start = rng.normal(size=(30, 2)), rng.normal(size=30), rng.normal(size=2)
+    usual = composition.sgd(x, y, start=start, learning_rate=0.02)
+    with jax.enable_x64(True):
+        again = composition.sgd(x, y, start=start, learning_rate=0.02)
+    for found, expected in zip(again, usual, strict=True):
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_sgd_by_hand() -> None:
+    """The recipe of the chapter: sixteen passes, each with nine tenths of the step size."""
+    rng = np.random.default_rng(1)
+    x, y, weights, bias = rng.normal(size=(9, 2)), rng.normal(size=9), np.array([0.3, -0.2]), 0.0
+    found = composition.sgd(x, y, start=weights, learning_rate=0.02)
+    assert found.weights.shape == (16, 2) and found.biases.shape == (16,)
+    for number in range(16):
+        for features, target in zip(x, y, strict=True):
+            slope = 2 * 0.02 * 0.9**number * (weights @ features + bias - target)
+            weights, bias = weights - slope * features, bias - slope
+        np.testing.assert_allclose(found.weights[number], weights, atol=1e-5)
+        assert found.biases[number] == pytest.approx(bias, abs=1e-5)
+
+
+def test_prediction_is_a_sum_over_atoms(sample: QM9) -> None:
+    model = composition.Composition("H", np.array([-0.5, -38.0, -55.0, -75.0, -100.0]))
+    methane, ammonia, water = model.predict(sample[:3])
+    expected = [-38 - 4 * 0.5, -55 - 3 * 0.5, -75 - 2 * 0.5]
+    np.testing.assert_allclose([methane, ammonia, water], expected, rtol=1e-12)
+    in_ev = model.predict(sample[:3], "eV")
+    np.testing.assert_allclose(in_ev, np.array(expected) * 27.211386, rtol=1e-8)
+
+
+def test_enthalpy_is_what_is_fitted_by_default(sample: QM9) -> None:
+    found, expected = composition.fit(sample), composition.fit(sample, "H")
+    assert found.label == "H"
+    np.testing.assert_array_equal(found.coefficients, expected.coefficients)

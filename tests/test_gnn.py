@@ -116,3 +116,59 @@ def test_wrong_shapes() -> None:
         ValueError, match=r"takes one molecule: .* given \(3,\) and \(2, 3\); .*vmap"
     ):
         network(jnp.array([8, 1, 1]), jnp.zeros((2, 3)))
+
+
+def test_initial_weights_keep_the_size_of_what_goes_in() -> None:
+    """Standard deviation 1/sqrt(inputs); a tenth of it into the global feature; no bias."""
+    network = GraphNetwork(3, 40, 50, 60, bessel_edges, key=jax.random.key(0))
+    assert len(network.layers) == 3
+    for layer in network.layers:
+        assert layer.edge_weight.shape == (8, 40, 50) and layer.edge_bias.shape == (50,)
+        assert layer.node_weight.shape == (50, 40) and layer.global_weight.shape == (40, 60)
+        for weight, deviation in (
+            (layer.edge_weight, 1 / np.sqrt(8 * 40)), (layer.node_weight, 1 / np.sqrt(50)),
+            (layer.global_weight, 0.1 / np.sqrt(40)),
+        ):  # fmt: skip
+            assert float(jnp.std(weight)) == pytest.approx(deviation, rel=0.1)
+            assert abs(float(jnp.mean(weight))) < 0.1 * deviation
+        assert not np.any(layer.edge_bias)
+        # Each array has numbers of its own.
+        pieces = [np.ravel(w)[:9] / np.std(w) for w in (layer.edge_weight, layer.node_weight)]
+        assert np.abs(pieces[0] - pieces[1]).max() > 0.1
+    first, second, _ = network.layers
+    assert np.abs(np.asarray(first.node_weight - second.node_weight)).max() > 0.1
+    wide = GraphNetwork(1, 9, 4, 400, key=jax.random.key(0))
+    assert float(jnp.std(wide.weight)) == pytest.approx(1 / np.sqrt(400), rel=0.15)
+    assert float(wide.bias) == 0.0
+
+
+def test_bessel_edges_are_those_of_real_pairs(sample: QM9) -> None:
+    """Eight functions up to 5 Å by default; zero on the diagonal and for padded atoms."""
+    molecule = sample[200]
+    n = len(molecule)
+    x = np.vstack([molecule.positions, np.zeros((2, 3))]).astype(np.float32)
+    mask = np.arange(n + 2) < n
+    found = np.asarray(bessel_edges(jnp.asarray(x), jnp.asarray(mask)))
+    assert found.shape == (n + 2, n + 2, 8)
+    real = mask[:, None] & mask[None, :] & ~np.eye(n + 2, dtype=bool)
+    assert not found[~real].any()
+    distance = np.linalg.norm(x[:, None] - x[None], axis=2)[real][:, None]
+    k = np.arange(1, 9)
+    expected = np.sqrt(2 / 5) * np.sin(k * np.pi * distance / 5) / distance
+    expected *= np.where(distance < 5, 0.5 * (np.cos(np.pi * distance / 5) + 1), 0)
+    np.testing.assert_allclose(found[real], expected, atol=5e-6)
+
+
+@pytest.mark.parametrize("edges", EDGES)
+def test_padding_and_bias(sample: QM9, edges) -> None:
+    """A padded molecule gives the same, also where biases would leak from padded atoms."""
+    network = GraphNetwork(2, 9, 5, 3, edges, key=jax.random.key(6))
+    network = jax.tree.map(lambda leaf: leaf + 0.3 if hasattr(leaf, "dtype") else leaf, network)
+    molecule = sample[3]
+    z = np.concatenate([molecule.atomic_numbers, [0, 0, 0]])
+    x = np.vstack([molecule.positions, np.zeros((3, 3))])
+    alone = energy_of(network)(molecule.atomic_numbers, molecule.positions)
+    assert float(energy_of(network)(z, x)) == pytest.approx(float(alone), rel=1e-5)
+    if edges is inverse_distance_edges:
+        expected = plain_loops(network, molecule.atomic_numbers, molecule.positions)
+        assert float(alone) == pytest.approx(expected, rel=1e-5)

@@ -1,17 +1,21 @@
 import json
 from pathlib import Path
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from qm9lib import models
+import qm9lib
+from qm9lib import models, pretrained
 from qm9lib.cache import DataError
 from qm9lib.composition import Composition
 from qm9lib.dataset import QM9
 from qm9lib.gnn import GraphNetwork
-from qm9lib.models import Model
+from qm9lib.models import Ensemble, Model
 from qm9lib.painn import PaiNN
 
 
@@ -73,3 +77,151 @@ def test_files_that_are_no_model(model: Model, tmp_path: Path, kind: str) -> Non
         save_file(arrays, path, {"format": "qm9lib-model-1", "model": "[" * 100_000})
     with pytest.raises(DataError, match=r"is damaged, or no model of this version of qm9lib \("):
         models.load(path)
+
+
+# Against hand computations ----------------------------------------------------------------------
+
+REFERENCE = Composition("H", np.array([-0.6, -38.1, -54.8, -75.3, -99.9]))
+
+
+def spread(z: jax.Array, x: jax.Array) -> jax.Array:
+    """A network without weights: the sum of z |x|² over the atoms, small."""
+    return 1e-3 * jnp.sum(z.astype(jnp.float32) * jnp.sum(x**2, axis=1))
+
+
+def spread_by_hand(qm9: QM9) -> np.ndarray:
+    return np.array([1e-3 * m.atomic_numbers @ (m.positions**2).sum(axis=1) for m in qm9])
+
+
+def chain(n: int) -> QM9:
+    """A molecule of any number of carbon atoms, and water after it."""
+    return QM9(
+        index=np.array([1, 2]), offsets=np.array([0, n, n + 3]),
+        atomic_numbers=np.array([6] * n + [8, 1, 1], np.int8),
+        positions=np.arange(3.0 * (n + 3)).reshape(-1, 3) / n, charges=np.zeros(n + 3),
+        labels=np.zeros((2, 16)), smiles=np.array(["C" * n, "O"]),
+    )  # fmt: skip
+
+
+def test_prediction_by_hand(sample: QM9) -> None:
+    model = Model(spread, REFERENCE, mean=0.25, scale=2.0)
+    part = sample[[1999, 0, 3, 700, 2, 1]]
+    expected = REFERENCE.predict(part) + 0.25 + 2.0 * spread_by_hand(part)
+    np.testing.assert_allclose(model.predict(part), expected, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(part, "eV"), expected * 27.211386, rtol=1e-6)
+    with pytest.raises(ValueError, match="the set is empty"):
+        model.predict(sample[:0])
+
+
+def test_large_molecules_go_alone(sample: QM9, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of QM9 64 at a time, whatever their number; larger ones padded to twice the size."""
+    shapes, predict = [], models._predict
+
+    def watched(network, numbers, positions):
+        shapes.append(positions.shape)
+        return predict(network, numbers, positions)
+
+    monkeypatch.setattr(models, "_predict", watched)
+    part = sample[np.flatnonzero(sample.n_atoms == 19)[:70]]
+    assert len(part) == 70
+    for qm9, expected in (
+        (part, [(64, 19, 3)] * 2),
+        (part[:1], [(64, 19, 3)]),
+        (chain(29), [(64, 15, 3), (64, 29, 3)]),
+        (chain(30), [(64, 15, 3), (1, 58, 3)]),
+        (chain(58), [(64, 15, 3), (1, 58, 3)]),
+        (chain(59), [(64, 15, 3), (1, 116, 3)]),
+    ):
+        shapes.clear()
+        found = Model(spread, REFERENCE, 0.0, 1.0).predict(qm9)
+        assert shapes == expected
+        np.testing.assert_allclose(found, REFERENCE.predict(qm9) + spread_by_hand(qm9), rtol=1e-6)
+
+
+def test_ensemble_by_hand(sample: QM9) -> None:
+    part = sample[:4]
+    members = tuple(Model(spread, REFERENCE, mean, 1.0) for mean in (0.1, 0.4, 0.3))
+    each = np.array([member.predict(part) for member in members])
+    mean, deviation = Ensemble(members).predict(part, "eV")
+    in_ev = qm9lib.convert(each, "hartree", "eV")
+    np.testing.assert_allclose(mean, in_ev.sum(axis=0) / 3, rtol=1e-12)
+    expected = np.sqrt(((in_ev - mean) ** 2).sum(axis=0) / 2)
+    np.testing.assert_allclose(deviation, expected, rtol=1e-9)
+    mean, deviation = Ensemble(members[:2]).predict(part)
+    np.testing.assert_allclose(deviation, 0.3 / np.sqrt(2), rtol=1e-9)
+    mean, deviation = Ensemble(members[1:2]).predict(part)
+    np.testing.assert_array_equal(mean, each[1])
+    assert np.isnan(deviation).all() and deviation.shape == (4,)
+    assert Ensemble(members[:1]).label == "H"
+
+
+def test_ensemble_is_of_one_label() -> None:
+    with pytest.raises(ValueError, match="given 0 models of no label"):
+        Ensemble(())
+    others = (Model(spread, Composition(label, np.zeros(5)), 0.0, 1.0) for label in "HG")
+    with pytest.raises(ValueError, match="all of one label; given 2 models of G, H"):
+        Ensemble(tuple(others))
+
+
+def test_files_of_this_version_stay_readable() -> None:
+    """The shipped weights: their format, and what stands where in them."""
+    path = pretrained.FOLDER / "H-0.safetensors"
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    record = json.loads(metadata["model"])
+    assert metadata["format"] == "qm9lib-model-1" and record["network"]["class"] == "PaiNN"
+    loaded, arrays = models.load(path), load_file(path)
+    assert (loaded.mean, loaded.scale) == (record["mean"], record["scale"])
+    assert loaded.reference.label == record["label"]
+    np.testing.assert_array_equal(loaded.reference.coefficients, arrays["reference"])
+    np.testing.assert_array_equal(loaded.network.embedding, arrays["embedding"])
+    np.testing.assert_array_equal(
+        loaded.network.readout.layers[1].bias, arrays["readout.layers.1.bias"]
+    )
+    assert models.describe(loaded.network) == record["network"]
+
+
+def test_what_is_saved_can_be_read_by_others(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    assert metadata["format"] == "qm9lib-model-1"
+    assert json.loads(metadata["model"]) == {
+        "network": {
+            "class": "PaiNN", "features": 6, "layers": 2, "radial": 5, "cutoff": 4.0,
+            "pooling": "sum",
+        },
+        "label": "H", "mean": 0.01, "scale": 0.03,
+    }  # fmt: skip
+    doubled = {name: array.astype(np.float64) for name, array in load_file(path).items()}
+    save_file(doubled, path, metadata)
+    with jax.enable_x64(True):
+        network = models.load(path).network
+    arrays = jax.tree.leaves(eqx.filter(network, eqx.is_array))
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("kind", ["mean", "scale", "weight", "reference", "elements", "label"])
+def test_files_with_numbers_that_are_none(model: Model, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    record, arrays = json.loads(metadata["model"]), load_file(path)
+    if kind in ("mean", "scale"):
+        record[kind] = float("inf")
+    elif kind == "label":
+        record["label"] = "energy"
+    elif kind == "elements":
+        arrays["reference"] = arrays["reference"][:4]
+    else:
+        arrays["embedding" if kind == "weight" else kind].flat[0] = np.nan
+    save_file(arrays, path, metadata | {"model": json.dumps(record)})
+    with pytest.raises(DataError, match=r"(?s)is damaged, or no model .* train"):
+        models.load(path)
+
+
+def test_networks_are_described() -> None:
+    assert models.describe(GraphNetwork(key=jax.random.key(0))) == {"class": "GraphNetwork"}
+    assert models.describe(spread) == {"class": "function"}

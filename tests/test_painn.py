@@ -242,3 +242,85 @@ def test_shapes(sample: QM9) -> None:
     assert count_parameters(PaiNN(key=jax.random.key(0))) == 35_361
     with pytest.raises(ValueError, match=r"takes one molecule.*given \(2, 3\) and \(2, 3, 3\)"):
         network_with("random")(jnp.ones((2, 3), jnp.int32), jnp.zeros((2, 3, 3)))
+
+
+def test_initial_weights_keep_the_size_of_what_goes_in() -> None:
+    """Standard deviation 1/sqrt(inputs) of filters and mixing; parts as the layers need them."""
+    network = PaiNN(40, 3, 20, cutoff=4.5, key=jax.random.key(0))
+    assert network.embedding.shape == (10, 40)
+    assert float(jnp.std(network.embedding)) == pytest.approx(1.0, rel=0.15)
+    assert [message.filters.shape for message in network.messages] == [
+        (2, 20, 40), (3, 20, 40), (3, 20, 40)
+    ]  # fmt: skip
+    for message in network.messages:
+        assert float(jnp.std(message.filters)) == pytest.approx(1 / np.sqrt(20), rel=0.1)
+    assert [u.network.out_size // 40 for u in network.updates] == [3, 3, 2]
+    for update in network.updates:
+        assert update.mix.shape == (40, 80)
+        assert float(jnp.std(update.mix)) == pytest.approx(1 / np.sqrt(40), rel=0.1)
+    sizes = [(net.in_size, net.width_size, net.out_size, net.depth) for net in (
+        network.messages[0].network, network.messages[1].network, network.updates[0].network,
+        network.readout,
+    )]  # fmt: skip
+    assert sizes == [(40, 40, 80, 1), (40, 40, 120, 1), (80, 40, 120, 1), (40, 20, 1, 1)]
+    # Each layer has numbers of its own.
+    arrays = [m.filters[:2] for m in network.messages] + [
+        u.mix[:20].reshape(-1)[: 2 * 20 * 40].reshape(2, 20, 40) for u in network.updates
+    ]
+    for i, one in enumerate(arrays):
+        assert all(np.abs(np.asarray(one - other)).max() > 0.05 for other in arrays[:i])
+    firsts = [net.layers[0].weight for net in (
+        *(m.network for m in network.messages), network.readout
+    )]  # fmt: skip
+    for i, one in enumerate(firsts):
+        assert all(np.abs(np.asarray(one[:20] - other[:20])).max() > 0.05 for other in firsts[:i])
+
+
+def test_config_makes_the_same_network() -> None:
+    network = PaiNN(6, 2, 5, 4.5, "mean", key=jax.random.key(3))
+    assert network.config == {
+        "features": 6, "layers": 2, "radial": 5, "cutoff": 4.5, "pooling": "mean"
+    }  # fmt: skip
+    again = PaiNN(**network.config, key=jax.random.key(3))
+    assert jax.tree.structure(again) == jax.tree.structure(network)
+    assert PaiNN(key=jax.random.key(0)).config == {
+        "features": 32, "layers": 3, "radial": 8, "cutoff": 5.0, "pooling": "sum"
+    }  # fmt: skip
+
+
+def test_settings_that_make_no_network(unchecked: None) -> None:
+    with pytest.raises(ValueError, match="unknown pooling 'max'; use one of: sum, mean"):
+        PaiNN(pooling="max", key=jax.random.key(0))
+    for cutoff in (0.0, -1.0):
+        with pytest.raises(ValueError, match=f"cutoff must be positive, not {cutoff}"):
+            PaiNN(cutoff=cutoff, key=jax.random.key(0))
+
+
+def test_edges_by_hand(sample: QM9) -> None:
+    """Radial functions, and their products with the unit vectors to the sender."""
+    molecule = sample[30]
+    n = len(molecule)
+    x = np.vstack([molecule.positions, np.zeros((2, 3))])
+    mask = np.arange(n + 2) < n
+    edges = Edges(jnp.asarray(x, jnp.float32), jnp.asarray(mask), 4, 3.0)
+    k = np.arange(1, 5)
+    for i in range(n + 2):
+        for j in range(n + 2):
+            expected, unit = np.zeros(4), np.zeros(3)
+            if i != j and mask[i] and mask[j]:
+                r = np.sqrt((x[j] - x[i]) @ (x[j] - x[i]) + 1e-6)
+                unit = (x[j] - x[i]) / r
+                if r < 3.0:
+                    expected = np.sqrt(2 / 3) * np.sin(k * np.pi * r / 3) / r
+                    expected *= 0.5 * (np.cos(np.pi * r / 3) + 1)
+            np.testing.assert_allclose(edges.radial[i, :, j], expected, atol=2e-5)
+            np.testing.assert_allclose(
+                edges.directed[i, :, :, j], unit[:, None] * expected, atol=2e-5
+            )
+
+
+def test_mean_of_padding_alone() -> None:
+    """A molecule of padding has no atoms: its mean is 0, and so is every derivative."""
+    network = PaiNN(8, 2, 4, pooling="mean", key=jax.random.key(5))
+    value, gradient = _value_and_gradient(network, jnp.zeros(3, jnp.int32), jnp.zeros((3, 3)))
+    assert float(value) == 0.0 and not np.any(gradient)
