@@ -6,7 +6,7 @@ from scipy import constants
 
 import qm9lib
 from qm9lib import qm9pack
-from qm9lib.dataset import QM9
+from qm9lib.dataset import QM9, Molecule
 
 UNCHARACTERIZED = Path(__file__).parent / "data" / "uncharacterized.txt"
 
@@ -127,6 +127,64 @@ def test_arrays_that_do_not_fit_together(sample: QM9) -> None:
         QM9(**arrays | {"labels": arrays["labels"][:, :-1]})
 
 
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("offsets", (4,)), ("atomic_numbers", (12,)), ("positions", (12, 3)), ("charges", (12,)),
+     ("labels", (3, 16)), ("smiles", (3,))],
+)  # fmt: skip
+def test_each_array_has_its_shape(sample: QM9, name: str, shape: tuple[int, ...]) -> None:
+    arrays = {field: getattr(sample[:3], field) for field in QM9.__dataclass_fields__}
+    assert arrays[name].shape == shape
+    QM9(**arrays)
+    wrong = arrays[name][1:]
+    if name == "offsets":  # the last one tells how many atoms there are
+        wrong = np.append(arrays[name], 12)
+    for array in (wrong, arrays[name][None]) if name != "offsets" else (wrong,):
+        with pytest.raises(ValueError, match=rf"{name} has shape .* for 3 molecules with 12 atoms"):
+            QM9(**arrays | {name: array})
+
+
+@pytest.mark.parametrize(
+    ("numbers", "formula"),
+    [([9, 7, 1, 1], "FH2N"), ([6, 9, 8, 9, 1], "CHF2O"), ([6, 6, 7], "C2N"), ([8], "O")],
+)
+def test_formula_in_hill_order(numbers: list[int], formula: str) -> None:
+    n = len(numbers)
+    molecule = Molecule(7, np.array(numbers, np.int8), np.zeros((n, 3)), np.zeros(n),
+                        np.zeros(16), "X")  # fmt: skip
+    assert molecule.formula == formula and len(molecule) == n
+    assert repr(molecule) == f"Molecule(7: {formula}, X, {n} atoms)"
+
+
+def test_one_target(sample: QM9) -> None:
+    for label in ("mu", "H", "Cv"):
+        assert sample[5].target(label) == sample.labels[5, qm9lib.LABELS[label].index]
+    assert sample[5].target("H", "meV") == pytest.approx(sample[5].target("H") * 27211.386)
+
+
+def test_atoms_by_element(sample: QM9) -> None:
+    """Also where the last molecules lack the last elements, and of no molecule at all."""
+    for part in (sample[:1], sample[[2, 0, 5]], sample[:0]):
+        expected = [[m.atomic_numbers.tolist().count(z) for z in qm9lib.ELEMENTS] for m in part]
+        assert part.composition.tolist() == expected and part.composition.shape == (len(part), 5)
+        assert part.n_heavy.tolist() == [sum(row[1:]) for row in expected]
+        assert part.n_atoms.tolist() == [sum(row) for row in expected]
+
+
+def test_loading_again_gives_the_same(qm9: QM9, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def columns(*arguments):
+        asked.append(arguments)
+        return {name: getattr(qm9, name) for name in QM9.__dataclass_fields__}
+
+    monkeypatch.setattr("qm9lib.sources.columns", columns)
+    qm9lib.load()
+    qm9lib.load("figshare", keep_uncharacterized=True)
+    qm9lib.load_sample()
+    assert asked == [("auto", False), ("figshare", True), ("sample",)]
+
+
 def test_composition_and_formula(sample: QM9) -> None:
     for i in (0, 7, 500, 1999):
         numbers = sample[i].atomic_numbers.tolist()
@@ -150,6 +208,10 @@ def test_target(sample: QM9) -> None:
 def test_atomization_energy_of_methane(sample: QM9) -> None:
     by_hand = -40.47893 - (-37.846772 + 4 * -0.500273)
     assert sample.atomization_energy()[0] == pytest.approx(by_hand, abs=1e-9)
+    enthalpy = sample.labels[0, 13] - (-37.844411 + 4 * -0.497912)
+    assert sample.atomization_energy("H")[0] == pytest.approx(enthalpy, abs=1e-9)
+    in_ev = sample.atomization_energy("H", "eV")
+    assert in_ev[0] == pytest.approx(27.211386 * enthalpy, rel=1e-8)
     with pytest.raises(ValueError, match="unknown total energy 'gap'; use one of: U0, U, H, G"):
         sample.atomization_energy("gap")
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import pty
@@ -8,11 +9,12 @@ import termios
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 from limits import HANG
 
 import qm9lib
-from qm9lib import cache, doctor, qm9pack, training, verify
+from qm9lib import cache, doctor, figshare, qm9pack, training, verify
 from qm9lib.__main__ import main
 from qm9lib.cache import DataError
 from qm9lib.dataset import QM9
@@ -82,6 +84,96 @@ def test_verify_finds_what_is_wrong(qm9, sample) -> None:
     ]
     assert damaged["their content (SHA-256)"].found.startswith("different: ['atomic_numbers',")
     assert damaged["heavy atoms as in the SMILES"].found == "1 exceptions"
+
+
+ORDER, SMILES = "U0 < U < H and G < H", "heavy atoms as in the SMILES"
+GAS, ORBITALS = "H - U = RT within 1.0e-06 hartree", "gap = lumo - homo within 1.5e-04 hartree"
+FINITE = "labels and positions are finite"
+RT = 8.314462618 * 298.15 / 2625499.6  # hartree
+
+
+def put(name: str, place: object, value: object):
+    """Write into one array."""
+    return lambda fields, _: fields[name].__setitem__(place, value)
+
+
+def set_label(name: str, value, rows: tuple[int, ...] = (4,)):
+    """Write a label of some molecules, computed from their labels."""
+    column = qm9lib.LABELS[name].index
+
+    def change(fields: dict[str, np.ndarray], sample: QM9) -> None:
+        for row in rows:
+            fields["labels"][row, column] = value(sample[row].target)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (put("labels", (8, 1), 1.0),
+         {FINITE: "yes", ORDER: "0 exceptions", SMILES: "0 exceptions"}),
+        (put("positions", (8, 1), float("inf")), {FINITE: "no"}),
+        (put("labels", (8, 1), float("nan")), {FINITE: "no"}),
+        (set_label("U0", lambda of: of("U")), {ORDER: "1 exceptions"}),
+        (set_label("G", lambda of: of("H"), (3, 9)), {ORDER: "2 exceptions"}),
+        (set_label("U", lambda of: of("H")),
+         {ORDER: "1 exceptions", GAS: "largest difference 9.4e-04"}),
+        (set_label("H", lambda of: of("U") + RT + 3e-6), {GAS: "largest difference 3.0e-06"}),
+        (set_label("H", lambda of: of("U") + RT - 3e-6), {GAS: "largest difference 3.0e-06"}),
+        (set_label("gap", lambda of: of("lumo") - of("homo") + 3e-4),
+         {ORBITALS: "largest difference 3.0e-04"}),
+        (set_label("gap", lambda of: of("lumo") - of("homo") - 3e-4),
+         {ORBITALS: "largest difference 3.0e-04"}),
+        (put("smiles", 6, "c"), {SMILES: "1 exceptions"}),  # ethane with one carbon
+        (put("smiles", 0, "c"), {SMILES: "0 exceptions"}),  # methane in small letters
+        (put("smiles", slice(0, 2), ["N", "C"]), {SMILES: "2 exceptions"}),
+        (put("smiles", 2, "F"), {SMILES: "1 exceptions"}),
+    ],
+)  # fmt: skip
+def test_verify_tells_each_defect(sample: QM9, change, expected: dict[str, str]) -> None:
+    fields = {name: getattr(sample, name).copy() for name in QM9.__dataclass_fields__}
+    change(fields, sample)
+    found = {check.name: check for check in list(verify.checks(QM9(**fields)))[2:]}
+    assert [*found] == [FINITE, ORBITALS, GAS, ORDER, SMILES]
+    for name, text in expected.items():
+        assert found[name].found == text
+    failed = {name for name, check in found.items() if not check.passed}
+    if FINITE not in failed:  # nothing compares with NaN
+        fine = ("yes", "0 exceptions")
+        assert failed == {name for name, text in expected.items() if text not in fine}
+    else:
+        assert expected == {FINITE: "no"}
+
+
+def test_verify_leaves_out_what_is_listed(
+    sample: QM9, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As if the last three of the sample were uncharacterized, and all others characterized."""
+    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path))
+    read, listed = [], {int(i) for i in sample.index[-3:]}
+    monkeypatch.setattr(verify, "CHARACTERIZED", 1_997)
+    rest = {name: getattr(sample[:-3], name) for name in verify.CONTENT}
+    monkeypatch.setattr(verify, "CONTENT", cache.digests(rest))
+    monkeypatch.setattr(figshare, "read_uncharacterized", lambda path: read.append(path) or listed)
+    for qm9 in (sample, sample[:-3]):
+        number, content, *_ = verify.checks(qm9)
+        assert number == ("1,997 characterized molecules", True, "1,997")
+        assert content == ("their content (SHA-256)", True, "same")
+    assert read == [tmp_path / "figshare" / "uncharacterized.txt"]
+    number, content, *_ = verify.checks(sample[1:-3])
+    assert number == ("1,997 characterized molecules", False, "1,996")
+    assert not content.passed and "'labels'" in content.found
+
+
+def test_verify_of_fetched_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path))
+    assert list(verify.file_checks()) == []
+    (tmp_path / "figshare").mkdir()
+    file = figshare.PUBLISHED.uncharacterized
+    (tmp_path / "figshare" / file.name).write_text("x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    assert list(verify.file_checks()) == [(f"{file.name} (SHA-256)", False, digest)]
 
 
 def test_verify_reports_failure(

@@ -10,6 +10,12 @@ def test_closed_form() -> None:
     assert rmse(predicted, true, to="hartree") == pytest.approx(np.sqrt(12.5))
     assert mae(predicted, true) == pytest.approx(3.5 * 627.5095, rel=1e-7)
     assert mae(predicted, true, unit="D", to="D") == 3.5
+    assert rmse(predicted, true) == pytest.approx(np.sqrt(12.5) * 627.5095, rel=1e-7)
+    assert rmse(predicted, true, unit="meV", to="eV") == pytest.approx(np.sqrt(12.5) / 1000)
+
+
+def test_lists_are_taken_too(unchecked: None) -> None:
+    assert mae([1.0, 2.0], [1.0, 4.0], to="hartree") == 1.0
 
 
 @pytest.mark.parametrize("metric", [mae, rmse])

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ import pytest
 
 import all_pythons
 import colab_check
+import mutants
 import notebooks
 import repository
 import stress
@@ -680,3 +682,97 @@ def test_tests_of_timing_are_found():
     found = {Path(file).name for file in stress.timing_tests(notebooks.ROOT)}
     assert {"test_faults.py", "test_formulas.py", "test_grade.py"} <= found
     assert "test_labels.py" not in found
+
+
+# Mutants
+
+
+def mutant(**changes) -> mutants.Mutant:
+    given = dict(
+        module="gnn", function="f", line=3, before="a", after="b", source="b", within=True
+    )  # fmt: skip
+    return mutants.Mutant(**given | changes)
+
+
+def test_survivors_have_to_be_explained() -> None:
+    entry = {"module": "gnn", "function": "f", "before": "a", "after": "b", "why": "the same"}
+    assert mutants.judge({"gnn": (20, [mutant()])}, [entry]) == []
+    assert mutants.judge({"labels": (20, [])}, [entry]) == []  # another module was tried
+    [gone] = mutants.judge({"gnn": (20, [])}, [entry])
+    assert gone == "does not survive any more: gnn | f | a | b"
+    [new] = mutants.judge({"gnn": (20, [mutant(), mutant(after="c")])}, [entry])
+    assert "gnn.py, line 3, survives and is not explained" in new and 'after = "c"' in new
+    [many] = mutants.judge({"gnn": (19, [mutant(), mutant()])}, [entry])
+    assert many == "gnn: 2 of 19 mutants survive"
+
+
+def test_explained_survivors_are_still_in_the_modules() -> None:
+    for entry in tomllib.loads(mutants.EXPLAINED.read_text(encoding="utf-8"))["survivor"]:
+        assert entry["module"] in mutants.TESTS and entry["before"] != entry["after"]
+        source = mutants.ROOT / "qm9lib" / f"{entry['module']}.py"
+        assert entry["before"] in " ".join(source.read_text(encoding="utf-8").split()), entry
+        assert len(entry["why"]) > 20, entry
+    for names in mutants.TESTS.values():
+        assert all((mutants.ROOT / n).exists() for n in names if n.endswith(".py"))
+
+
+def test_results_are_kept_until_the_tests_change(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for path in ("qm9lib/gnn.py", "tests/test_gnn.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("pass")
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    results = mutants.Results("gnn", tmp_path / "results")
+    results.restart(keep=False)
+    results.note("one", "a test")
+    results.note("two", mutants.UNNOTICED)
+    results.restart(keep=False)
+    found = results.read()
+    assert (found["one"], found["two"]) == ("a test", mutants.UNNOTICED)
+    (tmp_path / "tests/test_gnn.py").write_text("assert True")
+    results.restart(keep=True)
+    assert {*results.read()} == {"tests", "one"}
+    (tmp_path / "tests/test_gnn.py").write_text("assert 1")
+    results.restart(keep=False)
+    assert {*results.read()} == {"tests"}
+
+
+def test_changes_of_a_module() -> None:
+    """What is changed and what is not; the changes themselves are those of mutmut."""
+    pytest.importorskip("mutmut", reason="`make mutants` installs it")
+    source = '''"""A module: 1."""
+
+LIMIT: Float[Array, "n 3"] = 10
+
+
+class Thing:
+    @property
+    def size(self) -> int:
+        """Return 5."""
+        if self.empty:
+            raise ValueError(f"{1 + 1} is too small")
+        total = 0
+        total += sum(x, key=2)
+        return total
+
+    def __repr__(self) -> str:
+        return "Thing" + "s"
+'''
+    made = mutants.mutants_of("gnn", source)
+    for change in made:
+        compile(change.source, "gnn", "exec")
+        assert change.source.split("\n")[change.line - 1] != source.split("\n")[change.line - 1]
+    assert {(x.function, x.line, x.after, x.within) for x in made} == {
+        ("", 3, 'LIMIT: Float[Array, "n 3"] = 11', False),
+        ("Thing.size", 10, "if not self.empty:", True),
+        ("Thing.size", 11, "pass", True),
+        ("Thing.size", 12, "total = 1", True),
+        ("Thing.size", 13, "total = sum(x, key=2)", True),
+        ("Thing.size", 13, "total -= sum(x, key=2)", True),
+        ("Thing.size", 13, "pass", True),
+        ("Thing.size", 13, "total += sum(x)", True),
+        ("Thing.size", 13, "total += sum(key=2)", True),
+        ("Thing.size", 13, "total += sum(x, key=3)", True),
+        ("Thing.size", 14, "return None", True),
+    }

@@ -126,6 +126,8 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
 
     def arguments(node: cst.Call) -> Iterator[cst.CSTNode]:
         # Those with a name, and the last without: the others leave a call that cannot work.
+        if m.matches(node.func, m.Name("cast")):
+            return
         named = [i for i, argument in enumerate(node.args) if argument.keyword]
         plain = len(node.args) - len(named)
         for i in named + [plain - 1] * (len(node.args) > 1 and plain > 0):
@@ -134,6 +136,10 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
                 if kept and not m.matches(node.args[-1], m.Arg(comma=m.Comma())):
                     kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
                 yield node.with_changes(args=kept)
+
+    def methods(node: cst.Call) -> Iterator[cst.CSTNode]:
+        if not m.matches(node.func, m.Attribute(attr=m.Name("index"))):  # of `operator` here
+            yield from mutators.operator_symmetric_string_methods_swap(node)
 
     def numbers(node: cst.Integer | cst.Float) -> Iterator[cst.CSTNode]:
         value = node.evaluated_value
@@ -154,7 +160,7 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
         (cst.AugAssign, mutators.operator_augmented_assignment),
         (cst.UnaryOperation, mutators.operator_remove_unary_ops),
         (cst.Call, arguments),
-        (cst.Call, mutators.operator_symmetric_string_methods_swap),
+        (cst.Call, methods),
         (cst.Lambda, mutators.operator_lambda),
         (cst.CSTNode, mutators.operator_keywords),
         (cst.CSTNode, mutators.operator_swap_op),
@@ -214,6 +220,8 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
                 node, m.Expr(m.SimpleString() | m.ConcatenatedString())  # a docstring
             ):  # fmt: skip
                 return False
+            if m.matches(node, m.Raise(m.Call(m.Name("AssertionError")))):
+                return False  # never reached
             if not self.functions and m.matches(node, m.Assign(value=m.Subscript())):
                 return False  # a name for a type
             if m.matches(node, m.Arg(keyword=m.Name("strict"))):
