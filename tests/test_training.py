@@ -1,11 +1,15 @@
+import hashlib
 import json
 import os
+import platform
 import socket
 import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import equinox as eqx
 import jax
@@ -15,6 +19,8 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 from limits import HANG
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import qm9lib
 from qm9lib import training
@@ -462,11 +468,11 @@ def watched(monkeypatch) -> dict[str, list]:
     return seen
 
 
-def tiny(parts, **settings):
+def tiny(parts, label="H", **settings):
     """Train a few weights on a few molecules."""
     network = GraphNetwork(1, 9, 4, 2, key=jax.random.key(4))
     chosen = Settings(**{"epochs": 3, "batch_size": 16, "learning_rate": 0.01, **settings})
-    return fit(network, parts[0][:80], parts[1][:20], settings=chosen, progress=False)
+    return fit(network, parts[0][:80], parts[1][:20], label, chosen, progress=False)
 
 
 def test_training_by_hand(parts, watched) -> None:
@@ -496,28 +502,248 @@ def test_training_by_hand(parts, watched) -> None:
     assert np.abs(average - weights).max() > 1e-3
     # The average after an epoch is what is validated and kept.
     kept, _ = ravel_pytree(eqx.filter(model.network, eqx.is_inexact_array))
-    per_epoch = steps // 3
-    np.testing.assert_allclose(
-        kept, watched["averaged"][per_epoch * (run.best_epoch + 1) - 1], rtol=1e-6
-    )
+    last = steps // 3 * (run.best_epoch + 1) - 1
+    np.testing.assert_allclose(kept, watched["averaged"][last], rtol=1e-6)
 
 
 def test_each_epoch_has_its_own_order(parts, watched) -> None:
     tiny(parts, seed=3)
-    tiny(parts, seed=3, epochs=1)
     tiny(parts, seed=4, epochs=1)
-    first, second, third, again, other = watched["rows"]
     for rows in watched["rows"]:
         assert sorted(sum(rows, [])) == list(range(80))
-    orders = [first, second, third, other]
-    assert all(a != b for i, a in enumerate(orders) for b in orders[:i])
-    assert first == again
+    assert len(watched["rows"]) == 4
+    assert all(a != b for i, a in enumerate(watched["rows"]) for b in watched["rows"][:i])
 
 
 def test_training_ends_when_the_error_is_no_number(parts, monkeypatch, capsys) -> None:
-    errors = iter([3.0, float("nan"), 1.0, 1.0])
+    errors = iter([3.0, 2.0, float("nan"), 1.0, 1.0])
     monkeypatch.setattr(training, "mae", lambda *_, **__: next(errors))
-    _, run = tiny(parts, epochs=4)
-    np.testing.assert_array_equal(run.valid_mae, [3.0, np.nan])
-    assert run.best_epoch == 0
+    _, run = tiny(parts, epochs=5)
+    np.testing.assert_array_equal(run.valid_mae, [3.0, 2.0, np.nan])
+    assert run.best_epoch == 1
     assert "the error is no number any more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("label", "unit"), [("H", "kcal/mol"), ("mu", "D")])
+def test_errors_by_hand(parts, label: str, unit: str) -> None:
+    """With steps of nothing: errors of the initial weights, the same in each epoch."""
+    train, valid = parts[0][:80], parts[1][:20]
+    model, run = tiny(parts, label, epochs=2, learning_rate=1e-30)
+    published = qm9lib.LABELS[label].unit
+    reference = qm9lib.composition.fit(train, label)
+    residual = train.target(label) - reference.predict(train)
+    assert (model.mean, model.scale) == pytest.approx((residual.mean(), residual.std()), rel=1e-9)
+    in_unit = {"unit": published, "to": unit}
+    rmse = qm9lib.rmse(model.predict(train), train.target(label), **in_unit)
+    mae = qm9lib.mae(model.predict(valid), valid.target(label), **in_unit)
+    assert (run.label, run.unit, run.n_train, run.n_valid) == (label, unit, 80, 20)
+    for epoch in run.history:
+        assert epoch.train_rmse == pytest.approx(rmse, rel=1e-4)
+        assert epoch.valid_mae == pytest.approx(mae, rel=1e-4)
+    assert 0 < run.history[0].seconds < run.history[1].seconds < 600
+    assert model.reference.label == label
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_gradient_of_each_loss_by_finite_differences(parts, loss: str) -> None:
+    """The mean over the real rows, also in chunks."""
+    train = parts[0][:6]
+    network = GraphNetwork(1, 9, 4, 2, key=jax.random.key(1))
+    tree, static = eqx.partition(network, eqx.is_inexact_array)
+    weights, unravel = ravel_pytree(tree)
+    bucket = training.bucketed(train, sizes=(29,))[0]
+    targets = jnp.linspace(-1.0, 1.0, 6)
+    rows = np.array([5, 0, 3, 2, -1, -1], np.int32)
+
+    def network_of(weights):
+        return eqx.combine(unravel(weights), static)
+
+    @jax.jit
+    def errors(weights):
+        predicted = jax.vmap(network_of(weights))(bucket.atomic_numbers, bucket.positions)
+        return predicted - targets
+
+    def mean_loss(weights) -> float:
+        chosen = np.asarray(errors(weights), np.float64)[[5, 0, 3, 2]]
+        return np.mean(chosen**2 if loss == "squared" else np.abs(chosen))
+
+    rng = np.random.default_rng(0)
+    direction = rng.normal(size=weights.shape).astype(np.float32)
+    slope = (mean_loss(weights + 1e-3 * direction) - mean_loss(weights - 1e-3 * direction)) / 2e-3
+    for chunk_size in (None, 2, 3, 6, 8):
+        settings = Settings(loss=loss, chunk_size=chunk_size)
+        gradient_of, _ = training._make_step(network_of, optax.identity(), settings)
+        gradient, squared = gradient_of(weights, bucket, targets, rows)
+        assert float(gradient @ direction) == pytest.approx(slope, rel=2e-2, abs=1e-4)
+        expected = np.sum(np.asarray(errors(weights))[[5, 0, 3, 2]] ** 2)
+        assert float(squared) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_rate_in_closed_form() -> None:
+    for warmup in (0, 1, 7):
+        settings = Settings(learning_rate=0.2, warmup=warmup)
+        for step in (0, 1, 5, 6, 7, 50):
+            for progress in (0.0, 0.1, 0.7, 1.0, 1.3):
+                rising = 1.0 if step >= warmup else (step + 1) / warmup
+                falling = 0.5 + 0.5 * np.cos(np.pi * min(progress, 1.0))
+                expected = 0.2 * rising * falling
+                assert settings.rate(progress, step) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("epochs", 1, (0, -1)), ("batch_size", 1, (0, -1)), ("chunk_size", 1, (0, -1)),
+        ("patience", 1, (0, -1)), ("minutes", 1e-9, (0.0, -1.0, float("nan"))),
+        ("learning_rate", 1e-9, (0.0, -1.0, float("nan"))), ("clip", 1e-9, (0.0, -1.0)),
+    ],
+)  # fmt: skip
+def test_settings_that_are_positive(name: str, good: float, bad: tuple[float, ...]) -> None:
+    assert getattr(Settings(**{name: good}), name) == good
+    for value in bad:
+        with pytest.raises(ValueError, match=f"{name} must be positive, not {value}"):
+            Settings(**{name: value})
+
+
+def test_settings_that_may_be_zero() -> None:
+    for name, value in (("weight_decay", -1e-9), ("warmup", -1), ("seed", -1)):
+        assert getattr(Settings(**{name: type(value)(0)}), name) == 0
+        with pytest.raises(ValueError, match=f"{name} must not be negative, not {value}"):
+            Settings(**{name: value})
+    assert Settings(average=0.0).average == 0.0 and Settings(average=0.9999).average == 0.9999
+    for value in (-1e-9, 1.0, 1.5):
+        with pytest.raises(ValueError, match=f"at least 0 and below 1, not {value}"):
+            Settings(average=value)
+    assert {Settings(loss=loss).loss for loss in ("squared", "absolute")} == {"squared", "absolute"}
+    with pytest.raises(ValueError, match="unknown optimizer 'sgd'; use one of: adamw, muon"):
+        Settings(optimizer="sgd")
+
+
+def test_the_recipe_is_that_of_the_stored_results() -> None:
+    """The live runs of the book were trained with what is the recipe now."""
+    for seed in qm9lib.pretrained.results("live")["seeds"]:
+        stored = Settings(**seed["run"]["settings"])
+        assert Settings.for_painn(minutes=stored.minutes, seed=stored.seed) == stored
+    changed = Settings.for_painn(loss="squared", epochs=3)
+    assert (changed.loss, changed.epochs, changed.optimizer) == ("squared", 3, "muon")
+
+
+def run_with(errors: list[float], patience: int | None = None) -> training.Run:
+    history = [training.Epoch(1.0, 1.0, error) for error in errors]
+    return training.Run("H", "D", Settings(patience=patience), 1, 1, "", {}, {}, history)
+
+
+@pytest.mark.parametrize(
+    ("errors", "best", "without_better"),
+    [([], 0, 0), ([3.0], 0, 0), ([3.0, 2.0, 2.5], 1, 1), ([3.0, 2.0, 2.0, 2.0], 1, 2),
+     ([2.0, 3.0, 1.0], 2, 0), ([2.0, float("nan")], 0, 1), ([float("nan"), 3.0], 1, 0)],
+)  # fmt: skip
+def test_best_epoch_and_patience(errors: list[float], best: int, without_better: int) -> None:
+    assert run_with(errors).best_epoch == best and not run_with(errors).out_of_patience
+    for patience in (1, 2, 3):
+        expected = without_better >= patience
+        assert run_with(errors, patience).out_of_patience == expected
+
+
+def test_a_run_tells_what_it_was(parts) -> None:
+    train, valid, _ = parts
+    content = np.concatenate([train.index, valid.index]).astype("<i8").tobytes()
+    assert training._index_sha256(train, valid) == hashlib.sha256(content).hexdigest()
+    found = training._environment()
+    for package in ("jax", "jaxlib", "numpy", "optax", "equinox", "qm9lib"):
+        assert found[package] == version(package)
+    assert found["python"] == platform.python_version()
+    assert found["processors"] == str(os.cpu_count())
+    devices = [f"{device.device_kind} {device.id}" for device in jax.devices()]
+    assert found["devices"].split(", ") == devices
+    assert len(found) == 9
+
+
+def test_work_that_cannot_be_divided(unchecked: None, monkeypatch) -> None:
+    """A mesh is looked at for its size, its axes and its shape."""
+
+    def mesh(size: int, *names: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            size=size, axis_names=names, shape=dict.fromkeys(names, size), devices=devices
+        )
+
+    devices = np.array(jax.devices()[:1])
+    for settings, shape, message in (
+        (Settings(batch_size=30), (4, "a"), "a batch of 30 cannot be shared among .*'a': 4"),
+        (Settings(), (4, "a", "b"), "a batch of 32 cannot be shared"),
+        (Settings(chunk_size=3), (4, "a"), "the 8 molecules of each device cannot be cut .* of 3"),
+        (Settings(chunk_size=5), None, "the 32 molecules of each device cannot be cut .* of 5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            training._checked(mesh(*shape) if shape else None, settings)
+    for chunk_size in (None, 2, 8, 9, 32):
+        divided = training._checked(mesh(4, "a"), Settings(chunk_size=chunk_size))
+        assert divided.axis_names == ("a",) and divided.devices.tolist() == devices.tolist()
+    assert training._checked(None, Settings(chunk_size=33)) is None
+    assert training._checked(None, Settings(minutes=1.0)) is None
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    assert training._checked(None, Settings()) is None
+    with pytest.raises(ValueError, match="several processes cannot train by the clock"):
+        training._checked(None, Settings(minutes=1.0))
+
+
+def test_all_devices_learn_the_same(parts) -> None:
+    """Those that there are, in chunks; other tests have several."""
+    mesh = jax.make_mesh((jax.device_count(),), ("batch",))
+    network = GraphNetwork(1, 9, 4, 2, key=jax.random.key(4))
+    settings = Settings(epochs=2, batch_size=16, chunk_size=4)
+    one, all_ = (
+        fit(network, parts[0][:80], parts[1][:20], settings=settings, progress=False, mesh=m)[1]
+        for m in (None, mesh)
+    )
+    for name in ("train_rmse", "valid_mae"):
+        expected, found = ([getattr(e, name) for e in run.history] for run in (one, all_))
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_sets_that_cannot_be_trained_on(parts) -> None:
+    train, valid, _ = parts
+    network = GraphNetwork(key=jax.random.key(0))
+    with pytest.raises(ValueError, match="the training set is empty"):
+        fit(network, train[:0], valid)
+    both = valid[[3, 5]]
+    message = f"2 molecules are in the training .* such as number {both.index.min()}: "
+    with pytest.raises(ValueError, match=message):
+        fit(network, valid, both)
+
+
+def test_checkpoints_that_do_not_fit(parts, tmp_path: Path) -> None:
+    network, file = GraphNetwork(1, 9, 4, 2, key=jax.random.key(4)), tmp_path / "checkpoint"
+
+    def fitted(epochs: int = 2):
+        chosen = Settings(epochs=epochs, batch_size=16)
+        return fit(
+            network, parts[0][:80], parts[1][:20], settings=chosen, progress=False, checkpoint=file
+        )
+
+    _, first = fitted()
+    with safe_open(file, "numpy") as stored:
+        metadata, arrays = stored.metadata(), {k: stored.get_tensor(k) for k in stored.keys()}
+    assert metadata["format"] == "qm9lib-checkpoint-1"
+    record = json.loads(metadata["run"])
+
+    def write(changed: dict[str, np.ndarray], **changes) -> None:
+        text = json.dumps(record | changes)
+        save_file(arrays | changed, file, metadata | {"run": text})
+
+    write({}, environment=record["environment"] | {"python": "3.99"})
+    _, again = fitted()  # on another machine
+    assert again.history == first.history
+    for changed in ({"best": arrays["best"][1:]}, {"0": arrays["0"][1:]}):
+        write(changed)
+        with pytest.raises(DataError, match=r"no checkpoint .* not those of this network.*anew"):
+            fitted()
+    write({}, history=[])
+    with pytest.raises(DataError, match="it tells of no epoch"):
+        fitted()
+    write({}, n_train=81)
+    with pytest.raises(DataError, match="another training: n_train was 81 and is 80. Delete"):
+        fitted()
+    write({})
+    with pytest.raises(DataError, match="another training: settings was .*'epochs': 2.*: 3"):
+        fitted(3)

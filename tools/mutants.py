@@ -126,8 +126,6 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
 
     def arguments(node: cst.Call) -> Iterator[cst.CSTNode]:
         # Those with a name, and the last without: the others leave a call that cannot work.
-        if m.matches(node.func, m.Name("cast")):
-            return
         named = [i for i, argument in enumerate(node.args) if argument.keyword]
         plain = len(node.args) - len(named)
         for i in named + [plain - 1] * (len(node.args) > 1 and plain > 0):
@@ -226,6 +224,9 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
                 return False  # a name for a type
             if m.matches(node, m.Arg(keyword=m.Name("strict"))):
                 return False  # of zip: an assertion
+            if m.matches(node, m.Call(m.Name("cast"))):
+                node.args[1].visit(self)
+                return False
             for kind, operator in operators:
                 if isinstance(node, kind):
                     for new in operator(node):
