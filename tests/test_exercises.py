@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -26,6 +27,12 @@ def session(monkeypatch):
     monkeypatch.setattr(exercises, "_hinted", {})
 
 
+@cache
+def judged(answer):
+    """Examine an answer of the catalogue, once for all tests."""
+    return examine(answer.exercise, answer.function)
+
+
 def number(answer):
     same_exercise = [other for other in ANSWERS if other.exercise == answer.exercise]
     return f"{answer.exercise}-{answer.status}-{same_exercise.index(answer)}"
@@ -33,7 +40,7 @@ def number(answer):
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=number)
 def test_answer(answer):
-    outcome = examine(answer.exercise, answer.function)
+    outcome = judged(answer)
     assert outcome.status == answer.status, outcome
     assert all(part in outcome.message for part in answer.says), outcome
     if answer.status == "error":  # the line of the student's code is shown
@@ -48,9 +55,9 @@ def test_catalogue_is_rich_and_every_mistake_has_its_own_message(exercise):
     assert all(answer.says for answer in answers if answer.status != "right")
     assert all(answer.function.__name__ == exercise.function for answer in answers)
     assert sum(answer.status == "right" for answer in answers) >= 3
-    mistakes = [answer.function for answer in answers if answer.status != "right"]
+    mistakes = [answer for answer in answers if answer.status != "right"]
     assert len(mistakes) >= 4
-    messages = [examine(exercise.name, function).message for function in mistakes]
+    messages = [judged(answer).message for answer in mistakes]
     said = {re.sub(r"^  in .*\n?", "", message, flags=re.MULTILINE) for message in messages}
     assert len(said) == len(messages)  # they differ in more than the line of the student's code
 
@@ -110,7 +117,7 @@ def test_unknown_exercise_is_told(name):
 
 def test_messages_fit_the_page():
     for answer in ANSWERS[::5]:
-        lines = str(examine(answer.exercise, answer.function)).splitlines()
+        lines = str(judged(answer)).splitlines()
         assert max(map(len, lines)) <= checking.WIDTH
 
 

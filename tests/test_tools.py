@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from safetensors import safe_open
 
 import all_pythons
 import colab_check
@@ -613,6 +614,19 @@ def test_colab_environment_leads_git_to_the_clone(tmp_path):
     assert "VIRTUAL_ENV" not in seen
     where = colab_check.call("git", "ls-remote", "--get-url", address.url, env=seen).strip()
     assert where == (tmp_path / "repository.git").as_uri()
+
+
+def test_checkpoint_of_a_long_chapter_lacks_its_last_epoch_alone():
+    for chapter, checkpoint in notebooks.RESUMED.items():
+        assert chapter.with_suffix(".md").is_file()
+        with safe_open(checkpoint, framework="numpy") as file:
+            run = json.loads(file.metadata()["run"])
+        assert len(run["history"]) == run["settings"]["epochs"] - 1
+        with notebooks.kernel_environment(chapter.with_suffix(".ipynb")) as environment:
+            (startup,) = Path(environment["IPYTHONDIR"]).rglob("startup/*.py")
+            assert repr(str(checkpoint)) in startup.read_text()
+    with notebooks.kernel_environment(notebooks.ROOT / "book" / "labels.ipynb") as environment:
+        assert environment == notebooks.ENVIRONMENT
 
 
 # Stress --------------------------------------------------------------------------------------
