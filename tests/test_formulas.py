@@ -78,7 +78,11 @@ def failed(process):
 
 def succeeded(*processes):
     """Wait for builds, which have nothing to say."""
-    ends = [(*process.communicate(timeout=HANG), process.returncode) for process in processes]
+    try:
+        ends = [(*process.communicate(timeout=HANG), process.returncode) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     assert ends == [("", "", 0)] * len(processes)
 
 
