@@ -468,26 +468,43 @@ def watched(monkeypatch) -> dict[str, list]:
     return seen
 
 
+class Tiny(eqx.Module):
+    """The smallest network that has something to learn: compiled at once, and smooth."""
+
+    inner: jax.Array
+    outer: jax.Array
+
+    def __init__(self, seed: int = 4) -> None:
+        rng = np.random.default_rng(seed)
+        self.inner = jnp.asarray(rng.normal(size=(10, 3)), jnp.float32)
+        self.outer = jnp.asarray(rng.normal(size=3), jnp.float32)
+
+    def __call__(self, z: jax.Array, x: jax.Array) -> jax.Array:
+        size = jnp.sum(x**2, axis=1) / 10.0
+        atoms = jnp.tanh(self.inner[z] * size[:, None]) @ self.outer
+        return jnp.sum(jnp.where(z > 0, atoms, 0.0)) / 10.0
+
+
 def tiny(parts, label="H", **settings):
     """Train a few weights on a few molecules."""
-    network = GraphNetwork(1, 9, 4, 2, key=jax.random.key(4))
+    network = Tiny()
     chosen = Settings(**{"epochs": 3, "batch_size": 16, "learning_rate": 0.01, **settings})
     return fit(network, parts[0][:80], parts[1][:20], label, chosen, progress=False)
 
 
 def test_training_by_hand(parts, watched) -> None:
     """Warm-up, cosine, clipping, AdamW with decay, and the average, in NumPy and float64."""
-    model, run = tiny(parts, warmup=4, weight_decay=0.3, clip=0.05, average=0.6)
+    model, run = tiny(parts, learning_rate=0.05, warmup=4, weight_decay=0.3, clip=0.8, average=0.6)
     steps = len(watched["rate"])
     assert steps == 3 * sum(-(-len(b.row) // 16) for b in training.bucketed(parts[0][:80]))
     weights, first, second = watched["before"][0], 0.0, 0.0
-    average, lengths = weights, []
+    average, lengths, apart = weights, [], []
     for step in range(steps):
-        rate = 0.01 * min(1.0, (step + 1) / 4) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        rate = 0.05 * min(1.0, (step + 1) / 4) * 0.5 * (1 + np.cos(np.pi * step / steps))
         assert float(watched["rate"][step]) == pytest.approx(rate, rel=1e-5)
         gradient = watched["gradient"][step]
         lengths.append(np.linalg.norm(gradient))
-        gradient = gradient * min(1.0, 0.05 / lengths[-1])
+        gradient = gradient * min(1.0, 0.8 / lengths[-1])
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient**2
         adam = (first / (1 - 0.9 ** (step + 1))) / (
@@ -496,10 +513,11 @@ def test_training_by_hand(parts, watched) -> None:
         weights = weights - rate * (adam + 0.3 * weights)
         keep = min(0.6, (1 + step) / (10 + step))
         average = keep * average + (1 - keep) * weights
-        np.testing.assert_allclose(watched["after"][step], weights, rtol=1e-3, atol=2e-5)
-        np.testing.assert_allclose(watched["averaged"][step], average, rtol=1e-3, atol=2e-5)
-    assert min(lengths) < 0.05 < max(lengths)  # some are clipped, some are not
-    assert np.abs(average - weights).max() > 1e-3
+        np.testing.assert_allclose(watched["after"][step], weights, rtol=1e-4, atol=2e-5)
+        np.testing.assert_allclose(watched["averaged"][step], average, rtol=1e-4, atol=2e-5)
+        apart.append(np.abs(average - weights).max())
+    assert min(lengths) < 0.8 < max(lengths)  # some are clipped, some are not
+    assert max(apart) > 0.02
     # The average after an epoch is what is validated and kept.
     kept, _ = ravel_pytree(eqx.filter(model.network, eqx.is_inexact_array))
     last = steps // 3 * (run.best_epoch + 1) - 1
@@ -548,8 +566,7 @@ def test_errors_by_hand(parts, label: str, unit: str) -> None:
 def test_gradient_of_each_loss_by_finite_differences(parts, loss: str) -> None:
     """The mean over the real rows, also in chunks."""
     train = parts[0][:6]
-    network = GraphNetwork(1, 9, 4, 2, key=jax.random.key(1))
-    tree, static = eqx.partition(network, eqx.is_inexact_array)
+    tree, static = eqx.partition(Tiny(), eqx.is_inexact_array)
     weights, unravel = ravel_pytree(tree)
     bucket = training.bucketed(train, sizes=(29,))[0]
     targets = jnp.linspace(-1.0, 1.0, 6)
@@ -690,8 +707,7 @@ def test_work_that_cannot_be_divided(unchecked: None, monkeypatch) -> None:
 def test_all_devices_learn_the_same(parts) -> None:
     """Those that there are, in chunks; other tests have several."""
     mesh = jax.make_mesh((jax.device_count(),), ("batch",))
-    network = GraphNetwork(1, 9, 4, 2, key=jax.random.key(4))
-    settings = Settings(epochs=2, batch_size=16, chunk_size=4)
+    network, settings = Tiny(), Settings(epochs=2, batch_size=16, chunk_size=4)
     one, all_ = (
         fit(network, parts[0][:80], parts[1][:20], settings=settings, progress=False, mesh=m)[1]
         for m in (None, mesh)
@@ -713,7 +729,7 @@ def test_sets_that_cannot_be_trained_on(parts) -> None:
 
 
 def test_checkpoints_that_do_not_fit(parts, tmp_path: Path) -> None:
-    network, file = GraphNetwork(1, 9, 4, 2, key=jax.random.key(4)), tmp_path / "checkpoint"
+    network, file = Tiny(), tmp_path / "checkpoint"
 
     def fitted(epochs: int = 2):
         chosen = Settings(epochs=epochs, batch_size=16)

@@ -28,8 +28,7 @@ import sys
 import time
 import tomllib
 import types
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -84,6 +83,12 @@ OPTIONS = [
     "--hypothesis-seed=0",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",  # some plugins are loaded before it starts
 ]  # fmt: skip
+WAIT = 3600
+"""Seconds by the clock, for what waits without end."""
+
+MEMORY = 6 * 2**30
+"""Bytes that a process may take: a loop without end may fill a list."""
+
 UNNOTICED, MAYBE = "survives", "to be tried once more"
 
 
@@ -271,7 +276,7 @@ class Tests:
 
     def __init__(self, seconds: Mapping[str, float]) -> None:
         self.expected = seconds
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = {}
         self.failed = ""
 
     def run(self, module: str) -> str:
@@ -286,9 +291,19 @@ class Tests:
         """Put the fastest first."""
         items.sort(key=lambda item: self.expected.get(item.nodeid, 0.0))
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Measure the processor time of a test; far more than it should take ends the process."""
+        start = time.process_time()
+        if self.expected:
+            limit = math.ceil(start + 10 + 5 * self.expected.get(item.nodeid, 0.0))
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+        result = yield
+        self.seconds[item.nodeid] = time.process_time() - start
+        return result
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the time of a test, and whether it is the first that failed."""
-        self.seconds[report.nodeid] += report.duration
+        """Note the first test that failed."""
         self.pytest_collectreport(report)
 
     def pytest_collectreport(self, report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -301,10 +316,10 @@ class Forking(Tests):
     """Once the tests are collected, a copy of the process runs them for each mutant."""
 
     def __init__(
-        self, seconds: Mapping[str, float], limit: int, mutants: list[Mutant], results: Results
+        self, seconds: Mapping[str, float], mutants: list[Mutant], results: Results
     ) -> None:
         super().__init__(seconds)
-        self.limit, self.mutants, self.results = limit, mutants, results
+        self.mutants, self.results = mutants, results
         self.pipe = 0
 
     def run(self, module: str) -> str:
@@ -327,8 +342,9 @@ class Forking(Tests):
         functions = functions_of(str(ROOT / "qm9lib" / f"{self.results.module}.py"))
         gc.freeze()
         for mutant in self.mutants:
-            self.pipe, said = fork(self.limit)
+            self.pipe, said = fork()
             if self.pipe:
+                signal.alarm(WAIT)
                 if not put_in(mutant, functions):
                     answer(self.pipe, MAYBE)
                 return None
@@ -337,20 +353,14 @@ class Forking(Tests):
         return True
 
 
-def fork(limit: int = 0) -> tuple[int, str]:
-    """Fork, and return in the copy a pipe to answer by; when it has ended, 0 and its answer.
-
-    The copy may take so many seconds of processor time, and far more by the clock.
-    """
+def fork() -> tuple[int, str]:
+    """Fork, and return in the copy a pipe to answer by; when it has ended, 0 and its answer."""
     reader, writer = os.pipe()
-    sys.stdout.flush()
     process = os.fork()
     if not process:
         os.close(reader)
-        if limit:
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-            signal.setitimer(signal.ITIMER_REAL, 30 * limit)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         return writer, ""
     os.close(writer)
     with open(reader, encoding="utf-8") as pipe:
@@ -416,17 +426,17 @@ def import_instead(mutant: Mutant) -> None:
     sys.dont_write_bytecode = True
 
 
-def without_change(module: str) -> tuple[dict[str, float], int]:
-    """Return how long each test takes, and the limit of processor time for all of them."""
-    pipe, said = fork()
-    if pipe:
-        tests = Tests({})
-        failed = tests.run(module)
-        answer(pipe, json.dumps([failed, tests.seconds, time.process_time()]))
-    failed, seconds, total = json.loads(said)
-    if failed:
-        raise SystemExit(f"{module}: {failed} fails without any change")
-    return seconds, 10 + 3 * math.ceil(total)
+def without_change(module: str) -> dict[str, float]:
+    """Return how long each test takes."""
+    for _ in range(2):  # what is compiled in the first run is there in the second
+        pipe, said = fork()
+        if pipe:
+            tests = Tests({})
+            answer(pipe, json.dumps([tests.run(module), tests.seconds]))
+        failed, seconds = json.loads(said)
+        if failed:
+            raise SystemExit(f"{module}: {failed} fails without any change")
+    return cast("dict[str, float]", seconds)
 
 
 class Results:
@@ -474,17 +484,19 @@ def attempt(module: str, mutants: list[Mutant], results: Results) -> None:
 
     if not left(None, MAYBE):
         return
-    seconds, limit = without_change(module)
+    seconds = without_change(module)
     pipe, _ = fork()
     if pipe:
         within = [mutant for mutant in left(None) if mutant.within]
-        tests = Forking(seconds, limit, within, results)
+        tests = Forking(seconds, within, results)
         said = tests.run(module)
         # One of many copies, or the process that they are copied from.
         answer(tests.pipe or pipe, said)
     for mutant in left(None, MAYBE):
-        pipe, said = fork(limit)
+        pipe, said = fork()
         if pipe:
+            signal.alarm(WAIT)
+            resource.setrlimit(resource.RLIMIT_CPU, (60, resource.RLIM_INFINITY))
             import_instead(mutant)
             answer(pipe, Tests(seconds).run(module))
         results.note(mutant.name, said or UNNOTICED)
