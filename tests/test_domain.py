@@ -70,6 +70,7 @@ def test_distances_beyond_four_are_not_looked_at() -> None:
     told = "C and C are 3.98 Å apart, which is seldom or never so in QM9"
     assert domain.concerns(carbons, chain) == [told]
     assert domain.concerns(carbons, 1.01 * chain) == []
+    assert domain.concerns(carbons, np.arange(4.0)[:, None] * [4 / 3, 0.0, 0.0]) == []
 
 
 def test_too_many_heavy_atoms(sample: QM9, measured: Domain) -> None:
