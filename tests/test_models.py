@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from networks import filled
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -21,7 +22,7 @@ from qm9lib.painn import PaiNN
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    network = PaiNN(features=6, layers=2, radial=5, cutoff=4.0, key=jax.random.key(7))
+    network = filled(PaiNN, features=6, layers=2, radial=5, cutoff=4.0)
     reference = Composition("H", np.array([-0.6, -38.1, -54.8, -75.3, -99.9]))
     return Model(network, reference, mean=0.01, scale=0.03)
 
@@ -42,7 +43,7 @@ def test_arrays_have_readable_names(model: Model, tmp_path: Path) -> None:
 
 
 def test_only_what_can_be_read_back_is_saved(model: Model, tmp_path: Path) -> None:
-    network = GraphNetwork(key=jax.random.key(0))
+    network = filled(GraphNetwork)
     with pytest.raises(ValueError, match="cannot save a GraphNetwork: only PaiNN"):
         Model(network, model.reference, 0.0, 1.0).save(tmp_path / "x")
     assert not list(tmp_path.iterdir())
@@ -223,5 +224,5 @@ def test_files_with_numbers_that_are_none(model: Model, tmp_path: Path, kind: st
 
 
 def test_networks_are_described() -> None:
-    assert models.describe(GraphNetwork(key=jax.random.key(0))) == {"class": "GraphNetwork"}
+    assert models.describe(filled(GraphNetwork)) == {"class": "GraphNetwork"}
     assert models.describe(spread) == {"class": "function"}

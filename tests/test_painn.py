@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import filled
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
@@ -81,7 +82,7 @@ def plain_loops(network: PaiNN, numbers: np.ndarray, positions: np.ndarray) -> f
 
 @pytest.mark.parametrize("shape", [(8, 3, 4), (6, 1, 3), (4, 2, 8)])
 def test_against_plain_loops(sample: QM9, shape: tuple[int, int, int]) -> None:
-    network = PaiNN(*shape, key=jax.random.key(3))
+    network = filled(PaiNN, *shape, seed=3)
     for i in (0, 2, 300, 1999):
         molecule = sample[i]
         expected = plain_loops(network, molecule.atomic_numbers, molecule.positions)
@@ -96,8 +97,7 @@ NETWORKS = ("random", "trained")
 def network_with(weights: str) -> PaiNN:
     if weights == "trained":
         return models.load(pretrained.FOLDER / "H-0.safetensors").network
-    with jax.enable_x64(False):
-        return PaiNN(16, 3, 8, key=jax.random.key(1))
+    return filled(PaiNN, 16, 3, 8, seed=1)
 
 
 @settings(max_examples=8)
@@ -208,7 +208,7 @@ def test_distances_alone_are_not_all(sample: QM9) -> None:
 
     def bent(angle: float) -> float:
         x = 0.96 * np.array([[0, 0, 0], [1, 0, 0], [np.cos(angle), np.sin(angle), 0]])
-        network = PaiNN(8, 1, 4, cutoff=1.2, key=jax.random.key(2))  # H and H do not see each other
+        network = filled(PaiNN, 8, 1, 4, cutoff=1.2, seed=2)  # H and H do not see each other
         return float(energy_of(network)(np.array([8, 1, 1]), x))
 
     assert abs(bent(1.8) - bent(2.6)) > 1e-4
@@ -216,8 +216,8 @@ def test_distances_alone_are_not_all(sample: QM9) -> None:
 
 def test_mean_pooling_divides_by_the_real_atoms(sample: QM9) -> None:
     molecule = sample[40]
-    total = PaiNN(8, 2, 4, key=jax.random.key(5))
-    mean = PaiNN(8, 2, 4, pooling="mean", key=jax.random.key(5))
+    total = filled(PaiNN, 8, 2, 4, seed=5)
+    mean = filled(PaiNN, 8, 2, 4, pooling="mean", seed=5)
     z, x = molecule.atomic_numbers, molecule.positions
     assert float(energy_of(mean)(z, x)) == pytest.approx(float(energy_of(total)(z, x)) / len(z))
     invariance.assert_padding_invariant(energy_of(mean), z.astype(int), x)
@@ -226,7 +226,7 @@ def test_mean_pooling_divides_by_the_real_atoms(sample: QM9) -> None:
 def test_no_array_of_pairs_times_features() -> None:
     """What makes it fast: the largest array is atoms x radial x channels, not atoms x atoms."""
     atoms, features = 29, 64
-    network = PaiNN(features, 2, 8, key=jax.random.key(0))
+    network = filled(PaiNN, features, 2, 8)
     z, x = jnp.ones(atoms, jnp.int32), jnp.zeros((atoms, 3))
     shapes = [
         variable.aval.shape
@@ -239,7 +239,7 @@ def test_no_array_of_pairs_times_features() -> None:
 def test_shapes(sample: QM9) -> None:
     edges = Edges(jnp.ones((5, 3)), jnp.ones(5, bool), 4, 5.0)
     assert edges.radial.shape == (5, 4, 5) and edges.directed.shape == (5, 3, 4, 5)
-    assert count_parameters(PaiNN(key=jax.random.key(0))) == 35_361
+    assert count_parameters(filled(PaiNN)) == 35_361
     with pytest.raises(ValueError, match=r"takes one molecule.*given \(2, 3\) and \(2, 3, 3\)"):
         network_with("random")(jnp.ones((2, 3), jnp.int32), jnp.zeros((2, 3, 3)))
 
@@ -277,13 +277,13 @@ def test_initial_weights_keep_the_size_of_what_goes_in() -> None:
 
 
 def test_config_makes_the_same_network() -> None:
-    network = PaiNN(6, 2, 5, 4.5, "mean", key=jax.random.key(3))
+    network = filled(PaiNN, 6, 2, 5, 4.5, "mean")
     assert network.config == {
         "features": 6, "layers": 2, "radial": 5, "cutoff": 4.5, "pooling": "mean"
     }  # fmt: skip
-    again = PaiNN(**network.config, key=jax.random.key(3))
+    again = filled(PaiNN, **network.config)
     assert jax.tree.structure(again) == jax.tree.structure(network)
-    assert PaiNN(key=jax.random.key(0)).config == {
+    assert filled(PaiNN).config == {
         "features": 32, "layers": 3, "radial": 8, "cutoff": 5.0, "pooling": "sum"
     }  # fmt: skip
 
@@ -321,6 +321,6 @@ def test_edges_by_hand(sample: QM9) -> None:
 
 def test_mean_of_padding_alone() -> None:
     """A molecule of padding has no atoms: its mean is 0, and so is every derivative."""
-    network = PaiNN(8, 2, 4, pooling="mean", key=jax.random.key(5))
+    network = filled(PaiNN, 8, 2, 4, pooling="mean", seed=5)
     value, gradient = _value_and_gradient(network, jnp.zeros(3, jnp.int32), jnp.zeros((3, 3)))
     assert float(value) == 0.0 and not np.any(gradient)
