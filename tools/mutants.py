@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NoReturn, cast
+from unittest import mock
 
 import pytest
 
@@ -246,7 +247,7 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
         def assigned(self, node: cst.Assign) -> None:
             """Leave out what gives a name another value, or an array another element."""
             targets = [target.target for target in node.targets]
-            names = {name.value for t in targets for name in m.findall(t, m.Name())}  # type: ignore
+            names = {name.value for t in targets for name in m.findall(t, m.Name())}
             if self.bodies and (
                 any(isinstance(target, cst.Subscript) for target in targets) or names <= self.bound
             ):
@@ -422,7 +423,7 @@ def import_instead(mutant: Mutant) -> None:
             raise OSError
         return read(self, path)
 
-    SourceFileLoader.get_data = get_data  # type: ignore[method-assign]
+    mock.patch.object(SourceFileLoader, "get_data", get_data).start()
     sys.dont_write_bytecode = True
 
 
