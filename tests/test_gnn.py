@@ -74,7 +74,7 @@ def test_gradients_are_finite_and_right(sample: QM9, edges) -> None:
     molecule = sample[40]
     numbers = jnp.asarray([*molecule.atomic_numbers, 0, 0], jnp.int32)
     positions = np.concatenate([molecule.positions, np.zeros((2, 3))]).astype(np.float32)
-    network = filled(GraphNetwork, edge_function=edges)
+    network = GraphNetwork(edge_function=edges, key=jax.random.key(0))
     energy = jax.jit(lambda x: network(numbers, x))
     gradient = np.asarray(jax.grad(energy)(jnp.asarray(positions)))
     assert np.all(np.isfinite(gradient)) and np.any(gradient != 0)

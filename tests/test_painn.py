@@ -208,7 +208,7 @@ def test_distances_alone_are_not_all(sample: QM9) -> None:
 
     def bent(angle: float) -> float:
         x = 0.96 * np.array([[0, 0, 0], [1, 0, 0], [np.cos(angle), np.sin(angle), 0]])
-        network = filled(PaiNN, 8, 1, 4, cutoff=1.2, seed=2)  # H and H do not see each other
+        network = PaiNN(8, 1, 4, cutoff=1.2, key=jax.random.key(2))  # H and H do not see each other
         return float(energy_of(network)(np.array([8, 1, 1]), x))
 
     assert abs(bent(1.8) - bent(2.6)) > 1e-4
@@ -320,7 +320,6 @@ def test_edges_by_hand(sample: QM9) -> None:
 
 
 def test_mean_of_padding_alone() -> None:
-    """A molecule of padding has no atoms: its mean is 0, and so is every derivative."""
+    """A molecule of padding has no atoms: its mean is 0, not 0/0."""
     network = filled(PaiNN, 8, 2, 4, pooling="mean", seed=5)
-    value, gradient = _value_and_gradient(network, jnp.zeros(3, jnp.int32), jnp.zeros((3, 3)))
-    assert float(value) == 0.0 and not np.any(gradient)
+    assert float(energy_of(network)(np.zeros(3, int), np.zeros((3, 3)))) == 0.0
