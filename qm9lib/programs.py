@@ -41,8 +41,8 @@ def size() -> int:
 def keep() -> None:
     """Let JAX keep what it compiles from now on, and find what it compiled before.
 
-    Nothing happens if JAX has been told where to keep programs (``JAX_COMPILATION_CACHE_DIR``) or
-    not to (``JAX_ENABLE_COMPILATION_CACHE=false``), or if the cache folder cannot be written to.
+    Nothing happens if JAX has been told where to keep programs, or to keep none, as the page on the
+    command line says, or if the cache folder cannot be written to.
 
     Examples
     --------
