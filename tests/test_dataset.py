@@ -90,7 +90,9 @@ def test_ways_to_index(sample: QM9) -> None:
     np.testing.assert_array_equal(sample[mask].index, sample.index[mask])
     np.testing.assert_array_equal(sample[2:5].index, sample.index[2:5])
     np.testing.assert_array_equal(sample[[3, 1]].index, sample.index[[3, 1]])
-    assert sample[-1].index == sample.index[-1]
+    for i in (-1, -2000):  # from the end
+        assert sample[i].index == sample.index[i]
+        np.testing.assert_array_equal(sample[i].positions, sample[i + 2000].positions)
     assert sample[np.int64(3)].index == sample.index[3]
     assert len(sample[[]]) == 0 and len(sample[5:5].atomic_numbers) == 0
     assert [m.index for m in sample[:3]] == sample.index[:3].tolist()
