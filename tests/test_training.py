@@ -763,3 +763,43 @@ def test_checkpoints_that_do_not_fit(parts, tmp_path: Path) -> None:
     write({})
     with pytest.raises(DataError, match="another training: settings was .*'epochs': 2.*: 3"):
         fitted(3)
+
+
+def test_what_the_progress_bar_is_told(parts, monkeypatch, tmp_path: Path) -> None:
+    shown = []
+
+    class Bar:
+        def __init__(self, **options) -> None:
+            self.options, self.molecules, self.texts = options, [], []
+            shown.append(self)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_) -> None:
+            pass
+
+        def update(self, molecules: int) -> None:
+            self.molecules.append(molecules)
+
+        def set_postfix_str(self, text: str, refresh: bool) -> None:
+            self.texts.append(text)
+
+    monkeypatch.setattr(training, "progress_bar", Bar)
+    sets = Tiny(), parts[0][:80], parts[1][:20]
+    keywords = {"checkpoint": tmp_path / "checkpoint"}
+    by_clock = Settings(minutes=0.5, batch_size=16)
+    run = fit(*sets, settings=by_clock, clock=Clock(), progress=False, **keywords)[1]
+    assert len(run.history) > 1
+    settings = Settings(epochs=2, batch_size=16)
+    keywords = {"checkpoint": tmp_path / "another"}
+    _, run = fit(*sets, settings=settings, **keywords)
+    fit(*sets, settings=settings, **keywords)
+    clock, epochs, again = shown
+    assert clock.options["total"] is None and clock.options["disable"] is True
+    assert epochs.options == {
+        "total": 160, "initial": 0, "unit": " molecules", "unit_scale": True
+    }  # fmt: skip
+    assert again.options["initial"] == 160 and again.molecules == []
+    assert sum(epochs.molecules) == 160 and 0 < max(epochs.molecules) <= 16
+    assert epochs.texts == [f"validation MAE {error:.2f} kcal/mol" for error in run.valid_mae]

@@ -51,7 +51,7 @@ TESTS: dict[str, list[str]] = {
     "gnn": ["tests/test_gnn.py"],
     "painn": ["tests/test_painn.py"],
     "optimizers": ["tests/test_optimizers.py"],
-    "training": ["tests/test_training.py", "-k", "not clock and not many_devices"],
+    "training": ["tests/test_training.py", "-k", "not many_devices"],
     "models": ["tests/test_models.py"],
     "domain": ["tests/test_domain.py"],
     "predict": ["tests/test_predict.py"],
