@@ -101,7 +101,8 @@ def test_chunks_of_a_whole_number() -> None:
 
 
 def test_arrays_of_a_batch(sample: QM9) -> None:
-    batch = graphs.pad(sample, np.array([4, -1, 0]), atoms=6)
+    with jax.enable_x64(True):
+        batch = graphs.pad(sample, np.array([4, -1, 0]), atoms=6)
     assert [array.dtype for array in batch] == [np.int32, np.float32, np.int32]
     assert np.asarray(batch.row).tolist() == [4, -1, 0]
     np.testing.assert_array_equal(batch.positions[2, :5], sample[0].positions.astype(np.float32))
@@ -115,6 +116,8 @@ def test_bessel_functions_against_the_paper() -> None:
     expected *= np.where(r < 4, 0.5 * (np.cos(np.pi * r / 4) + 1), 0)
     found = graphs.radial_bessel(jnp.asarray(r[:, 0], jnp.float32), 6, 4.0)
     np.testing.assert_allclose(found, expected, atol=2e-6)
+    matrix = graphs.radial_bessel(jnp.asarray(r.reshape(6, 10), jnp.float32), 6, 4.0)
+    np.testing.assert_allclose(matrix, expected.reshape(6, 10, 6), atol=2e-6)
     one = graphs.radial_bessel(jnp.asarray(r[:, 0], jnp.float32), 1, 4.0)
     np.testing.assert_allclose(one, expected[:, :1], atol=2e-6)
 
