@@ -7,15 +7,17 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import IO, Any
 from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+from jupyter_client.manager import KernelManager
+from nbval import kernel
 from nbval.kernel import RunningKernel
 
-from notebooks import HANG, kernel_environment
+from notebooks import HANG, kernel_environment, sockets
 
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
 install_import_hook("qm9lib", "beartype.beartype")
@@ -39,13 +41,28 @@ collect_ignore = ["book/_ext", "book/exercises", "tests/answers", "tests/web"]
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Let nbval wait for the kernel of a notebook as long as it lives."""
+    """Let nbval start kernels that no other can disturb, and wait for each as long as it lives."""
     config.option.nbval_kernel_startup_timeout = HANG
+    kernel.KernelManager = kernel_manager
+    kernel.start_new_kernel = start_new_kernel
     RunningKernel.await_reply = await_reply
 
 
+def kernel_manager(**traits: Any) -> KernelManager:
+    """Make what starts a kernel, in place of nbval's `KernelManager`."""
+    return KernelManager(**traits, **sockets())
+
+
+def start_new_kernel(
+    *, stderr: IO[str], start: Any = kernel.start_new_kernel, **options: Any
+) -> tuple[KernelManager, Any]:
+    """Start a kernel, in place of nbval's function, for which nbval leaves a file open."""
+    with stderr:
+        return start(stderr=stderr, **options)
+
+
 def await_reply(
-    kernel: RunningKernel,
+    running: RunningKernel,
     message: str,
     timeout: float | None = None,
     wait: Any = RunningKernel.await_reply,
@@ -58,9 +75,9 @@ def await_reply(
     end = time.monotonic() + HANG
     while True:
         try:
-            return wait(kernel, message, timeout=10)
+            return wait(running, message, timeout=10)
         except Empty:
-            if not kernel.is_alive():
+            if not running.is_alive():
                 raise RuntimeError("the kernel of the notebook has died") from None
             if time.monotonic() > end:
                 raise

@@ -11,7 +11,6 @@ from types import CodeType, FunctionType
 
 import pytest
 from answers import ANSWERS
-from nbclient import NotebookClient
 
 import exercises as pages
 import notebooks
@@ -45,12 +44,7 @@ def test_untouched_page_runs_from_top_to_bottom(chapter, tmp_path):
     page = notebooks.student_page(SOLUTIONS / f"{chapter}.md")
     notebook = notebooks.read_notebook(page.with_suffix(".ipynb"))
     assert all(not cell.outputs for cell in notebooks.code_cells(notebook))
-    NotebookClient(
-        notebook,
-        kernel_name="python3",
-        resources={"metadata": {"path": tmp_path}},
-        **notebooks.PATIENCE,
-    ).execute(env={**os.environ, **notebooks.ENVIRONMENT})
+    notebooks.client(notebook, tmp_path).execute(env={**os.environ, **notebooks.ENVIRONMENT})
     said = "".join(
         output.get("text", "") for cell in notebooks.code_cells(notebook) for output in cell.outputs
     )

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
+import nbval.kernel
 import pytest
 from safetensors import safe_open
 
@@ -228,6 +229,23 @@ def test_derive_keeps_outputs_when_only_prose_changes(executed):
     assert notebooks.main(["check"], executed) == 0
     assert "Other prose." in stored(executed).cells[0].source
     assert notebooks.code_cells(stored(executed))[1].outputs[0].text == "2 1\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kernels have ports there")
+def test_no_other_process_can_take_what_a_kernel_listens_to(tmp_path):
+    cell = nbformat.v4.new_code_cell(
+        "from ipykernel.kernelapp import IPKernelApp\n"
+        "print(IPKernelApp.instance().transport, IPKernelApp.instance().ip)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    said = set()
+    for _ in range(2):
+        notebooks.client(notebook, tmp_path).execute()
+        said.add(notebook.cells[0].outputs[0].text)
+    manager = nbval.kernel.KernelManager()
+    said.add(f"{manager.transport} {manager.ip}\n")
+    assert len(said) == 3
+    assert all(re.fullmatch(r"ipc \S+\n", text) for text in said)
 
 
 def test_derive_drops_all_outputs_when_code_changes(executed, capsys):

@@ -27,7 +27,7 @@ import nbformat
 
 from all_pythons import MissingPythonError, find_python
 from notebooks import (
-    HANG,
+    PATIENCE,
     ROOT,
     RUNTIMES,
     NotebookError,
@@ -36,10 +36,21 @@ from notebooks import (
     code_cells,
     read_repository,
     setup_source,
+    sockets,
     student_page,
 )
 
 PACKAGES = ROOT / "tools" / "colab_packages.txt"
+
+EXECUTE = """\
+import json, sys
+import nbclient, nbformat
+from traitlets.config import Config
+
+patience, sockets = json.loads(sys.argv[2])
+config = Config(KernelManager=sockets)
+nbclient.execute(nbformat.read(sys.argv[1], 4), kernel_name="python3", config=config, **patience)
+"""
 
 
 @dataclass(frozen=True)
@@ -112,9 +123,7 @@ def run_notebook(
     problem = ""
     start = time.perf_counter()
     try:
-        # By its path: `jupyter execute` would take the first one on PATH, an active venv's.
-        patience = (f"--timeout={HANG}", f"--startup_timeout={HANG}")
-        call(python.parent / "jupyter-execute", *patience, file, env=env, cwd=work)
+        call(python, "-c", EXECUTE, file, json.dumps([PATIENCE, sockets()]), env=env, cwd=work)
     except NotebookError as error:
         problem = str(error)
     outcome = Outcome(name, time.perf_counter() - start, problem)

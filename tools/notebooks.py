@@ -21,6 +21,7 @@ import re
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from exercises import EXERCISES, SOLUTIONS, ExerciseError, overview, student
 
@@ -382,6 +384,31 @@ def kernel_environment(path: Path) -> Iterator[dict[str, str]]:
         yield {**ENVIRONMENT, "IPYTHONDIR": folder}
 
 
+def sockets() -> dict[str, str]:
+    """Return how to reach a new kernel: traits of its `KernelManager`.
+
+    By default a kernel is told ports that were free a moment ago. It dies where another process,
+    such as the kernel of another worker, was faster; names of sockets are its own.
+    """
+    if sys.platform == "win32":
+        return {}
+    name = f"kernel-{uuid.uuid4().hex[:12]}"
+    # A short path: the system allows about a hundred characters.
+    return {"transport": "ipc", "ip": str(Path(tempfile.gettempdir(), name))}
+
+
+def client(notebook: NotebookNode, folder: Path, **traits: Any) -> NotebookClient:
+    """Return what executes a notebook in a folder, however long that takes."""
+    return NotebookClient(
+        notebook,
+        kernel_name=KERNEL["name"],
+        resources={"metadata": {"path": str(folder)}},
+        config=Config(KernelManager=sockets()),
+        **PATIENCE,
+        **traits,
+    )
+
+
 def execute(path: Path, repository: Repository) -> None:
     """Run a chapter from its Markdown source and write its notebook with the outputs.
 
@@ -396,21 +423,19 @@ def execute(path: Path, repository: Repository) -> None:
     """
     stamp_setup(path, repository)
     notebook = from_markdown(path)
-    client = NotebookClient(
+    running = client(
         notebook,
-        kernel_name=KERNEL["name"],
+        path.parent,
         extra_arguments=["--log-level=ERROR"],
         record_timing=False,
         coalesce_streams=True,
-        resources={"metadata": {"path": str(path.parent)}},
-        **PATIENCE,
     )
     metadata = notebook.metadata.copy()
     if checkpoint := RESUMED.get(path.with_suffix("")):
         checkpoint.unlink(missing_ok=True)
     try:
         with kernel_environment(path) as environment:
-            client.execute(env={**os.environ, **environment})
+            running.execute(env={**os.environ, **environment})
     except CellExecutionError as error:
         raise NotebookError(f"{_failed_cell(notebook)}\n{strip_ansi(str(error))}") from error
     except (RuntimeError, TimeoutError) as error:  # a kernel that died, or a cell too slow
