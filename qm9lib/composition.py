@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from qm9lib.dataset import QM9
+from qm9lib.dataset import QM9, check_finite
 from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert
 
 
@@ -87,10 +87,11 @@ def fit(qm9: QM9, label: str = "H") -> Composition:
     UnknownNameError
         If the label is unknown.
     ValueError
-        If there is no molecule.
+        If there is no molecule, or a label or position is no finite number.
     """
     if not len(qm9):
         raise ValueError("cannot fit a composition model to an empty set of molecules")
+    check_finite(qm9, label, "molecules")
     counts = qm9.composition.astype(np.float64)
     coefficients, *_ = np.linalg.lstsq(counts, qm9.target(label), rcond=None)
     return Composition(label, coefficients)

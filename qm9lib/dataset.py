@@ -15,7 +15,15 @@ import numpy as np
 from jaxtyping import Float, Int, Int8, Shaped
 
 from qm9lib import sources
-from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, UnknownNameError, convert
+from qm9lib.labels import (
+    ATOM_REFERENCES,
+    ELEMENTS,
+    LABELS,
+    SYMBOLS,
+    UnknownNameError,
+    check_elements,
+    convert,
+)
 
 CHARACTERIZED = 130_831
 """Number of molecules of QM9 without the 3,054 that the authors list as uncharacterized."""
@@ -84,7 +92,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QM9:
-    """Molecules as flat, read-only arrays.
+    """Molecules as flat arrays, of which it has read-only views.
 
     The atoms of molecule ``i`` are rows ``offsets[i]`` to ``offsets[i + 1]`` of the atom arrays.
     ``qm9[i]`` is a `Molecule`; ``qm9[slice]``, ``qm9[indices]`` and ``qm9[boolean_mask]`` are a
@@ -106,6 +114,12 @@ class QM9:
         Shape (molecules, 16), float64, in the units of ``LABELS``; column 0 is the index.
     smiles
         SMILES in GDB-17, shape (molecules,), str.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, a molecule has no atom, or an atom is not of H, C, N, O
+        or F.
 
     Examples
     --------
@@ -141,8 +155,17 @@ class QM9:
                     f"{name} has shape {getattr(self, name).shape}, expected {shape} "
                     f"for {molecules} molecules with {atoms} atoms"
                 )
+        if np.any(self.offsets[:1] != 0) or np.any(self.n_atoms < 1):
+            raise ValueError(
+                "offsets must begin with 0 and grow by at least 1, the atoms of a molecule; "
+                f"given {self.offsets[:5].tolist()} and so on"
+            )
+        check_elements(self.atomic_numbers)
         for field in fields(self):
-            getattr(self, field.name).setflags(write=False)
+            # A view of its own: the array of the caller stays as it is.
+            view = getattr(self, field.name).view()
+            view.setflags(write=False)
+            object.__setattr__(self, field.name, view)
 
     def __len__(self) -> int:
         """Return the number of molecules."""
@@ -163,21 +186,26 @@ class QM9:
         IndexError
             If a molecule is out of range, or a boolean mask has another length.
         """
-        try:
-            i = operator.index(key)
-        except TypeError:  # not an integer
-            pass
-        else:
-            return self._molecule(i)
+        # A lone boolean is an integer for Python, and a mask of no dimension for NumPy.
+        if not isinstance(key, bool | np.bool_):
+            try:
+                i = operator.index(key)
+            except TypeError:  # not an integer
+                pass
+            else:
+                return self._molecule(i)
         if isinstance(key, list) and not key:
             key = slice(0)
         try:
-            return self._take(np.arange(len(self))[key])
-        except IndexError as error:
+            rows = np.arange(len(self))[key]
+        except IndexError:
+            rows = None
+        if rows is None or rows.ndim != 1:
             raise IndexError(
                 f"cannot take {key!r} from {len(self)} molecules: use an integer, a slice, "
                 f"integers from 0 to {len(self) - 1}, or {len(self)} booleans"
-            ) from error
+            )
+        return self._take(rows)
 
     def _molecule(self, i: int) -> Molecule:
         if not -len(self) <= i < len(self):
@@ -337,6 +365,38 @@ class QM9:
 
     def __repr__(self) -> str:
         return f"QM9({len(self):,} molecules, {len(self.atomic_numbers):,} atoms)"
+
+
+def check_finite(qm9: QM9, label: str, what: str = "molecules") -> None:
+    """Raise an error if a label or position of a molecule is NaN or infinite.
+
+    Parameters
+    ----------
+    qm9
+        Molecules.
+    label
+        Name of the label to look at.
+    what
+        What they are called in the message, such as "training molecules".
+
+    Raises
+    ------
+    ValueError
+        If one is; the message counts the molecules and names the first.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> check_finite(qm9lib.load_sample(), "H")
+    """
+    first_atoms = qm9.offsets[:-1]
+    places = np.logical_and.reduceat(np.isfinite(qm9.positions).all(axis=1), first_atoms)
+    for name, finite in ((f"label {label}", np.isfinite(qm9.target(label))), ("positions", places)):
+        if not finite.all():
+            raise ValueError(
+                f"{np.sum(~finite):,} of the {len(qm9):,} {what} have no finite {name}, such as "
+                f"number {qm9.index[~finite][0]}: leave them out"
+            )
 
 
 def load(source: str = "auto", *, keep_uncharacterized: bool = False) -> QM9:

@@ -19,6 +19,7 @@ from qm9lib.graphs import (
     distances,
     inverse_distance,
     one_hot,
+    one_if_known,
     pairs,
     radial_bessel,
 )
@@ -207,7 +208,8 @@ class GraphNetwork(eqx.Module):
         Raises
         ------
         ValueError
-            If the shapes are not those of one molecule.
+            If the shapes are not those of one molecule, or an element is not one of QM9. Compiled,
+            the network gives NaN for it.
         """
         check_one_molecule(atomic_numbers, positions)
         mask = atomic_numbers > 0
@@ -216,7 +218,7 @@ class GraphNetwork(eqx.Module):
         globals_ = jnp.zeros(self.weight.shape)
         for layer in self.layers:
             nodes, globals_ = layer(nodes, edges, globals_, mask)
-        return self.weight @ globals_ + self.bias
+        return (self.weight @ globals_ + self.bias) * one_if_known(atomic_numbers)
 
 
 def count_parameters(network: eqx.Module) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Integer
 
 from qm9lib.dataset import QM9
-from qm9lib.labels import ELEMENTS, SYMBOLS
+from qm9lib.labels import ELEMENTS, check_elements
 
 SIZES: tuple[int, ...] = (15, 17, 19, 21, 23, 29)
 """Padded numbers of atoms. XLA compiles one program for each.
@@ -74,17 +74,8 @@ def one_hot(
     if width < max(ELEMENTS):
         raise ValueError(f"width {width} is too small: fluorine needs column 8, so at least 9")
     if not isinstance(atomic_numbers, jax.core.Tracer):
-        _check_elements(np.asarray(atomic_numbers))
+        check_elements(np.asarray(atomic_numbers), padding=True)
     return jax.nn.one_hot(jnp.asarray(atomic_numbers) - 1, width)
-
-
-def _check_elements(atomic_numbers: np.ndarray) -> None:
-    unknown = set(np.unique(atomic_numbers).tolist()) - {0, *ELEMENTS}
-    if unknown:
-        known = ", ".join(f"{symbol} ({z})" for z, symbol in SYMBOLS.items())
-        raise ValueError(
-            f"atomic number {min(unknown)} is not an element of QM9; allowed are {known}"
-        )
 
 
 def distances(
@@ -204,7 +195,8 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
     Raises
     ------
     ValueError
-        If the shapes are not (atoms,) and (atoms, 3).
+        If the shapes are not (atoms,) and (atoms, 3), or an atom is not of H, C, N, O or F. Within
+        `jax.jit` and `jax.vmap` the elements are not known yet: see `one_if_known`.
 
     Examples
     --------
@@ -216,6 +208,24 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
             f"given {atomic_numbers.shape} and {positions.shape}; "
             "for a batch use jax.vmap(network)"
         )
+    if not isinstance(atomic_numbers, jax.core.Tracer):
+        check_elements(np.asarray(atomic_numbers), padding=True)
+
+
+def one_if_known(atomic_numbers: Int[Array, " atoms"]) -> Float[Array, ""]:
+    """Return 1, or NaN if an atom is not of H, C, N, O or F (or padded, 0).
+
+    A compiled network cannot raise an error for such an atom. Multiplied by this number, its output
+    and its gradient are no number either, instead of those of another element.
+
+    Examples
+    --------
+    >>> jax.jit(one_if_known)(jnp.array([17, 1])), jax.jit(one_if_known)(jnp.array([9, 1, 0]))
+    (Array(nan, dtype=float32, weak_type=True), Array(1., dtype=float32, weak_type=True))
+    """
+    elements = jnp.array([0, *ELEMENTS], atomic_numbers.dtype)
+    known = (atomic_numbers[:, None] == elements[None, :]).any(axis=1)
+    return jnp.where(known.all(), 1.0, jnp.nan)
 
 
 def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
@@ -236,8 +246,7 @@ def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
     Raises
     ------
     ValueError
-        If there is no molecule, a molecule is larger than the last size, or an atomic number is
-        not one of H, C, N, O, F.
+        If there is no molecule, or one is larger than the last size.
 
     Examples
     --------
@@ -247,7 +256,6 @@ def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
     """
     if not len(qm9):
         raise ValueError("there is no molecule to make a batch of: the set is empty")
-    _check_elements(qm9.atomic_numbers)
     n_atoms = qm9.n_atoms
     if n_atoms.max() > sizes[-1]:
         raise ValueError(

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Literal, overload
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from scipy import constants
 
 SYMBOLS: dict[int, str] = {1: "H", 6: "C", 7: "N", 8: "O", 9: "F"}
@@ -19,6 +19,34 @@ SYMBOLS: dict[int, str] = {1: "H", 6: "C", 7: "N", 8: "O", 9: "F"}
 
 ELEMENTS: tuple[int, ...] = tuple(SYMBOLS)
 """Atomic numbers of the five elements of QM9, in the order of every per-element array."""
+
+
+def check_elements(atomic_numbers: Integer[np.ndarray, "..."], padding: bool = False) -> None:
+    """Raise an error if an atom is of an element that QM9 does not have.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Any shape, integer.
+    padding
+        Whether 0 is allowed too, which stands for a padded atom.
+
+    Raises
+    ------
+    ValueError
+        If there is such an atom; the message names its number, and those that are allowed.
+
+    Examples
+    --------
+    >>> check_elements(np.array([8, 1, 1, 0]), padding=True)
+    """
+    allowed = [0, *ELEMENTS] if padding else ELEMENTS
+    unknown = atomic_numbers[~np.isin(atomic_numbers, allowed, kind="table")]
+    if unknown.size:
+        known = ", ".join(f"{symbol} ({z})" for z, symbol in SYMBOLS.items())
+        raise ValueError(
+            f"atomic number {unknown.min()} is not an element of QM9; allowed are {known}"
+        )
 
 
 @dataclass(frozen=True)

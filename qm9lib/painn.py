@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from qm9lib.graphs import check_one_molecule, pairs, radial_bessel
+from qm9lib.graphs import check_one_molecule, one_if_known, pairs, radial_bessel
 from qm9lib.labels import ELEMENTS, UnknownNameError
 
 _NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms at one place
@@ -239,7 +239,8 @@ class PaiNN(eqx.Module):
             vectors = moved if vectors is None else vectors + moved
             changed, turned = update(scalars, vectors)
             scalars, vectors = scalars + changed, vectors + turned
-        return jnp.where(mask, jax.vmap(self.readout)(scalars)[:, 0], 0.0)
+        energies = jnp.where(mask, jax.vmap(self.readout)(scalars)[:, 0], 0.0)
+        return energies * one_if_known(atomic_numbers)
 
     def __call__(
         self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
@@ -261,7 +262,8 @@ class PaiNN(eqx.Module):
         Raises
         ------
         ValueError
-            If the shapes are not those of one molecule.
+            If the shapes are not those of one molecule, or an element is not one of QM9. Compiled,
+            the network gives NaN for it.
         """
         total = jnp.sum(self.atom_energies(atomic_numbers, positions))
         if self.pooling == "sum":

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,11 @@ def test_molecule_out_of_range(sample: QM9, i: int) -> None:
         sample[i]
 
 
-@pytest.mark.parametrize("key", [[0, 2000], np.ones(3, bool), "H"])
+@pytest.mark.parametrize(
+    "key",
+    [[0, 2000], np.ones(3, bool), "H", None, True, np.True_, np.array([[0, 1]]), 1.5, [0.5],
+     (0, 1), np.array(["H"]), np.ones((2000, 1), bool)],
+)  # fmt: skip
 def test_other_bad_indices(sample: QM9, key: object) -> None:
     with pytest.raises(IndexError, match="integers from 0 to 1999, or 2000 booleans"):
         sample[key]
@@ -117,6 +122,26 @@ def test_arrays_are_read_only(qm9: QM9, sample: QM9) -> None:
                 getattr(data, name)[0] = 0
     with pytest.raises(ValueError, match="read-only"):
         sample[0].positions[0, 0] = 1.0
+
+
+def test_arrays_of_the_caller_stay_as_they_are(sample: QM9) -> None:
+    positions = sample.positions.copy()
+    replace(sample, positions=positions)
+    positions[0] = 1.0
+
+
+@pytest.mark.parametrize("number", [16, 17, 3, 2, 0, -1, 127])
+def test_elements_of_others(sample: QM9, number: int) -> None:
+    numbers = sample.atomic_numbers.copy()
+    numbers[7] = number
+    with pytest.raises(ValueError, match=f"atomic number {number} is not an element of QM9; all"):
+        replace(sample, atomic_numbers=numbers)
+
+
+@pytest.mark.parametrize("offsets", [[0, 9, 5, 12], [0, 5, 5, 12], [1, 5, 9, 12], [0, -3, 9, 12]])
+def test_offsets_that_are_none(sample: QM9, offsets: list[int]) -> None:
+    with pytest.raises(ValueError, match="offsets must begin with 0 and grow by at least 1"):
+        replace(sample[:3], offsets=np.array(offsets))
 
 
 def test_arrays_that_do_not_fit_together(sample: QM9) -> None:

@@ -1,12 +1,18 @@
+from typing import Any
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from networks import filled
 from scipy.spatial.distance import cdist
 
 from qm9lib import graphs
 from qm9lib.dataset import QM9
+from qm9lib.gnn import GraphNetwork, bessel_edges
 from qm9lib.graphs import bucketed, chunks, distances, inverse_distance, one_hot
+from qm9lib.painn import PaiNN
 
 
 def test_one_hot_is_the_classic_one(sample: QM9) -> None:
@@ -158,3 +164,38 @@ def test_bad_sets(sample: QM9) -> None:
     arrays = {name: getattr(sample[:1], name) for name in QM9.__dataclass_fields__}
     with pytest.raises(ValueError, match="atomic number 16 is not an element of QM9"):
         bucketed(QM9(**arrays | {"atomic_numbers": sulfur}))
+
+
+FOREIGN = [17, 16, 3, 2, 10, 200, -1]
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[str, Any]:
+    return {
+        "PaiNN": filled(PaiNN, features=4, layers=2),
+        "GraphNetwork": filled(GraphNetwork),
+        "Bessel": filled(GraphNetwork, edge_function=bessel_edges),
+    }
+
+
+@pytest.mark.parametrize("number", FOREIGN)
+@pytest.mark.parametrize("name", ["PaiNN", "GraphNetwork", "Bessel"])
+def test_all_networks_refuse_other_elements(networks: Any, name: str, number: int) -> None:
+    network = networks[name]
+    numbers, positions = jnp.array([number, 1, 1]), jnp.asarray(np.eye(3), jnp.float32)
+    with pytest.raises(ValueError, match=f"atomic number {number} is not an element of QM9"):
+        network(numbers, positions)
+    with pytest.raises(ValueError, match=f"atomic number {number} is not an element of QM9"):
+        jax.grad(network, argnums=1)(numbers, positions)
+    # Compiled or in a batch nothing can be raised; nothing that looks like a result comes out.
+    batch = jnp.stack([jnp.array([8, 1, 1]), numbers]), jnp.stack([positions, positions])
+    with jax.debug_nans(False):
+        value, gradient = jax.jit(jax.value_and_grad(network, argnums=1))(numbers, positions)
+        assert np.isnan(value) and np.isnan(gradient[1:]).all()
+        assert np.isnan(jax.vmap(network)(*batch)).tolist() == [False, True]
+
+
+def test_atoms_of_a_foreign_molecule_have_no_energy(networks: Any) -> None:
+    numbers, positions = jnp.array([3, 1, 0]), jnp.asarray(np.eye(3), jnp.float32)
+    with jax.debug_nans(False):
+        assert np.isnan(eqx.filter_jit(networks["PaiNN"].atom_energies)(numbers, positions)).all()

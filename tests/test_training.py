@@ -195,15 +195,46 @@ def test_the_learning_rate_falls_with_the_clock(parts, monkeypatch) -> None:
     progress, steps = zip(*asked, strict=True)
     assert steps == tuple(range(len(steps))) and len(steps) > 20
     np.testing.assert_allclose(np.diff(progress)[:20], 1.0 / 30.0)  # a second of half a minute
-    assert progress[-1] < 1.0 <= progress[-1] + 2.0 / 30.0
+    # After the last step the end of its epoch, the next one and its first step ask the clock.
+    assert progress[-1] < 1.0 < progress[-1] + 3.5 / 30.0
 
 
 @pytest.mark.timing
-def test_the_clock_gives_at_least_one_step(parts) -> None:
+@pytest.mark.parametrize("seconds", [1e-9, 0.5, 1.5, 2.5])
+def test_untouched_weights_are_no_trained_model(parts, seconds) -> None:
+    """Wherever the clock runs out, there is a step or an error."""
     network = GraphNetwork(key=jax.random.key(0))
-    settings = Settings(minutes=1e-9)
-    _, record = fit(network, *parts[:2], settings=settings, progress=False, clock=Clock())
-    assert len(record.history) == 1
+    settings = Settings(minutes=seconds / 60)
+    try:
+        _, record = fit(network, *parts[:2], settings=settings, progress=False, clock=Clock())
+    except DataError as error:
+        assert "the time was over before the first step of training" in str(error)  # noqa: PT017
+        assert "take more minutes" in str(error) and seconds < 2  # noqa: PT017
+    else:
+        assert len(record.history) == 1 and seconds > 2
+
+
+@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["labels", "positions"])
+def test_values_that_are_no_number(parts, part, value, name) -> None:
+    sets = [parts[0], parts[1]]
+    array = getattr(sets[part], name).copy()
+    array[-2:] = value
+    sets[part] = replace(sets[part], **{name: array})
+    count = 2 if name == "labels" else 1  # two atoms of the last molecule
+    what = ("training", "validation")[part]
+    with pytest.raises(ValueError, match=rf"^{count} of the .* {what} molecules have no finite "):
+        fit(GraphNetwork(key=jax.random.key(0)), *sets, progress=False)
+
+
+@pytest.mark.parametrize("molecules", [1, 2, 3])
+@pytest.mark.parametrize("label", ["H", "mu"])
+def test_rounding_is_nothing_to_learn(sample, parts, molecules, label) -> None:
+    """CH4, NH3 and H2O: composition tells their labels but for the last bits."""
+    train = sample[:molecules]
+    with pytest.raises(DataError, match=f"of the {molecules} .* exactly, .* more molecules"):
+        fit(GraphNetwork(key=jax.random.key(0)), train, parts[1], label, progress=False)
 
 
 def test_patience_ends_the_training(parts, monkeypatch) -> None:
@@ -385,11 +416,6 @@ def test_an_epoch_without_a_number_is_not_the_best(parts) -> None:
     epoch = run.history[0]
     run.history = [replace(epoch, valid_mae=mae) for mae in (3.0, 2.0, float("nan"), 2.5)]
     assert run.best_epoch == 1
-
-
-def test_nothing_to_learn(parts) -> None:
-    with pytest.raises(DataError, match="of the 1 training molecules exactly, .* more molecules"):
-        fit(GraphNetwork(key=jax.random.key(0)), parts[0][:1], parts[1])
 
 
 def test_batches_that_the_devices_cannot_share(parts) -> None:
