@@ -1,8 +1,9 @@
 """What the training molecules look like, so that a prediction far from them can be told.
 
-A network is only as good as the molecules it has seen. Three simple things tell most of the
-others: more heavy atoms than QM9 has, atoms that are not all bonded together, and two elements at a
-distance at which QM9 hardly ever has them, such as the 1.9 Å of a carbon bond that is being torn.
+A network is only as good as the molecules it has seen. Four simple things tell most of the others:
+more heavy atoms than QM9 has, an odd number of electrons, atoms that are not all bonded together,
+and two elements at a distance at which QM9 hardly ever has them, such as the 1.9 Å of a carbon bond
+that is being torn.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class Domain:
     >>> domain = measure(sample)
     >>> domain.concerns(sample[100].atomic_numbers, sample[100].positions)
     []
-    >>> water = np.array([8, 1, 1], np.int8), np.array([[0.0, 0, 0], [0, 0, 0.6], [0.9, 0, -0.3]])
+    >>> water = np.array([8, 1, 1], np.int8), np.array([[0.0, 0, 0], [0, 0, 0.62], [0.9, 0, -0.3]])
     >>> domain.concerns(*water)
-    ['H and O are 0.60 Å apart, which is seldom or never so in QM9']
+    ['H and O are 0.62 Å apart; the training molecules have no such pair between 0.60 and 0.65 Å']
     """
 
     counts: Int[np.ndarray, "5 5 80"]
@@ -71,16 +72,26 @@ class Domain:
             found.append(f"{heavy} atoms are not hydrogen; QM9 has molecules of up to {MOST_HEAVY}")
         if len(atomic_numbers) < _FEWEST:
             found.append(f"{len(atomic_numbers)} atoms; QM9 has molecules of {_FEWEST} and more")
+        electrons = int(np.sum(atomic_numbers, dtype=np.int64))
+        if electrons % 2:
+            found.append(
+                f"the atomic numbers add up to {electrons}, which is odd: an ion or a radical; "
+                "QM9 has neutral molecules whose electrons are all in pairs"
+            )
         if (parts := pieces(atomic_numbers, positions)) > 1:
             found.append(f"the atoms form {parts} pieces without a bond between them")
         first, second, step, distance = _pairs(atomic_numbers, positions)
-        rare = self.counts[first, second, step] < _SELDOM
+        count = self.counts[first, second, step]
+        rare = count < _SELDOM
         if np.any(rare):
             # One example says enough: the shortest distance is the easiest to find.
             i = np.flatnonzero(rare)[np.argmin(distance[rare])]
             names = " and ".join(SYMBOLS[ELEMENTS[e]] for e in sorted((first[i], second[i])))
+            few = {0: "no such pair", 1: "only one such pair"}
+            known = few.get(int(count[i]), f"only {count[i]} such pairs")
             found.append(
-                f"{names} are {distance[i]:.2f} Å apart, which is seldom or never so in QM9"
+                f"{names} are {distance[i]:.2f} Å apart; the training molecules have {known} "
+                f"between {_BIN * step[i]:.2f} and {_BIN * (step[i] + 1):.2f} Å"
             )
         return found
 

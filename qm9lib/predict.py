@@ -61,14 +61,40 @@ def predict(
             result["warnings"].append(
                 f"no prediction: the models know H, C, N, O and F, not {others}"
             )
+    _warn_of_comments(molecules, results)
     known = [i for i, molecule in enumerate(molecules) if not molecule.foreign]
     if known:
         qm9 = xyz.to_qm9([molecules[i] for i in known])
         for i, (predicted, uncertainty, warnings) in zip(
             known, _predict(qm9, ensemble, calibration, unit, small), strict=True
         ):
-            results[i] |= {value: predicted, error: uncertainty, "warnings": warnings}
+            results[i] |= {value: predicted, error: uncertainty}
+            results[i]["warnings"] += warnings
     return results
+
+
+def _warn_of_comments(
+    molecules: Sequence[xyz.XYZMolecule], results: Sequence[dict[str, Any]]
+) -> None:
+    """Warn of what the comment lines say and the networks cannot know."""
+    for molecule, result in zip(molecules, results, strict=True):
+        if molecule.charge:
+            result["warnings"].append(
+                f"its comment tells of a charge of {molecule.charge:+d}: the networks take every "
+                "molecule for a neutral one"
+            )
+        if molecule.multiplicity not in (None, 1):
+            result["warnings"].append(
+                f"its comment tells of a multiplicity of {molecule.multiplicity}: the networks "
+                "take the electrons of every molecule as paired"
+            )
+    repeated = [result for m, result in zip(molecules, results, strict=True) if m.periodic]
+    for result in repeated[:1]:  # a trajectory would say it a thousand times
+        others = f" (so do {len(repeated) - 1} more of this file)" if repeated[1:] else ""
+        result["warnings"].append(
+            f"its comment tells of a lattice{others}, which is ignored: the networks see the atoms "
+            "of the file alone"
+        )
 
 
 def _predict(

@@ -87,6 +87,45 @@ def test_own_models_of_other_labels() -> None:
     assert "2 atoms; QM9 has molecules of 3 and more" in outside["warnings"]
 
 
+CATION = "4\ncharge=1\nO 0 0 .08\nH .937 0 -.213\nH -.4685 .8115 -.213\nH -.4685 -.8115 -.213\n"
+ODD = "the atomic numbers add up to {}, which is odd: an ion or a radical; QM9 has neutral mol"
+NEUTRAL = "the networks take every molecule for a neutral one"
+PAIRED = "the networks take the electrons of every molecule as paired"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CATION, [f"its comment tells of a charge of +1: {NEUTRAL}", ODD.format(11)]),
+        (CATION.replace("charge=1", ""), [ODD.format(11)]),
+        ("2\nhydroxyl\nO 0 0 0\nH 0 0 .97\n", [ODD.format(9)]),
+        ("2\n-1 1\nO 0 0 0\nH 0 0 .97\n",
+         [f"its comment tells of a charge of -1: {NEUTRAL}", ODD.format(9)]),
+        ("3\n0 3\nC 0 0 0\nH 0 .9 .6\nH 0 -.9 .6\n",
+         [f"its comment tells of a multiplicity of 3: {PAIRED}"]),
+        (WATER.replace("water", "charge=2"), ["its comment tells of a charge of +2"]),
+        (WATER.replace("water", "0 1"), []),
+        (WATER.replace("water", 'pbc="T T T"'), ["its comment tells of a lattice, which is ign"]),
+    ],
+)  # fmt: skip
+def test_ions_and_radicals(text: str, told: list[str]) -> None:
+    [result] = predict.predict(xyz.parse(text), opposite("H", [0.0] * 5))
+    words = ("comment", "odd")
+    found = [warning for warning in result["warnings"] if any(word in warning for word in words)]
+    assert len(found) == len(told)
+    for warning, start in zip(found, told, strict=True):
+        assert warning.startswith(start)
+    json.dumps(result, allow_nan=False)
+
+
+def test_a_lattice_is_told_once() -> None:
+    crystal = WATER.replace("water", 'Lattice="9 0 0 0 9 0 0 0 9"')
+    results = predict.predict(xyz.parse(WATER + 3 * crystal), opposite("H", [0.0] * 5))
+    told = [[w for w in result["warnings"] if "lattice" in w] for result in results]
+    assert [len(warnings) for warnings in told] == [0, 1, 0, 0]
+    assert "a lattice (so do 2 more of this file), which is ignored" in told[1][0]
+
+
 def test_only_molecules_of_other_elements() -> None:
     salt = xyz.parse("2\n\nNa 0 0 0\nCl 0 0 2.4\n")
     [result] = predict.predict(salt, opposite("H", [0.0] * 5))

@@ -34,6 +34,12 @@ def test_one_molecule() -> None:
         WATER.rstrip("\n"),
         WATER.replace("0.12", "1.2*^-1"),
         WATER.replace("water", "wa\x0cter"),
+        WATER.replace("water", "wa\x85ter \u2028"),
+        WATER.replace("0.12", "1.2D-1").replace("-0.48", "-4.8d-01"),
+        WATER.replace("\n", "\r"),
+        "\n  \n" + WATER,
+        WATER.replace("water", "Properties=species:S:1:pos:R:3"),
+        WATER.replace("water", "properties = 'species:S:1:pos:R:3' energy=-76.4"),
     ],
 )
 def test_spellings_of_the_same(text: str) -> None:
@@ -53,9 +59,13 @@ def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
     [hcn] = xyz.read(record)
     assert (hcn.comment, hcn.formula) == ("gdb 5", "CHN")
     np.testing.assert_array_equal(hcn.positions, sample[4].positions)
-    # An edited one is no longer a record, and its frequencies are no second molecule.
-    with pytest.raises(DataError, match="line 6: found .* expected the number of atoms"):
-        xyz.parse(record.read_text().replace("0.0141537903", "0.01410"))
+    # Neither in an edited one nor in several are the frequencies a second molecule.
+    text = record.read_text()
+    several = xyz.parse(text + text.replace("0.0141537903", "0.01410") + "\n" + text + WATER)
+    assert [m.line for m in several] == [1, 9, 18, 26]
+    assert [m.formula for m in several] == ["CHN", "CHN", "CHN", "H2O"]
+    assert several[0].positions == several[2].positions == hcn.positions
+    assert (hcn.charge, hcn.multiplicity) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +93,30 @@ def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
         ("9" * 9999 + "\n\n", r"f, line 1: found '9{40}\.\.\.'"),
         (WATER.replace("0.12", "1_0.0"), "f, line 3: z is '1_0.0'"),
         (WATER.replace("O", "ſ"), "f, line 3: 'ſ' is no chemical element"),
+        (WATER.replace("0.12", "١"), "f, line 3: z is '١', expected a finite number"),
+        (WATER.replace("0.12", "1.2dd-1"), "f, line 3: z is '1.2dd-1'"),
+        (WATER.replace("0.12", "D-1"), "f, line 3: z is 'D-1'"),
+        (
+            "3\nin nm\nO 0 0 0.012\nH 0 0.076 -0.048\nH 0 -0.076 -0.048\n",
+            r"f, lines 3 to 5: no atom is farther than 0.097 Å .* in nm; expected Å, .* ten times",
+        ),
+        ("2\nhydrogen in nm\nH 0 0 0\nH 0 0 0.074\n", "f, lines 3 to 4: .* in nm"),
+        ("2\n\nH 0 0 0\nH 0 0 0\n", "f, line 4: .* at the place of that of line 3"),
+        (
+            WATER.replace("water", "Properties=species:S:1:forces:R:3"),
+            "f, line 2: found Properties='species:S:1:forces:R:3', expected it to have species:S:1",
+        ),
+        (WATER.replace("water", "Properties=pos:R:3"), "f, line 2: .* species:S:1 and pos:R:3"),
+        (WATER.replace("water", "Properties=species:S:1:pos:R:2"), "f, line 2: .* expected it to"),
+        (WATER.replace("water", "Properties=species:I:1:pos:R:3"), "f, line 2: .* expected it to"),
+        (WATER.replace("water", "Properties=species:S:1:pos:R"), "f, line 2: .* expected names, k"),
+        (WATER.replace("water", "Properties=species:S:x:pos:R:3"), "f, line 2: .* expected names"),
+        (WATER.replace("water", "Properties="), "f, line 2: found Properties=''"),
+        (WATER.replace("water", "Properties=species:S:1:pos:R:3:pos:R:3"), "has 'pos' twice"),
+        (
+            WATER.replace("water", "Properties=species:S:1:pos:R:3:forces:R:3"),
+            "f, line 3: found 'O 0 0 0.12', expected the 7 columns that Properties in line 2 announce",
+        ),
         ("9" * 100 + "\n\n", r"f, line 1: found '9{40}\.\.\.'"),
     ],
 )
@@ -106,9 +140,100 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         xyz.read(tmp_path / "nothing")
     with pytest.raises(DataError, match="cannot read .*: Is a directory"):
         xyz.read(tmp_path)
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="binary is not a text file"):
-        xyz.read(tmp_path / "binary")
+    for content, said in (
+        (b"\xff\xfe\x00", "it begins as UTF-16 does, and byte 2 is none of it"),
+        (b"\xef\xbb\xbf3\n\xff", "it begins as UTF-8-SIG does, and byte 2 is none of it"),
+        (WATER.encode("utf-16-le"), "expected UTF-8, Latin-1, or UTF-16 with a byte order mark"),
+        (bytes(9999), "is not a text file"),
+    ):
+        (tmp_path / "binary").write_bytes(content)
+        with pytest.raises(DataError, match=said):
+            xyz.read(tmp_path / "binary")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no file here is without an end")
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
+def test_files_without_an_end(path: str) -> None:
+    with pytest.raises(DataError, match=f"{path} has more than 64,000,000 bytes: cut it"):
+        xyz.read(path)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-32", "cp1252"]
+)
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    text = WATER.replace("water", "Wasser, Abstände in Ångström")
+    (tmp_path / "water.xyz").write_bytes(text.encode(encoding))
+    [water] = xyz.read(tmp_path / "water.xyz")
+    assert water == xyz.parse(text)[0]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.xyz"
+    file.write_bytes(content)
+    try:
+        assert xyz.read(file)
+    except DataError as error:
+        assert str(error).startswith(str(file))
+
+
+OTHERS = {
+    "forces": ("R", 3),
+    "charge": ("R", 1),
+    "initial": ("R", 3),
+    "id": ("I", 1),
+    "t": ("S", 1),
+}
+
+
+@given(st.permutations(["species", "pos", *OTHERS]), st.sampled_from(['"', "'", ""]))
+def test_any_order_of_columns(order: list[str], quote: str) -> None:
+    """As `Properties` says, so the columns are read, whatever stands between them."""
+    kinds = {"species": ("S", 1), "pos": ("R", 3), **OTHERS}
+    described = ":".join(f"{name}:{kinds[name][0]}:{kinds[name][1]}" for name in order)
+    rows = []
+    for number, line in enumerate(WATER.splitlines()[2:]):
+        symbol, *position = line.split()
+        cells = {"species": symbol, "pos": " ".join(position)}
+        rows.append(
+            " ".join(
+                cells.get(name) or " ".join(f"{number}.{i}" for i in range(kinds[name][1]))
+                for name in order
+            )
+        )
+    text = "\n".join(["3", f"a=1 Properties={quote}{described}{quote} b=2", *rows])
+    [water] = xyz.parse(text)
+    assert water[2:] == xyz.parse(WATER)[0][2:]
+
+
+@pytest.mark.parametrize(
+    ("comment", "charge", "multiplicity"),
+    [
+        ("", None, None), ("water", None, None), ("charge=1", 1, None), ("Charge: -2", -2, None),
+        ("energy=-1.5 total_charge=+1 multiplicity=2", 1, 2), ('charge="1" spin_mult = 3', 1, 3),
+        ("0 1", 0, 1), ("-1 2", -1, 2), (" +1\t1 ", 1, 1), ("1 2 3", None, None),
+        ("10 20", None, None), ("charge=0.5", None, None), ("recharge=1", None, None),
+        ("Properties=species:S:1:pos:R:3:charge:R:1", None, None), ("1 0", None, None),
+        ("multiplicity 1", None, None), ("mult=1", None, 1), ("1.5 2", None, None),
+    ],
+)  # fmt: skip
+def test_what_comments_tell(comment: str, charge: int | None, multiplicity: int | None) -> None:
+    text = "1\n" + comment + "\nF 0 0 0 0\n"
+    [atom] = xyz.parse(text)
+    assert (atom.charge, atom.multiplicity) == (charge, multiplicity)
+
+
+@pytest.mark.parametrize(
+    ("comment", "periodic"),
+    [
+        ("", False), ('Lattice="5 0 0 0 5 0 0 0 5"', True), ('pbc="F F F"', False),
+        ('Lattice="5 0 0 0 5 0 0 0 5" pbc="F F F"', False), ('pbc="T F F"', True),
+        ("pbc='true true true'", True), ("pbc=T", True), ("a crystal lattice", False),
+    ],
+)  # fmt: skip
+def test_lattices(comment: str, periodic: bool) -> None:
+    assert xyz.parse(f"1\n{comment}\nF 0 0 0\n")[0].periodic is periodic
 
 
 def test_molecules_of_the_models(sample: QM9) -> None:
