@@ -10,7 +10,10 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,10 +31,12 @@ from qm9lib.columns import Columns
 KINDS = ("qm9pack", "figshare", "figshare-all")
 """The files of arrays: their source, and whether the uncharacterized molecules are in them."""
 
-MODE = 0o644
-"""Of all files: a class may share one folder, which all read and its owner writes to."""
-
 _FORMAT = "qm9-v2"  # in the name and inside: another version writes another file
+
+# What a killed process leaves of a file of the cache, and of no other: the folder may be anybody's.
+_LEFTOVER = re.compile(
+    r"qm9-v\d+(?:-[a-z0-9]+)*\.(?:safetensors|tfrecord)\.(?:\d+|[a-z0-9_]{8})\.part"
+)
 
 
 class DataError(ValueError):
@@ -39,8 +44,25 @@ class DataError(ValueError):
 
 
 def cache_folder() -> Path:
-    """Return the folder of all cache files: ``QM9LIB_CACHE``, or the platform's usual place."""
-    return Path(os.environ.get("QM9LIB_CACHE") or platformdirs.user_cache_dir("qm9lib"))
+    """Return the folder of all cache files: ``QM9LIB_CACHE``, or the platform's usual place.
+
+    In the variable ``~`` and other variables are replaced as a shell does it.
+
+    Raises
+    ------
+    DataError
+        If the variable is set and does not name a folder by its whole path.
+    """
+    given = os.environ.get("QM9LIB_CACHE")
+    if given is None:
+        return Path(platformdirs.user_cache_dir("qm9lib"))
+    folder = os.path.expanduser(os.path.expandvars(given.strip()))
+    if not os.path.isabs(folder):
+        raise DataError(
+            f"the environment variable QM9LIB_CACHE is {given!r}, expected the whole path of a "
+            "folder, such as ~/qm9; or unset it for the usual place"
+        )
+    return Path(folder)
 
 
 @contextmanager
@@ -70,10 +92,19 @@ def exclusive() -> Iterator[Path]:
             lock.acquire()
     except OSError as error:
         raise refused(folder, error) from error
+    except NotImplementedError as error:  # how filelock says that there is no flock
+        raise DataError(
+            f"cannot lock {folder}: its file system has no locks. Set the environment variable "
+            "QM9LIB_CACHE to a folder of another one, such as that of your own disk"
+        ) from error
     try:
         if lock.lock_counter == 1:
-            for leftover in folder.glob("*.part"):
-                leftover.unlink(missing_ok=True)
+            for leftover in folder.iterdir():
+                if _LEFTOVER.fullmatch(leftover.name):
+                    if leftover.is_dir():
+                        shutil.rmtree(leftover, ignore_errors=True)
+                    else:  # of an earlier version
+                        leftover.unlink(missing_ok=True)
         yield folder
     finally:
         lock.release()
@@ -81,7 +112,9 @@ def exclusive() -> Iterator[Path]:
 
 @contextmanager
 def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
-    """Write a file under a temporary name beside it, then rename: no reader ever sees half a file.
+    """Write a file in a temporary folder beside it, then move it: no reader ever sees half a file.
+
+    It gets the permissions that any new file of the user gets.
 
     Parameters
     ----------
@@ -93,34 +126,40 @@ def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write. It is renamed at the end, or removed after any exception.
+        Where to write. It is moved at the end, or removed after any exception.
 
     Raises
     ------
     DataError
         If the system refuses; the message says what to do.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.chmod(MODE)
-        os.replace(temporary, path)
+        with tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=f"{path.name[-50:]}.", suffix=".part"
+        ) as folder:
+            temporary = Path(folder, path.name)
+            yield temporary
+            os.replace(temporary, path)
     except OSError as error:
         raise refused(path, error, size) from error
-    finally:
-        # Asked first: where the folder turns out to be a file, unlink would raise once more.
-        if os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
     """Return the error for a file or folder that the system does not let us write."""
-    takes = f" (it takes {size})" if size else ""
-    elsewhere = "name another folder"
+    remedy = "name another file" if error.errno == errno.EISDIR else "name another folder"
     if path == cache_folder() or cache_folder() in path.parents:
-        elsewhere = "set the environment variable QM9LIB_CACHE to a folder that can be written"
-    return DataError(f"cannot write {path}: {error}; free some space{takes} or {elsewhere}")
+        remedy = "set the environment variable QM9LIB_CACHE to a folder that can be written"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        takes = f" (it takes {size})" if size else ""
+        remedy = f"free some space{takes}, or {remedy}"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = f"allow it, or {remedy}"
+    elif error.errno == errno.ENAMETOOLONG:
+        remedy = "take a shorter name"
+    elif error.errno == errno.EISDIR:
+        remedy = f"remove the folder of this name, or {remedy}"
+    return DataError(f"cannot write {path}: {error.strerror or error}; {remedy}")
 
 
 def check_writable(path: Path) -> None:
@@ -128,10 +167,8 @@ def check_writable(path: Path) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-        temporary.unlink()
+        tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise refused(path, error) from error
 
@@ -189,7 +226,8 @@ def write_safetensors(
         try:
             save_file(arrays, temporary, metadata=metadata)
         except SafetensorError as error:  # how safetensors reports a full disk
-            raise OSError(str(error)) from error
+            number = re.search(r"\(os error (\d+)\)", str(error))
+            raise OSError(int(number[1]) if number else None, str(error)) from error
 
 
 @contextmanager

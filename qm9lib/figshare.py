@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pooch
@@ -155,9 +156,12 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
             pooch.retrieve(
                 url, f"sha256:{file.sha256}", file.name, target, downloader=_Download(file)
             )
-            path.chmod(cache.MODE)
             return
         except (DataError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            reasons.append(f"{url}: {_reason(error)}")
+        except OSError as error:
+            if error.errno is not None:  # the system's own: a full disk, for example
+                raise
             reasons.append(f"{url}: {_reason(error)}")
         except ValueError:  # how pooch says that the hash is another; it has removed the file
             reasons.append(f"{url}: another file, its SHA-256 is not {file.sha256}")
@@ -172,18 +176,33 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
 
 def _remove_leftovers(target: Path) -> None:
     """Remove what a killed process left of its download, under the names that pooch gives."""
-    for path in target.glob("tmp*"):
-        path.unlink()
+    for path in target.iterdir():
+        if re.fullmatch("tmp[a-z0-9_]{8}", path.name):
+            path.unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return f"no answer within {TIMEOUT:g} s"
-    cause = error.args[0] if error.args else error
-    if isinstance(cause, urllib3.exceptions.ProtocolError):  # as wrapped by requests
-        cause = cause.args[-1]
-    cause = getattr(cause, "reason", None) or cause  # without the account of the retries
-    return " ".join(str(cause).split())
+    # Exceptions of requests have others within, and accounts of retries: the innermost one counts.
+    cause: object = error
+    while inner := [
+        part
+        for part in (getattr(cause, "reason", None), *getattr(cause, "args", ()))
+        if isinstance(part, Exception)
+    ]:
+        cause = inner[0]
+    said = getattr(cause, "strerror", None) or str(cause)
+    # Without the object that failed, and the system's number of the error.
+    said = re.sub(r"^<?[\w.]+(?: object at \w+>|\([^)]*\)): |\[Errno -?\d+\] ", "", said)
+    said = " ".join(said.split())
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy (HTTPS_PROXY, HTTP_PROXY) gives no way: {said}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"its certificate is not accepted: {said}"
+    if "certificate bundle" in said or "TLS" in said:
+        return f"certificates to check it with (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE): {said}"
+    return said
 
 
 @dataclass(frozen=True)
@@ -199,7 +218,7 @@ class _Download:
             requests.get(
                 url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
             ) as response,
-            open(output, "wb") as out,
+            _created(output) as out,
             progress.bar(
                 total=size, desc=name, unit="B", unit_scale=True, unit_divisor=1000
             ) as bar,
@@ -228,6 +247,12 @@ class _Download:
                     checked, seconds = received, time.monotonic()
             if out.tell() != size:
                 raise DataError(f"the body ended after {out.tell():,} of {size:,} bytes")
+
+
+def _created(path: str) -> BinaryIO:
+    """Open a new file with the user's usual permissions; pooch made one for the user alone."""
+    Path(path).unlink()
+    return open(path, "wb")
 
 
 # Reading ---------------------------------------------------------------------------------------

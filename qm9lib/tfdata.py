@@ -6,6 +6,7 @@ qm9_parse``. TensorFlow is imported when one of them is called.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import warnings
@@ -106,8 +107,9 @@ def _write(molecules: QM9, target: Path) -> None:
                     writer.write(_example(tf, molecule))
                 writer.flush()
                 writer.write(_footer(len(molecules), temporary.read_bytes()))
-        except tf.errors.OpError as error:  # how TensorFlow reports a full disk
-            raise OSError(str(error)) from error
+        except tf.errors.OpError as error:
+            full = isinstance(error, tf.errors.ResourceExhaustedError)  # of the disk, here
+            raise OSError(errno.ENOSPC if full else None, str(error)) from error
 
 
 def _footer(molecules: int, body: bytes | memoryview) -> bytes:

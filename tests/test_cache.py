@@ -1,11 +1,16 @@
+import errno
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from limits import HANG
 
 import qm9lib
@@ -90,14 +95,93 @@ def test_file_that_cannot_be_written(small_cache: Path) -> None:
     cache.arrays_path("qm9pack").mkdir(parents=True)
     with (
         pytest.warns(UserWarning, match="is damaged"),
-        pytest.raises(DataError, match="takes 110 MB.*QM9LIB_CACHE"),
+        pytest.raises(DataError, match="remove the folder of this name, or set .*QM9LIB_CACHE"),
     ):
         qm9lib.load()
 
 
-def test_written_file_can_be_read_by_a_class(small_cache: Path) -> None:
-    qm9lib.load()
-    assert (small_cache / FILE).stat().st_mode & 0o444 == 0o444
+@pytest.mark.skipif(os.name == "nt", reason="no umask")
+@given(st.sampled_from([0o000, 0o002, 0o022, 0o027, 0o077]), st.sampled_from([None, 0o600, 0o644]))
+def test_files_have_the_usual_permissions(
+    tmp_path_factory: pytest.TempPathFactory, umask: int, before: int | None
+) -> None:
+    """As any file that the user makes: of all at 022, of the group too at 002."""
+    path = tmp_path_factory.mktemp("modes") / "file"
+    if before is not None:
+        path.touch(before)
+    previous = os.umask(umask)
+    try:
+        with cache.replacing(path) as temporary:
+            temporary.write_text("text")
+    finally:
+        os.umask(previous)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_a_file_system_without_permissions(tmp_path: Path, monkeypatch) -> None:
+    """Some network drives refuse to set them; the file is complete all the same."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    with cache.replacing(tmp_path / "file") as temporary:
+        temporary.write_text("text")
+    assert (tmp_path / "file").read_text() == "text"
+
+
+def test_threads_that_write_one_file(tmp_path: Path) -> None:
+    """Both write at once, and one of them is there at the end, whole."""
+    path, both = tmp_path / "file", threading.Barrier(2, timeout=HANG)
+
+    def write(text: str) -> None:
+        with cache.replacing(path) as temporary:
+            temporary.write_text(text[:5])
+            both.wait()
+            temporary.write_text(text)
+            both.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        [*pool.map(write, ["a" * 9999, "b" * 9999])]
+    assert path.read_text() in ("a" * 9999, "b" * 9999)
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_names_of_any_length(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 255)
+    with cache.replacing(path) as temporary:
+        temporary.write_text("text")
+    assert path.read_text() == "text"
+    with (
+        pytest.raises(DataError, match="name too long; take a shorter name"),
+        cache.replacing(tmp_path / ("a" * 256)) as temporary,
+    ):
+        temporary.write_text("text")
+
+
+NUMBERS = {
+    errno.ENOSPC: "No space left on device; free some space (it takes 1 MB), or name another",
+    errno.EDQUOT: "Disk quota exceeded; free some space (it takes 1 MB), or name another folder",
+    errno.EACCES: "Permission denied; allow it, or name another folder",
+    errno.EROFS: "Read-only file system; allow it, or name another folder",
+    errno.ENOTDIR: "Not a directory; name another folder",
+    errno.EISDIR: "Is a directory; remove the folder of this name, or name another file",
+    errno.EIO: "Input/output error; name another folder",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its words")
+@pytest.mark.parametrize("number", NUMBERS)
+def test_only_a_full_disk_needs_space(tmp_path: Path, number: int) -> None:
+    with (
+        pytest.raises(DataError) as caught,
+        cache.replacing(tmp_path / "file", "1 MB"),
+    ):
+        raise OSError(number, os.strerror(number))
+    said = str(caught.value)
+    assert said.startswith(f"cannot write {tmp_path / 'file'}: {NUMBERS[number]}")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -107,9 +191,69 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert cache.cache_folder().name == "qm9lib"
 
 
+@pytest.mark.parametrize("text", ["~/qm9", "$HOME/qm9", "${HOME}/qm9", " ~/qm9 ", "~/qm9\n"])
+def test_cache_folder_as_a_shell_reads_it(monkeypatch, tmp_path: Path, text: str) -> None:
+    """Variables of a settings file come without a shell."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("QM9LIB_CACHE", text)
+    assert cache.cache_folder() == tmp_path / "qm9"
+
+
+@given(st.text(st.characters(exclude_characters="\0/~$%", exclude_categories=["Cs"]), max_size=20))
+def test_cache_folder_that_is_none(text: str) -> None:
+    """Whatever is no whole path: relative to what would it be?"""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(DataError, match="QM9LIB_CACHE is .*, expected the whole path of a folder"),
+    ):
+        patch.setenv("QM9LIB_CACHE", text)
+        cache.cache_folder()
+
+
+@pytest.mark.parametrize("text", ["", " ", "./qm9", "~nobody-of-this-name/x", "$NOT_SET_AT_ALL/x"])
+def test_more_that_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.delenv("NOT_SET_AT_ALL", raising=False)
+    monkeypatch.setenv("QM9LIB_CACHE", text)
+    with pytest.raises(DataError, match="expected the whole path of a folder, such as ~/qm9; or"):
+        cache.cache_folder()
+
+
+def test_only_our_own_leftovers_go(small_cache: Path) -> None:
+    ours = [
+        "qm9-v2-qm9pack.safetensors.12ab_xyz.part", "qm9-v2.tfrecord.abcdefgh.part",
+        "qm9-v1-figshare-all.safetensors.4711.part",
+    ]  # fmt: skip
+    others = [
+        "film.mkv.part", "x.1.part", "qm9-v2-qm9pack.safetensors.part", ".part",
+        "my-qm9-v2.tfrecord.abcdefgh.part", "qm9-v2.tfrecord.abcdefgh.part.old",
+        "dsgdb9nsd.xyz.tar.bz2.part", "qm9.tfrecord.abcdefgh.part", "model.tfrecord.abcdefgh.part",
+    ]  # fmt: skip
+    small_cache.mkdir(exist_ok=True)
+    for name in (*ours[:2], *others[:3]):
+        (small_cache / name).mkdir()
+        (small_cache / name / "within").touch()
+    for name in (ours[2], *others[3:]):
+        (small_cache / name).touch()
+    with cache.exclusive():
+        pass
+    assert {path.name for path in small_cache.iterdir()} - {"lock"} == {*others}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other locks")
+def test_a_file_system_without_locks(small_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the oldest filelock, which gives up, and with the newest, which has another way."""
+
+    def refuse(self: object, *_: object, **__: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(cache.FileLock, "acquire", refuse)
+    with pytest.raises(DataError, match="its file system has no locks. Set .* QM9LIB_CACHE to a"):
+        qm9lib.load()
+
+
 def test_lock_is_taken_again_by_its_holder(small_cache: Path) -> None:
     with cache.exclusive() as folder:
-        kept = folder / "x.1.part"
+        kept = folder / "qm9-v2.tfrecord.1.part"
         kept.write_text("being written")
         with cache.exclusive():
             assert kept.exists()

@@ -458,6 +458,35 @@ def test_refused_connection(site: Site, folder: Path) -> None:
     assert files(folder) == SMALL_FILES
 
 
+def test_missing_certificates(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that names a file which is not there has nothing to do with the disk."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "none.pem"))
+    url = site.dead_url().replace("http:", "https:")
+    site.publish(url)
+    failure(site, url, r"certificates to check .*REQUESTS_CA_BUNDLE.*: .*: .*none\.pem")
+    assert files(folder) == SMALL_FILES
+
+
+def test_certificate_that_is_none(site: Site, folder: Path) -> None:
+    url = site.url().replace("http:", "https:")  # the server knows no TLS
+    site.publish(url)
+    failure(site, url, r"its certificate is not accepted: \[SSL.*\S")
+
+
+@pytest.mark.parametrize("proxy", ["dead", "refusing"])
+def test_proxy(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """One that does not answer, and one that lets nobody through."""
+    figshare.fetch()
+    (figshare.folder() / ARCHIVE).unlink()
+    address = site.dead_url() if proxy == "dead" else site.url()
+    monkeypatch.setenv("HTTPS_PROXY", address.removesuffix(ARCHIVE))
+    monkeypatch.setenv("NO_PROXY", "nowhere")
+    url = f"https://example.org/{ARCHIVE}"
+    site.publish(url)
+    said = ".*: Connection refused" if proxy == "dead" else "Tunnel connection failed: 501 .*"
+    failure(site, url, rf"the proxy \(HTTPS_PROXY, HTTP_PROXY\) gives no way: {said}")
+
+
 def test_all_addresses_are_told(site: Site, folder: Path) -> None:
     site.answers["/forbidden"] = send(b"", 403)
     urls = (site.dead_url(), site.url("forbidden"))
@@ -594,7 +623,7 @@ def test_killed_while_writing_arrays(site: Site, folder: Path, expected: QM9) ->
     with running(SLOW_ARRAYS, stderr=subprocess.DEVNULL) as process:
         assert process.stdout.readline() == "half\n"
     (leftover,) = files(folder) - FETCHED
-    assert leftover.endswith(".part")
+    assert re.fullmatch(rf"{ARRAYS}\.\w{{8}}\.part/{ARRAYS}", leftover)
     assert_equal(load("figshare"), expected)
     assert files(folder) == {ARRAYS, *FETCHED}
 
@@ -695,7 +724,7 @@ def test_full_disk(
         target = folder / (ARRAYS if stage == "arrays" else "figshare")
         assert re.fullmatch(
             f"cannot write {re.escape(str(target))}: .*({'No space' if enlarge else 'too large'})"
-            rf".*; free some space \(it takes {takes}\) or set the environment variable "
+            rf".*; free some space \(it takes {takes}\), or set the environment variable "
             "QM9LIB_CACHE to a folder that can be written\n",
             done.stdout,
         )
@@ -959,7 +988,8 @@ def test_killed_while_writing_records(
     with running(SLOW_RECORDS, stderr=subprocess.DEVNULL) as process:
         assert process.stdout.readline() == "half\n"
     (leftover,) = files(offline.parent) - {ARRAYS, *FETCHED}
-    assert leftover.endswith(".part") and (offline.parent / leftover).stat().st_size > 10_000
+    assert re.fullmatch(rf"{TFRECORD}\.\w{{8}}\.part/{TFRECORD}", leftover)
+    assert (offline.parent / leftover).stat().st_size > 10_000
     assert_records(tfdata.qm9_parse(tfdata.qm9_fetch()), expected)
     assert files(offline.parent) == {TFRECORD, ARRAYS, *FETCHED}
 

@@ -327,8 +327,12 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     [
         (["evaluate", "nothing.safetensors"], 1, "error: there is no file nothing.safetensors"),
         (["evaluate", "broken"], 1, "error: broken is damaged, or no model of this version"),
-        (["train", "."], 1, "error: cannot write .: [Errno 21] Is a directory"),
-        (["train", "broken/x"], 1, "error: cannot write broken/x: [Errno"),
+        (["train", "."], 1, "error: cannot write .: Is a directory; remove the folder of this"),
+        (
+            ["train", "broken/x"],
+            1,
+            "error: cannot write broken/x: File exists; name another folder",
+        ),
         (["predict", "nothing.xyz"], 1, "error: cannot read nothing.xyz: No such file"),
         (["predict", "broken"], 1, "error: broken, line 1: found 'no molecule', expected the"),
         (["predict", "nan.xyz"], 1, "error: nan.xyz, line 3: x is 'nan', expected a finite"),
@@ -341,7 +345,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
         (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not positive"),
         (["train", "x.json"], 1, "error: model, record and checkpoint need three files"),
         (["train", "x", "--checkpoint", "x"], 1, "error: model, record and checkpoint need"),
-        (["train", "x", "--checkpoint", "."], 1, "error: cannot write .: [Errno 21]"),
+        (["train", "x", "--checkpoint", "."], 1, "error: cannot write .: Is a directory; rem"),
         (["train", "x", "--seed", "-1"], 2, "argument --seed: -1 is not between 0 and"),
         (["train", "x", "--seed", "one"], 2, "argument --seed: invalid int value: 'one'"),
         (["evaluate", "x" * 300], 1, "error: there is no file xxx"),

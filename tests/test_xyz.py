@@ -115,7 +115,7 @@ def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
         (WATER.replace("water", "Properties=species:S:1:pos:R:3:pos:R:3"), "has 'pos' twice"),
         (
             WATER.replace("water", "Properties=species:S:1:pos:R:3:forces:R:3"),
-            "f, line 3: found 'O 0 0 0.12', expected the 7 columns that Properties in line 2 announce",
+            "f, line 3: found 'O 0 0 0.12', expected the 7 columns that Properties in line 2",
         ),
         ("9" * 100 + "\n\n", r"f, line 1: found '9{40}\.\.\.'"),
     ],
