@@ -1,7 +1,7 @@
 """Helpers of the course *Molecular energies with graph neural networks*.
 
-Importing the package loads neither JAX nor TensorFlow: a module is imported when one of its names
-is first used.
+Importing the package loads nothing else: a module is imported when one of its names is first used.
+So ``python -m qm9lib doctor`` can tell what is broken.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from qm9lib.dataset import QM9, Molecule, Split, load, load_sample
-from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
-from qm9lib.metrics import mae, rmse
-from qm9lib.view import view
-
 if TYPE_CHECKING:
+    from qm9lib.dataset import QM9, Molecule, Split, load, load_sample
+    from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
+    from qm9lib.metrics import mae, rmse
     from qm9lib.tfdata import qm9_fetch, qm9_parse
+    from qm9lib.viewer import view
 
 __version__ = "0.1.0"
 
@@ -37,6 +36,14 @@ __all__ = [
     "view",
 ]
 
+_HOMES = {
+    "dataset": ("QM9", "Molecule", "Split", "load", "load_sample"),
+    "labels": ("ATOM_REFERENCES", "ELEMENTS", "LABELS", "SYMBOLS", "convert"),
+    "metrics": ("mae", "rmse"),
+    "tfdata": ("qm9_fetch", "qm9_parse"),
+    "viewer": ("view",),
+}
+
 _MODULES = (
     "composition", "domain", "drawings", "figshare", "geometry", "gnn", "graphs", "invariance",
     "ladder", "models", "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack",
@@ -45,8 +52,10 @@ _MODULES = (
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("qm9_fetch", "qm9_parse"):
-        return getattr(importlib.import_module("qm9lib.tfdata"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(f"qm9lib.{home}"), name)
+            return value
     if name in _MODULES:
         return importlib.import_module(f"qm9lib.{name}")
     raise AttributeError(f"module 'qm9lib' has no attribute {name!r}")

@@ -1,11 +1,13 @@
 """Command line: ``python -m qm9lib COMMAND``.
 
-Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted.
+Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted,
+141 the output was not read to its end.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -14,26 +16,71 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from qm9lib.cache import DataError, check_writable, replacing
-from qm9lib.labels import UnknownNameError
+# The other modules are imported where they are used: --help is there at once, and `doctor` even
+# where a package is broken.
 
 _STARTED = time.perf_counter()
+_TRAINING = 110_000  # molecules of the dimenet split
 _AFTERWARDS = 8.0  # seconds kept of a training's minutes for the last validation and the files
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.run
+    _prepare_streams()
     try:
-        return command(options)
-    except (DataError, UnknownNameError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _run(arguments)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # nobody reads on, as with `| head`
+        _drop_output()
+        return 141
+    except OSError as error:
+        _drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(
+            f"error: a package is missing or broken ({error}); `python -m qm9lib doctor` tells of "
+            "all of them",
+            file=sys.stderr,
+        )
+        return 1
+    except ValueError as error:
+        from qm9lib.cache import DataError
+
+        if not isinstance(error, DataError):  # a fault of ours, which is to be seen
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.run
+        return command(options)
+    finally:
+        sys.stdout.flush()  # what cannot be written is found now, not when Python ends
+
+
+def _prepare_streams() -> None:
+    """Let nothing that is printed fail: no stream at all, or one without the letter Å."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Lead standard output nowhere: what is left of it would fail again when Python ends."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # not a file, as in a test
+        pass
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m qm9lib",
         description="Helpers of the course 'Molecular energies with graph neural networks'.",
         epilog="Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, "
-        "130 interrupted. The cache folder is that of the platform, or QM9LIB_CACHE.",
+        "130 interrupted, 141 the output was not read to its end. The cache folder is that of the "
+        "platform, or QM9LIB_CACHE.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -82,8 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--minutes", type=_positive(float), default=3.0, help="time for all, from start to end"
     )
-    train.add_argument("--label", default="H", help="name of the label")
-    train.add_argument("--size", type=_positive(int), default=110_000, help="training molecules")
+    train.add_argument("--label", type=_label, default="H", help="name of the label")
+    train.add_argument("--size", type=_size, default=_TRAINING, help="training molecules")
     train.add_argument("--seed", type=_seed, default=0, help="of initial weights and order")
     train.add_argument("--features", type=_positive(int), default=32, help="channels")
     train.add_argument("--layers", type=_positive(int), default=3, help="message layers")
@@ -132,6 +180,27 @@ def _parser() -> argparse.ArgumentParser:
         "--json", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="write it all there"
     )
     return parser
+
+
+def _label(text: str) -> str:
+    from qm9lib.labels import LABELS, UnknownNameError
+
+    try:
+        return LABELS[text].name
+    except UnknownNameError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _size(text: str) -> int:
+    value = int(text)
+    if not 0 < value <= _TRAINING:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not between 1 and {_TRAINING:,}, the training molecules of the split"
+        )
+    return value
+
+
+_size.__name__ = "int"  # argparse names it where the text is no number
 
 
 def _devices(found: int) -> int:
@@ -194,9 +263,9 @@ def _train(options: argparse.Namespace) -> int:
     on_cpu = jax.default_backend() == "cpu"
     devices = options.devices if on_cpu else _devices(len(jax.devices()))
     from qm9lib import load, painn, training
+    from qm9lib.cache import DataError, check_writable, replacing
     from qm9lib.labels import LABELS
 
-    LABELS[options.label]  # before anything takes time
     check_writable(options.file)  # first: a folder such as "." has no suffix to change
     record, checkpoint = options.file.with_suffix(".json"), getattr(options, "checkpoint", None)
     files = [options.file, record, *([checkpoint] if checkpoint else [])]
@@ -256,6 +325,7 @@ def _predict(options: argparse.Namespace) -> int:
 
     molecules = xyz.read(options.file)  # before JAX is loaded: what is wrong here is told at once
     from qm9lib import models
+    from qm9lib.cache import DataError
     from qm9lib.predict import predict
 
     ensemble = None
@@ -275,6 +345,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _grade(options: argparse.Namespace) -> int:
     from qm9lib import progress
+    from qm9lib.cache import check_writable, replacing
     from qm9lib.exercises import grade
 
     file: Path | None = getattr(options, "json", None)

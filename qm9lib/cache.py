@@ -179,9 +179,14 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def arrays_name(kind: str) -> str:
+    """Return the name of the file of arrays of a kind."""
+    return f"{_FORMAT}-{kind}.safetensors"
+
+
 def arrays_path(kind: str) -> Path:
     """Return the path of the file of arrays of a kind, whether it exists or not."""
-    return cache_folder() / f"{_FORMAT}-{kind}.safetensors"
+    return cache_folder() / arrays_name(kind)
 
 
 def digests(columns: Columns) -> dict[str, str]:

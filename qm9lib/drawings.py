@@ -18,7 +18,7 @@ from qm9lib.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.invariance import Energy
 from qm9lib.labels import ELEMENTS, SYMBOLS
 from qm9lib.plots import COLORS, SMALL, WIDTH, Picture, styled
-from qm9lib.view import BALLS
+from qm9lib.viewer import BALLS
 
 _LETTERS = {1: "#111111", 6: "#ffffff", 7: "#ffffff", 8: "#ffffff", 9: "#111111"}  # on `BALLS`
 _BOND = "#777777"

@@ -296,12 +296,19 @@ def read_uncharacterized(path: Path) -> frozenset[int]:
     Raises
     ------
     DataError
-        If a line between the rules does not begin with a number.
+        If there is no such file, or a line between its rules does not begin with a number.
     """
-    rows = re.split(r"^=+\n", path.read_text(encoding="ascii"), flags=re.MULTILINE)[2:3]
-    words = [line.split()[0] for row in rows for line in row.splitlines()]
-    if wrong := [word for word in words if not word.isdecimal()]:
-        raise DataError(f"{path} lists {wrong[0]!r}, expected the number of a molecule")
+    remedy = "fetch it with `python -m qm9lib fetch --source figshare`"
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {_reason(error)}; {remedy}") from error
+    rows = re.split(r"^=+\n", text, flags=re.MULTILINE)[2:3]
+    words = [line.split()[0] for row in rows for line in row.splitlines() if line.strip()]
+    if not words:
+        raise DataError(f"{path} lists no molecule between two rules (=====); {remedy}")
+    if wrong := [word for word in words if not re.fullmatch("[0-9]{1,9}", word)]:
+        raise DataError(f"{path} lists {wrong[0]!r}, expected the number of a molecule; {remedy}")
     return frozenset(map(int, words))
 
 

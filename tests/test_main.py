@@ -2,11 +2,13 @@ import hashlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -34,6 +36,124 @@ def test_doctor_prints_what_a_report_needs() -> None:
     assert rows["qm9pack data"].endswith("data")
     assert rows["cache folder"] == str(cache.cache_folder())
     assert "qm9-v2-qm9pack.safetensors" in rows
+
+
+def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command of the package as a user does; more options are those of `subprocess.run`."""
+    environment = options.pop("env", os.environ) | {"PYTHONUNBUFFERED": ""}
+    return subprocess.run(
+        [sys.executable, "-m", "qm9lib", *arguments], stderr=subprocess.PIPE, text=True,
+        timeout=HANG, env=environment, **options,
+    )  # fmt: skip
+
+
+BROKEN = {
+    "jax": "raise RuntimeError('cannot load\\nlibcudart')",
+    "numpy": "raise ImportError('numpy is built for another Python')",
+    "safetensors": "import nothing_of_this_name",
+    "platformdirs": "def user_cache_dir(*_):\n    raise KeyError('HOME')",
+    "scipy": "0 /",
+    "equinox": "raise AttributeError",
+}
+
+
+@pytest.mark.parametrize("package", BROKEN)
+def test_doctor_where_a_package_is_broken(tmp_path: Path, package: str) -> None:
+    """What it is made for: the rest of the report is there, and the line says what is wrong."""
+    (tmp_path / f"{package}.py").write_text(BROKEN[package])
+    environment = {name: text for name, text in os.environ.items() if name != "QM9LIB_CACHE"}
+    environment["PYTHONPATH"] = str(tmp_path)
+    done = command("doctor", stdout=subprocess.PIPE, env=environment)
+    # Some packages print a traceback of what they import, and go on.
+    assert done.returncode == 0 and "qm9lib" not in done.stderr
+    rows = rows_of(done.stdout)
+    assert any("broken: " in text for text in rows.values())
+    if package != "platformdirs":
+        assert re.fullmatch(r" *[\d.]+, broken: \w+: .*", rows[package])
+    assert rows["python"].strip().startswith(sys.version.split()[0]) and "processors" in rows
+    # Any other command says whom to ask.
+    done = command("info", stdout=subprocess.PIPE, env=environment)
+    assert "Traceback" not in done.stderr or package in ("platformdirs", "scipy", "jax", "equinox")
+
+
+def test_doctor_where_the_cache_folder_is_none() -> None:
+    environment = os.environ | {"QM9LIB_CACHE": "here"}
+    done = command("doctor", stdout=subprocess.PIPE, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "broken: DataError: the environment variable QM9LIB_CACHE is 'here'" in done.stdout
+
+
+COMMANDS = {
+    "info": ["info"],
+    "doctor": ["doctor"],
+    "help": ["train", "--help"],
+    "predict": ["predict", str(Path(__file__).with_name("data") / "dsgdb9nsd_000005.xyz")],
+    "grade": ["grade", "nothing.ipynb"],
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its pipes say nothing")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output_that_nobody_reads(name: str) -> None:
+    """As with `| head`, which ends before all is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = command(*COMMANDS[name], stdout=writing)
+    os.close(writing)
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    assert done.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk here is always full")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output_that_cannot_be_written(name: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = command(*COMMANDS[name], stdout=full)
+    assert done.stderr.endswith("error: No space left on device\n")
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no shell that closes streams")
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(streams: str) -> None:
+    command = f'"{sys.executable}" -m qm9lib info {streams}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=HANG)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (
+        done.stdout == "" or ">&-" in streams.replace("2>&-", "") or "cache folder" in done.stdout
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp932", "latin-1", "utf-16"])
+@pytest.mark.parametrize(
+    "arguments", [["predict", "--help"], ["grade", "caf\u00e9-\U0001d4d0.ipynb"]]
+)
+def test_terminals_of_any_encoding(encoding: str, arguments: list[str]) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "qm9lib", *arguments], capture_output=True, env=environment,
+        timeout=HANG,
+    )  # fmt: skip
+    shown = (done.stdout + done.stderr).decode(encoding, "replace")
+    assert done.returncode == (1 if arguments[0] == "grade" else 0), shown
+    assert "Traceback" not in shown and ("XYZ file" in shown or "ipynb" in shown)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "x", "--label", "foo"], "argument --label: unknown label 'foo'; use one of"),
+        (["train", "x", "--size", "110001"], "--size: 110001 is not between 1 and 110,000, the"),
+        (["train", "x", "--size", "0"], "argument --size: 0 is not between 1 and 110,000"),
+        (["train", "x", "--size", "many"], "argument --size: invalid int value: 'many'"),
+        (["train", "x", "--label", ""], "argument --label: unknown label ''; use one of"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert message in capsys.readouterr().err
 
 
 def test_info_where_the_data_is_missing(
@@ -331,7 +451,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
         (
             ["train", "broken/x"],
             1,
-            "error: cannot write broken/x: File exists; name another folder",
+            "error: cannot write broken/x: File exists; name another",
         ),
         (["predict", "nothing.xyz"], 1, "error: cannot read nothing.xyz: No such file"),
         (["predict", "broken"], 1, "error: broken, line 1: found 'no molecule', expected the"),
@@ -341,7 +461,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
         (["predict", "dummy.xyz"], 1, "error: dummy.xyz, line 3: 'Xx' is no chemical element"),
         (["predict", "good.xyz", "--model", "broken"], 1, "error: broken is damaged, or no model"),
         (["predict", "sulfur.xyz"], 1, "warning: sulfur.xyz, line 1 (S): no prediction: the mod"),
-        (["train", "x", "--label", "energy"], 1, "error: unknown label 'energy'; use one of"),
+        (["train", "x", "--label", "energy"], 2, "argument --label: unknown label 'energy'; use"),
         (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not positive"),
         (["train", "x.json"], 1, "error: model, record and checkpoint need three files"),
         (["train", "x", "--checkpoint", "x"], 1, "error: model, record and checkpoint need"),

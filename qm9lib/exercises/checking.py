@@ -320,12 +320,25 @@ _SAID: dict[str, str] = {
 """Meanings of an exception by a part of what it says, which tells more than its kind."""
 
 
+def kind_of(error: BaseException) -> str:
+    """Return the name of an exception's class; of one that is Python's own affair, its base's.
+
+    Examples
+    --------
+    >>> kind_of(KeyError("x"))
+    'KeyError'
+    """
+    # Python 3.13 has an _IncompleteInputError, which is a SyntaxError.
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return next(name for name in names if not name.startswith("_"))
+
+
 def _story(stopped: _StoppedError, answer: Answer, tell: Meaning | None) -> str:
     """Tell what a student's exception means, and where it came from."""
     error = stopped.__cause__
     assert error is not None
     said = str(error).strip().partition("\n")[0]
-    lines = [f"your code stopped with {type(error).__name__}" + (f": {said}" if said else "")]
+    lines = [f"your code stopped with {kind_of(error)}" + (f": {said}" if said else "")]
     file = getattr(getattr(answer, "__code__", None), "co_filename", None)
     # The last line of the cell itself: what lies deeper is a library's.
     own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]

@@ -53,7 +53,7 @@ def main() -> None:
             result = shell.run_cell(cell, store_history=False, silent=True)
             error = result.error_before_exec or result.error_in_exec
             if error is not None and not isinstance(error, SystemExit):
-                tell(failed=number, error=f"{type(error).__name__}: {error}"[:200])
+                tell(failed=number, error=f"{checking.kind_of(error)}: {error}"[:200])
         # A later cell may use the name of an answer for a number.
         answers |= {name: value for name in functions if callable(value := shell.user_ns.get(name))}
     names = [name for name, value in shell.user_ns.items() if callable(value)]
