@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -175,6 +176,10 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--memory", type=_positive(float), default=8.0, help="GB for one notebook (on Linux)"
     )
+    grade.add_argument(
+        "--sandbox", action="store_true",
+        help="run each notebook in bubblewrap (Linux): no network, and one folder to write to",
+    )  # fmt: skip
     grade.add_argument("--reasons", action="store_true", help="say what is wrong with each answer")
     grade.add_argument(
         "--json", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="write it all there"
@@ -351,16 +356,20 @@ def _grade(options: argparse.Namespace) -> int:
     file: Path | None = getattr(options, "json", None)
     if file is not None:
         check_writable(file)
-    rows = list(
-        progress.bar(
-            grade.grade(options.notebook, options.minutes, options.memory),
-            total=len(options.notebook), unit="notebook", disable=None,
-        )
-    )  # fmt: skip
+    # So that a process of a notebook is ended too where the grader is.
+    for number in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, number):
+            signal.signal(getattr(signal, number), lambda number, _: sys.exit(128 + number))
+    rows = []
+    for row in progress.bar(
+        grade.grade(options.notebook, options.minutes, options.memory, sandbox=options.sandbox),
+        total=len(options.notebook), unit="notebook", disable=None,
+    ):  # fmt: skip
+        rows.append(row)
+        if file is not None:  # each time: whatever comes, the rows so far are there
+            with replacing(file) as temporary:
+                temporary.write_text(grade.to_json(rows), encoding="utf-8")
     print(grade.table(rows, options.reasons))
-    if file is not None:
-        with replacing(file) as temporary:
-            temporary.write_text(grade.to_json(rows), encoding="utf-8")
     return 0 if all(row.chapter for row in rows) else 1
 
 

@@ -6,6 +6,8 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from limits import HANG
 
 import notebooks
 from qm9lib import exercises
+from qm9lib.exercises import student
 from qm9lib.exercises.grade import grade, table
 
 BOOK = notebooks.ROOT / "book"
@@ -117,6 +120,94 @@ BROKEN = {
         "",
     ),
 }
+RIGHT = "return 627.5095 * energy"
+
+
+def everywhere(data, around=""):
+    """Write bytes into whatever the process has open but for its standard streams."""
+    return (
+        f"import os\nfor number in range(3, 200):\n    try:\n        os.write(number, {data})\n"
+        f"    except OSError:\n        pass\n{around}"
+    )
+
+
+# Attacks, within the first answer; what is left of them shows in the good notebook behind.
+ANSWERS = {
+    "forged name": everywhere(b'{"name": "1.2"}\n', RIGHT),
+    "forged list": everywhere(b'{"name": []}\n', RIGHT),
+    "forged brackets": everywhere("b'[' * 100_000 + b'\\n'", RIGHT),
+    "forged reply": everywhere(b'{"reply": "1", "value": 627.5095, "changes": {}}\n', RIGHT),
+    "forged outcome": everywhere(b'{"functions": [], "others": {}, "names": []}\n', RIGHT),
+    "no letters": everywhere(b"\xff\xfe\x00\n", RIGHT),
+    "flood": everywhere("b'x' * 70_000_000", RIGHT),
+    "closed pipes": f"import os\nos.closerange(3, 200)\n{RIGHT}",
+    "signal above 31": "import os\nos.kill(os.getpid(), 34)",
+    "no memory at all": "import ctypes\nctypes.string_at(0)",
+    "another program": "import os\nos.execv('/bin/true', ['true'])",
+    "surrogate": "raise ValueError('\\ud800')",
+    "escape sequences": "raise ValueError('\\x1b]0;owned\\x07\\x1b[2J\\r\\x00')",
+    "ten megabytes": "raise ValueError('x' * 10**7)",
+    "message that fails": ("class E(Exception):\n    def __str__(self):\n        1 / 0\nraise E"),
+    "interrupt": "raise KeyboardInterrupt",
+    "no exception": "class E(BaseException):\n    pass\nraise E",
+    "checker changed": (
+        "import qm9lib.exercises.checking as c, qm9lib.exercises.diagnosis as d\n"
+        "import qm9lib.exercises.wire as w\nc.same = d.same = lambda *a, **k: True\n"
+        "c.judged = c.examine = c.guarded = lambda *a, **k: True\n"
+        "w.encode = lambda *a, **k: 627.5095\nreturn 1.0"
+    ),
+    "always equal": (
+        "class Any(float):\n    __eq__ = __le__ = __ge__ = lambda *a: True\nreturn Any(1.0)"
+    ),
+    "array that lies": (
+        "class Any:\n    def __array__(self, *a, **k):\n        raise SystemExit\n"
+        "    __repr__ = __array__\nreturn Any()"
+    ),
+    "endless list": "x = []\nx.append(x)\nreturn x",
+    "deep list": "x = 1.0\nfor _ in range(10**5):\n    x = [x]\nreturn x",
+    "huge number": "return 10 ** 10**5",
+    "new session": (
+        f"import subprocess\nsubprocess.Popen(['sleep', '{AGES}'], start_new_session=True)\n{RIGHT}"
+    ),
+    "daemon": (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        f"        os.execvpe('sleep', ['sleep', '{AGES}'], {{}})\n    os._exit(0)\n{RIGHT}"
+    ),
+    "many": (
+        "import os, time\nfor _ in range(60):\n    if os.fork() == 0:\n"
+        f"        time.sleep({AGES})\n{RIGHT}"
+    ),
+    "thread that stays": (
+        f"import threading, time\nthreading.Thread(target=time.sleep, args=({AGES},)).start()\n"
+        f"{RIGHT}"
+    ),
+    "large file": "open('x', 'wb').truncate(10**10)",
+    "folder removed": f"import os, shutil\nshutil.rmtree(os.getcwd() + '/..', True)\n{RIGHT}",
+    "home": (
+        "import pathlib\nfor name in ('.ipython/profile_default/startup/x.py',\n"
+        "             '.config/matplotlib/matplotlibrc', '.pdbrc'):\n"
+        "    path = pathlib.Path.home() / name\n"
+        "    path.parent.mkdir(parents=True, exist_ok=True)\n"
+        f"    path.write_text('raise SystemExit')\n{RIGHT}"
+    ),
+    "site folder": (
+        "import pathlib, sysconfig\nfolder = pathlib.Path(sysconfig.get_path('purelib'))\n"
+        "(folder / 'numpy.py').write_text('raise SystemExit')\n"
+        f"(folder / 'x.pth').write_text('import nothing_of_this_name')\n{RIGHT}"
+    ),
+    "pip": (
+        "import pathlib, subprocess, sys\nfor name in ('numpy', 'qm9lib'):\n"
+        "    path = pathlib.Path(name).absolute()\n    if path.exists():\n        continue\n"
+        "    path.mkdir()\n    (path / f'{name}.py').write_text('raise SystemExit')\n"
+        "    (path / 'setup.py').write_text('import setuptools\\nsetuptools.setup('\n"
+        "        f'name={name!r}, version=\"99\", py_modules=[{name!r}])')\n"
+        "    pip = [sys.executable, '-m', 'pip']\n"
+        "    options = ['--no-index', '--no-build-isolation', '--no-deps']\n"
+        "    subprocess.run([*pip, 'install', *options, path])\n"
+        f"    subprocess.run([*pip, 'uninstall', '-y', 'matplotlib', 'ipython'])\n{RIGHT}"
+    ),
+}
+KILLED = "import os\nos.kill(os.getppid(), 9)\nos.kill(os.getppid(), 15)\n" + RIGHT
 PARTS = 3
 NO_NOTEBOOK = {
     "text.ipynb": b"To be or not to be",
@@ -216,6 +307,166 @@ def sleeping():
         with contextlib.suppress(OSError):  # it has ended meanwhile, or is not ours
             found.append(path.read_bytes())
     return f"sleep\0{AGES}\0".encode() in found
+
+
+@pytest.fixture(scope="module")
+def hostile_class(tmp_path_factory):
+    """One run of the command line: attacks, and a good notebook before, between and after them."""
+    folder = tmp_path_factory.mktemp("class")
+    paths = [stored("solutions", folder / "good.ipynb")]
+    for number, body in enumerate(ANSWERS.values()):
+        path = folder / f"{number}.ipynb"
+        paths += [stored("solutions", path, first(body)), paths[0]]
+    odd = folder / "\x1b[2J\udcff\n.ipynb"
+    stored("solutions", odd)
+    results = folder / "grades.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "qm9lib", "grade", *map(str, paths), str(odd), "--minutes", "1",
+         "--memory", "2", "--json", str(results), "--reasons"],
+        capture_output=True, check=False, timeout=HANG,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    return done, json.loads(results.read_text("ascii"))
+
+
+ATTACKS = {
+    **dict.fromkeys(ANSWERS, "stopped"),
+    **dict.fromkeys(
+        ("checker changed", "always equal", "array that lies", "endless list", "deep list",
+         "huge number"), "wrong",
+    ),
+    **dict.fromkeys(
+        ("surrogate", "escape sequences", "ten megabytes", "message that fails", "large file",
+         "folder removed"), "error",
+    ),
+    **dict.fromkeys(
+        ("new session", "daemon", "many", "thread that stays", "home", "site folder", "pip"),
+        "right",
+    ),
+}  # fmt: skip
+
+
+def test_hostile_class_has_every_row(hostile_class):
+    done, rows = hostile_class
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert len(rows) == 2 * len(ANSWERS) + 2 >= 60
+    for good in (*rows[::2], rows[-1]):
+        assert good["outcomes"] == dict.fromkeys(NAMES, "right"), good
+        assert good["notes"] == []
+    others = {name: row["outcomes"]["1.1"] for name, row in zip(ANSWERS, rows[1::2], strict=False)}
+    assert others == ATTACKS
+    for row in rows[1::2][: len(ANSWERS)]:
+        assert all(row["outcomes"][name] == "right" for name in NAMES[1:]), row
+    said = [*itertools.chain(*(row["reasons"].values() for row in rows))]
+    assert max(map(len, said)) < 2_100
+    # What the teacher's terminal gets is text alone, whatever names and messages are.
+    shown = done.stdout.decode("ascii")
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
+    assert "?[2J??.ipynb" in shown
+
+
+def test_nothing_of_the_hostile_class_survives(hostile_class):
+    deadline = time.monotonic() + HANG
+    while of_a_notebook():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not sleeping()
+
+
+def of_a_notebook():
+    """Return processes whose folders are those that a grader makes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if b"/grade-" in path.read_bytes():
+                found.append(path)
+    return found
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_grader_that_is_ended_takes_its_notebook_along(tmp_path, number):
+    """And the rows so far are stored."""
+    good, results = stored("solutions", tmp_path / "good.ipynb"), tmp_path / "grades.json"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    body = f"import time\nopen({str(pipe)!r}, 'w').close()\ntime.sleep({AGES})"
+    slow = stored("solutions", tmp_path / "slow.ipynb", first(body))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qm9lib", "grade", good, slow, "--json", results, "--minutes", "99"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    pipe.open().close()  # waits until the answer runs
+    process.send_signal(number)
+    _, said = process.communicate(timeout=HANG)
+    assert process.returncode == {2: 130, 15: 143, 1: 129, 9: -9}[number]
+    assert "Traceback" not in said
+    deadline = time.monotonic() + HANG
+    while of_a_notebook():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (row,) = json.loads(results.read_text())
+    assert row["right"] == 6
+
+
+SANDBOXED = {
+    "killed": KILLED,
+    "network": (
+        "import socket\ntry:\n    socket.create_connection(('127.0.0.1', 1), 1)\n"
+        f"except ConnectionRefusedError:\n    pass\n{RIGHT}"
+    ),
+    "others": "import os\nassert not os.path.exists('{others}')\n" + RIGHT,
+    "system": (
+        "import pathlib, numpy\n"
+        f"(pathlib.Path(numpy.__file__).parent / 'x').write_text('x')\n{RIGHT}"
+    ),
+    "new session": ANSWERS["new session"],
+}
+
+
+def test_sandbox(tmp_path):
+    """A notebook sees no process, no file of the teacher's, and writes nowhere but to its own."""
+    if shutil.which("bwrap") is None:
+        pytest.fail("bubblewrap is needed for this test: install the package bubblewrap")
+    paths = [
+        stored(
+            "solutions", tmp_path / f"{name}.ipynb", first(body.replace("{others}", str(tmp_path)))
+        )
+        for name, body in SANDBOXED.items()
+    ]
+    rows = {Path(row.notebook).stem: row for row in grade(paths, minutes=1.0, sandbox=True)}
+    found = {name: row.outcomes["1.1"] for name, row in rows.items()}
+    assert found == {
+        "killed": "right", "network": "right", "others": "right", "system": "error",
+        "new session": "right",
+    }, rows  # fmt: skip
+    assert "Read-only file system" in rows["system"].reasons["1.1"]
+    assert all(row.outcomes[name] == "right" for row in rows.values() for name in NAMES[1:])
+    assert not of_a_notebook()
+
+
+def test_without_a_sandbox_it_is_said(monkeypatch, capsys):
+    from qm9lib.__main__ import main
+
+    monkeypatch.setattr(student.shutil, "which", lambda name: None)
+    assert main(["grade", "--sandbox", "x.ipynb"]) == 1
+    assert "--sandbox needs bubblewrap (bwrap)" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_grader_costs_one_row(tmp_path, monkeypatch):
+    good = stored("solutions", tmp_path / "good.ipynb")
+    real, calls = student.Student, itertools.count()
+
+    def failing(*arguments, **options):
+        if next(calls) == 0:
+            raise RuntimeError("of ours")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(student, "Student", failing)
+    bad, other = grade([good, good])
+    assert bad.outcomes == dict.fromkeys(NAMES, "not reached")
+    assert bad.notes == ["the grader failed at it (RuntimeError: of ours)"]
+    assert other.right == 6
 
 
 @pytest.mark.timing

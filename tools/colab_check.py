@@ -4,12 +4,15 @@ Each notebook lies alone in an empty folder, without cached data. All run in one
 the Python and the packages that tools/colab_packages.txt names, and no qm9lib. The setup cell,
 which has to be the same in all of them, installs it: the first notebook runs by itself, and its
 setup cell finds nothing. Git is told to find the address of _config.yml in a local clone.
-Afterwards every package that was there before must have the version that it had.
+What it prints must be what is stored, and nothing is spared of the trainings. Afterwards every
+package that was there before must have the version that it had.
 """
 
 from __future__ import annotations
 
 import argparse
+import configparser
+import difflib
 import json
 import os
 import re
@@ -24,6 +27,7 @@ from functools import partial
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 from all_pythons import MissingPythonError, find_python
 from notebooks import (
@@ -41,6 +45,7 @@ from notebooks import (
 )
 
 PACKAGES = ROOT / "tools" / "colab_packages.txt"
+SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 
 EXECUTE = """\
 import json, sys
@@ -49,7 +54,9 @@ from traitlets.config import Config
 
 patience, sockets = json.loads(sys.argv[2])
 config = Config(KernelManager=sockets)
-nbclient.execute(nbformat.read(sys.argv[1], 4), kernel_name="python3", config=config, **patience)
+notebook = nbformat.read(sys.argv[1], 4)
+nbclient.execute(notebook, kernel_name="python3", config=config, **patience)
+nbformat.write(notebook, sys.argv[1])
 """
 
 
@@ -124,11 +131,46 @@ def run_notebook(
     start = time.perf_counter()
     try:
         call(python, "-c", EXECUTE, file, json.dumps([PATIENCE, sockets()]), env=env, cwd=work)
+        problem = "\n".join(differences(text, file.read_text("utf-8")))
     except NotebookError as error:
         problem = str(error)
     outcome = Outcome(name, time.perf_counter() - start, problem)
     print(f"{name}: {'failed' if problem else 'passed'}", flush=True)
     return outcome
+
+
+def differences(stored: str, executed: str) -> list[str]:
+    """Compare what the cells of two notebooks print; empty if one has not been executed.
+
+    Text and text alternatives count, standard error and the drawings do not.
+    """
+    settings = configparser.ConfigParser()
+    settings.read_string(SANITIZE.read_text("utf-8").partition("\n\n")[2])
+
+    def printed(cell: NotebookNode) -> str:
+        parts = []
+        for output in cell.outputs:
+            data = output.get("data", {})
+            parts.append(output.get("text", "") if output.get("name") != "stderr" else "")
+            parts.append(data.get("text/html") or data.get("text/plain", ""))
+            parts.append(output.get("evalue", ""))
+        text = "".join(parts)
+        for rule in settings.sections():
+            text = re.sub(settings[rule]["regex"], settings[rule]["replace"], text)
+        return text
+
+    before, after = (code_cells(nbformat.reads(text, as_version=4)) for text in (stored, executed))
+    if not any(cell.outputs for cell in before):
+        return []
+    return [
+        line
+        for number, (old, new) in enumerate(zip(before, after, strict=True))
+        if printed(old) != printed(new)
+        for line in difflib.unified_diff(
+            printed(old).splitlines(), printed(new).splitlines(),
+            f"code cell {number}, stored", f"code cell {number}, here", lineterm="",
+        )
+    ]  # fmt: skip
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

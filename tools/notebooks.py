@@ -50,26 +50,34 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """What a chapter's kernel is given, here and (by conftest.py) when the tests run the notebooks."""
 
-RESUMED: Mapping[Path, Path] = {
-    ROOT / "book" / "accuracy": ROOT / "tests" / "data" / "live-training.safetensors"
-}
-"""Chapters that train for minutes, and the checkpoint with which the tests spare most of them.
+RESUMED = ("gnn", "accuracy")
+"""Chapters that train for minutes, most of which the tests are spared by checkpoints.
 
-`execute` trains from the beginning and keeps the checkpoint of the last epoch but one; the tests
-train the last one. The Colab check knows nothing of it."""
+`execute` trains from the beginning and keeps a checkpoint of each training, before the last tenth
+of its epochs; the tests train that tenth. The Colab check knows nothing of it."""
+
+CHECKPOINTS = ROOT / "tests" / "data" / "trainings"
+"""Where they are: `NAME-1.safetensors` of a chapter's first training, and so on."""
 
 STARTUP = """\
-import functools
-from qm9lib import training
+def _resume():  # in a function: a startup file shares the names of the notebook
+    import itertools
+    from qm9lib import training
 
-write = training._write_checkpoint
+    fit, write, numbers = training.fit, training._write_checkpoint, itertools.count(1)
 
-def write_all_but_the_last(path, state, best, run):
-    if len(run.history) < run.settings.epochs:
-        write(path, state, best, run)
+    def write_all_but_the_last(path, state, best, run):
+        if len(run.history) <= run.settings.epochs - max(run.settings.epochs // 10, 1):
+            write(path, state, best, run)
 
-training._write_checkpoint = write_all_but_the_last
-training.fit = functools.partial(training.fit, checkpoint={path!r})
+    def resume(*arguments, **options):
+        path = {prefix!r} + f"-{{next(numbers)}}.safetensors"
+        return fit(*arguments, checkpoint=path, **options)
+
+    training.fit, training._write_checkpoint = resume, write_all_but_the_last
+
+_resume()
+del _resume
 """
 
 HANG = 3600
@@ -364,23 +372,27 @@ def _essence(cells: Sequence[NotebookNode]) -> list[tuple[str, dict[str, object]
     return [("setup" if is_setup(cell.source) else cell.source, cell.metadata) for cell in cells]
 
 
+def is_resumed(path: Path) -> bool:
+    """Return whether a notebook, or its Markdown file, is one of `RESUMED`."""
+    return path.parent == ROOT / "book" and path.stem in RESUMED
+
+
 @contextmanager
 def kernel_environment(path: Path) -> Iterator[dict[str, str]]:
-    """Yield what a chapter's kernel is given; one of `RESUMED` uses its checkpoint.
+    """Yield what a chapter's kernel is given; one of `RESUMED` uses its checkpoints.
 
     Parameters
     ----------
     path
         The chapter's `NAME.md` or `NAME.ipynb`.
     """
-    checkpoint = RESUMED.get(path.with_suffix(""))
-    if checkpoint is None:
+    if not is_resumed(path):
         yield dict(ENVIRONMENT)
         return
     with tempfile.TemporaryDirectory() as folder:
         startup = Path(folder, "profile_default", "startup", "00-resume.py")
         startup.parent.mkdir(parents=True)
-        startup.write_text(STARTUP.format(path=str(checkpoint)), "utf-8")
+        startup.write_text(STARTUP.format(prefix=str(CHECKPOINTS / path.stem)), "utf-8")
         yield {**ENVIRONMENT, "IPYTHONDIR": folder}
 
 
@@ -431,8 +443,9 @@ def execute(path: Path, repository: Repository) -> None:
         coalesce_streams=True,
     )
     metadata = notebook.metadata.copy()
-    if checkpoint := RESUMED.get(path.with_suffix("")):
-        checkpoint.unlink(missing_ok=True)
+    if is_resumed(path):
+        for checkpoint in CHECKPOINTS.glob(f"{path.stem}-*.safetensors"):
+            checkpoint.unlink()
     try:
         with kernel_environment(path) as environment:
             running.execute(env={**os.environ, **environment})

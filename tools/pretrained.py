@@ -258,16 +258,20 @@ By size, on the test set:
 
 `python -m qm9lib predict` states the absolute error to be expected:
 hypot({calibration["floor"]:.3f}, {calibration["scale"]:.2f} × standard deviation of the members)
-kcal/mol, fitted to the validation set. It holds for molecules like those of QM9. A warning tells
-where the members disagree by more than {calibration["limit"]:.2f} kcal/mol, as one validation
-molecule in a thousand does.
+kcal/mol, fitted to the validation set. That is right on average over molecules like those of QM9,
+and tells little of a single one: it is nearly the same for all of them, and where a kind is harder,
+such as the zwitterions below, the error is several times as large as stated. A warning tells where
+the members disagree by more than {calibration["limit"]:.2f} kcal/mol, as one validation molecule in
+a thousand does.
 
 ## Limits
 
 - Zwitterions, where a proton has moved within the molecule: {zwitterions["molecules"]} of the test
   molecules, with a MAE of {zwitterions["mae"]:.1f} kcal/mol.
-- Other elements: no prediction. Ions and radicals are not told from neutral molecules: only
-  elements and positions are seen.
+- Other elements: no prediction.
+- Ions and radicals: the networks see elements and positions only, and take them for neutral
+  molecules. A warning comes where the atomic numbers add up to an odd number, or where the comment
+  line of the file tells of a charge or a multiplicity.
 - More than nine heavy atoms, and distances that QM9 seldom has (bonds being torn, two molecules
   beside one another): a number with a warning. `domain.safetensors` holds the distances of the
   training molecules.

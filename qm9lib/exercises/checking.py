@@ -114,12 +114,12 @@ class Case:
     atoms: int | None = None
 
 
-class _NotAttemptedError(Exception):
-    """The stub is still there."""
+class NotAttemptedError(Exception):
+    """Raised where the stub is still there."""
 
 
-class _StoppedError(Exception):
-    """The student's code raised ``__cause__``, called with ``args``."""
+class StoppedError(Exception):
+    """Raised where the student's code has raised something; the message tells of it."""
 
 
 def examine(exercise: Exercise, answer: object) -> Outcome:
@@ -137,23 +137,31 @@ def examine(exercise: Exercise, answer: object) -> Outcome:
     0.1 wrong: for 3 it returns 9, expected 6
     """
     if not callable(answer):
-        return Outcome(
-            exercise,
-            "wrong",
-            f"check takes the function itself, and you gave {describe(answer)}: write "
-            f'check("{exercise.name}", {exercise.function}), without brackets behind the name',
-        )
+        return Outcome(exercise, "wrong", no_function(exercise, describe(answer)))
+    return judged(exercise, guarded(answer, exercise))
+
+
+def no_function(exercise: Exercise, given: str) -> str:
+    """Return what is wrong where something else than a function was given."""
+    return (
+        f"check takes the function itself, and you gave {given}: write "
+        f'check("{exercise.name}", {exercise.function}), without brackets behind the name'
+    )
+
+
+def judged(exercise: Exercise, answer: Answer) -> Outcome:
+    """Return the outcome of an answer that raises nothing but what `guarded` raises."""
     try:
-        reason = exercise.judge(_guarded(answer, exercise))
-    except _NotAttemptedError:
+        reason = exercise.judge(answer)
+    except NotAttemptedError:
         return Outcome(
             exercise,
             "not attempted",
             "put your code in the place of the line `raise NotImplementedError`, and run both "
             f'cells again. hint("{exercise.name}") helps',
         )
-    except _StoppedError as stopped:
-        return Outcome(exercise, "error", _story(stopped, answer, exercise.explain))
+    except StoppedError as stopped:
+        return Outcome(exercise, "error", str(stopped))
     except (NotCheckableError, DataError) as error:
         return Outcome(exercise, "not checkable", str(error))
     if reason is None:
@@ -237,8 +245,11 @@ def _changed(arguments: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
     )
 
 
-def _guarded(answer: Answer, exercise: Exercise) -> Answer:
-    """Return the answer so wrapped that its errors are told from those of the judge."""
+def guarded(answer: Answer, exercise: Exercise) -> Answer:
+    """Return the answer so wrapped that its errors are told from those of the judge.
+
+    It raises `NotAttemptedError` and `StoppedError` alone.
+    """
     try:
         signature = inspect.signature(answer)
     except (TypeError, ValueError):  # a built-in function has none
@@ -253,15 +264,14 @@ def _guarded(answer: Answer, exercise: Exercise) -> Answer:
                 f"it is called with {len(arguments)} arguments, and takes {signature}: keep the "
                 f"first line of the cell as it was ({error})"
             )
-            raise _StoppedError(*arguments) from wrong
+            raise StoppedError(_story(wrong, arguments, answer, exercise.explain)) from wrong
         try:
             return answer(*arguments)
-        except NotImplementedError as error:
-            if str(error).startswith(f"Exercise {exercise.name}"):
-                raise _NotAttemptedError from error
-            raise _StoppedError(*arguments) from error
         except (Exception, SystemExit) as error:
-            raise _StoppedError(*arguments) from error
+            stub = isinstance(error, NotImplementedError)
+            if stub and str(error).startswith(f"Exercise {exercise.name}"):
+                raise NotAttemptedError from error
+            raise StoppedError(_story(error, arguments, answer, exercise.explain)) from error
 
     return call
 
@@ -333,11 +343,14 @@ def kind_of(error: BaseException) -> str:
     return next(name for name in names if not name.startswith("_"))
 
 
-def _story(stopped: _StoppedError, answer: Answer, tell: Meaning | None) -> str:
+def _story(
+    error: BaseException, arguments: tuple[Any, ...], answer: Answer, tell: Meaning | None
+) -> str:
     """Tell what a student's exception means, and where it came from."""
-    error = stopped.__cause__
-    assert error is not None
-    said = str(error).strip().partition("\n")[0]
+    try:
+        said = str(error).strip().partition("\n")[0]
+    except Exception:  # of a class of the student's
+        said = ""
     lines = [f"your code stopped with {kind_of(error)}" + (f": {said}" if said else "")]
     file = getattr(getattr(answer, "__code__", None), "co_filename", None)
     # The last line of the cell itself: what lies deeper is a library's.
@@ -346,7 +359,7 @@ def _story(stopped: _StoppedError, answer: Answer, tell: Meaning | None) -> str:
         source = linecache.getline(own[-1].filename, own[-1].lineno).strip()
         where = f"  in {own[-1].name}, line {own[-1].lineno}"
         lines.append(f"{where}: {source}" if source else where)
-    meaning = tell(error, stopped.args) if tell else None
+    meaning = tell(error, arguments) if tell else None
     if meaning is None:
         by_words = (told for word, told in _SAID.items() if word in said)
         names = (kind.__name__ for kind in type(error).__mro__)

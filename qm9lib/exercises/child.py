@@ -1,46 +1,55 @@
-"""Run one notebook and examine its answers: the child of `qm9lib.exercises.grade`.
+"""The process of one student: run the notebook, then call its answers as the judge asks.
 
-The job comes as JSON on standard input. What happens goes to a file, a line of JSON at a time, so
-that it remains whatever the notebook does.
+The grader starts it (`qm9lib.exercises.student`) and nobody else. Nothing is judged here: what the
+code of a notebook makes of this process changes what its own answers return, and nothing else.
 """
 
 from __future__ import annotations
 
-import json
+import os
+import pickle
 import signal
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
+from qm9lib import exercises
+from qm9lib.exercises import checking, student, wire
+from qm9lib.exercises.diagnosis import describe
+
 
 def main() -> None:
-    """Run the job."""
-    report = Path(sys.argv[1]).open("a", encoding="utf-8", buffering=1)
-    job = json.load(sys.stdin)
-    sys.argv[1:] = []
+    """Run the cells of the job, then answer calls until the grader asks no more."""
+    requests = os.fdopen(int(sys.argv[1]), "rb")
+    replies = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
+    for pipe in (requests, replies):
+        os.set_inheritable(pipe.fileno(), False)  # not for what a notebook starts
+    job = _receive(requests)
+    _die_with_the_grader()
     _limit_memory(job["memory"])
+    # Loaded by the answers anyway; before the time of one runs.
+    import matplotlib.pyplot  # noqa: F401
     from IPython.core.interactiveshell import InteractiveShell
-
-    from qm9lib import exercises
-    from qm9lib.exercises import checking, grade
 
     class Shell(InteractiveShell):
         def enable_gui(self, gui: str | None = None) -> None:
             """Nothing is shown; `%matplotlib inline` asks for this."""
 
-    known = {exercise.name: exercise for exercise in exercises.exercises(job["chapter"])}
-    examine, write, flush = checking.examine, report.write, report.flush
-    spent = grade._spent
+    # Kept by their values: a notebook may change the modules.
+    write, flush, dumps, spent = replies.write, replies.flush, wire.dumps, student.spent
 
     def tell(**event: Any) -> None:
-        write(json.dumps(event) + "\n")
+        write(dumps(event))
         flush()
 
-    # The answers are examined below, whatever the notebook's own checks say or have become.
+    known = {exercise.name: exercise for exercise in exercises.exercises(job["chapter"])}
+    # The answers are called below, whatever the notebook's own checks say or have become.
     exercises.check = lambda name, answer: None
     shell = Shell.instance()
     functions = [exercise.function for exercise in known.values()]
@@ -53,21 +62,68 @@ def main() -> None:
             result = shell.run_cell(cell, store_history=False, silent=True)
             error = result.error_before_exec or result.error_in_exec
             if error is not None and not isinstance(error, SystemExit):
-                tell(failed=number, error=f"{checking.kind_of(error)}: {error}"[:200])
+                tell(failed=number, error=f"{checking.kind_of(error)}: {error}"[:500])
         # A later cell may use the name of an answer for a number.
         answers |= {name: value for name in functions if callable(value := shell.user_ns.get(name))}
-    names = [name for name, value in shell.user_ns.items() if callable(value)]
-    for name in job["answers"]:
-        function = known[name].function
-        tell(begins=name)
-        if function not in answers and function not in shell.user_ns:
-            reason = f"there is no {function}{grade.nearest(function, names)}"
-            tell(name=name, status=grade.MISSING, message=reason)
-            continue
+    tell(
+        functions=[name for name in functions if name in answers],
+        others={
+            name: describe(shell.user_ns[name])[:200]
+            for name in functions
+            if name in shell.user_ns and name not in answers
+        },
+        names=[name for name, value in shell.user_ns.items() if callable(value)][:10_000],
+    )
+    guarded = checking.guarded
+    while (request := _receive(requests)) is not None:
+        exercise = known[request["name"]]
+        tell(**_call(guarded(answers[exercise.function], exercise), request, job, spent))
+
+
+def _call(
+    answer: Callable[..., Any],
+    request: dict[str, Any],
+    job: dict[str, Any],
+    spent: Callable[[float, float], float],
+) -> dict[str, Any]:
+    """Call an answer; return the message that tells of it."""
+    told: dict[str, Any] = {"reply": request["number"]}
+    arguments = request["arguments"]
+    before = [x.copy() if isinstance(x, np.ndarray) else None for x in arguments]
+    try:
         with _limited(job["seconds"], spent):
-            outcome = examine(known[name], answers.get(function, shell.user_ns.get(function)))
-        tell(name=name, status=outcome.status, message=outcome.message)
-    tell(done=True)
+            told["value"] = wire.encode(answer(*arguments))
+    except checking.NotAttemptedError:
+        told["untouched"] = True
+    except checking.StoppedError as stopped:
+        told["stopped"] = str(stopped)[:2000]
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # while its result was looked at, or its time ran out then
+        told["stopped"] = f"its result cannot be handed over ({checking.kind_of(error)})"
+    told["changes"] = {
+        str(place): wire.encode(now.calls if isinstance(now, wire.Counted) else now)
+        for place, (now, then) in enumerate(zip(arguments, before, strict=True))
+        if isinstance(now, wire.Counted)
+        or (then is not None and then.tobytes() != np.asarray(now).tobytes())
+    }
+    return told
+
+
+def _receive(requests: Any) -> Any:
+    """Return the next request; None at the end."""
+    head = requests.read(8)
+    if len(head) < 8:
+        return None
+    return pickle.loads(requests.read(struct.unpack("<Q", head)[0]))
+
+
+def _die_with_the_grader() -> None:
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _limit_memory(gigabytes: float) -> None:
@@ -76,6 +132,8 @@ def _limit_memory(gigabytes: float) -> None:
 
         size = int(gigabytes * 1e9)
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # nor may a file fill the disk
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from qm9lib import QM9, convert, load_sample
 from qm9lib.exercises.checking import Answer, Case, Exercise, Right, compared
 from qm9lib.exercises.diagnosis import as_numbers, describe, same
+from qm9lib.exercises.wire import Counted
 
 _WATER, _METHANE = 2, 0  # rows of the sample
 
@@ -501,13 +502,24 @@ _ROWS = (500, 2, 0, 100, 7, 300)  # the largest first, and two padded sizes of t
 
 
 @cache
-def _energies_one_by_one() -> tuple[Callable[[Any, Any], Any], QM9, np.ndarray]:
-    """Return a compiled network, molecules, and its energies of them."""
+def _compiled() -> Callable[[Any, Any], Any]:
+    import jax
+
+    network = _network("the network of the chapter")
+    return jax.jit(lambda numbers, x: network(numbers, x))
+
+
+def _energy(atomic_numbers: Any, positions: Any) -> Any:
+    """Return the energy of one molecule; known by its name in the process of a notebook too."""
+    return _compiled()(atomic_numbers, positions)
+
+
+@cache
+def _energies_one_by_one() -> tuple[QM9, np.ndarray]:
+    """Return molecules, and the energies that the network gives to each alone."""
     import jax
     import jax.numpy as jnp
 
-    network = _network("the network of the chapter")
-    compiled = jax.jit(lambda numbers, x: network(numbers, x))
     molecules = load_sample()[np.array(_ROWS)]
     atoms = int(molecules.n_atoms.max())
     numbers = np.zeros((len(molecules), atoms), np.int32)
@@ -516,19 +528,13 @@ def _energies_one_by_one() -> tuple[Callable[[Any, Any], Any], QM9, np.ndarray]:
         numbers[i, : len(molecule)] = molecule.atomic_numbers
         positions[i, : len(molecule)] = molecule.positions
     # Padding leaves the energies as they are, which the package's own tests make sure of.
-    expected = jax.vmap(compiled)(jnp.asarray(numbers), jnp.asarray(positions))
-    return compiled, molecules, np.asarray(expected, np.float64)
+    expected = jax.vmap(_energy)(jnp.asarray(numbers), jnp.asarray(positions))
+    return molecules, np.asarray(expected, np.float64)
 
 
 def _batch(answer: Answer) -> str | None:
-    compiled, molecules, expected = _energies_one_by_one()
-    calls = 0
-
-    def network(atomic_numbers: Any, positions: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        return compiled(atomic_numbers, positions)
-
+    molecules, expected = _energies_one_by_one()
+    network = Counted(_energy)
     found = answer(network, molecules)
     if found is None:
         return "it returns None, expected an array: is a `return` missing?"
@@ -542,10 +548,10 @@ def _batch(answer: Answer) -> str | None:
     values = numbers.astype(float)
     if not same(values, expected, rtol=1e-4, atol=1e-4):
         return _name_the_batch(values, expected, molecules)
-    if calls >= len(molecules):
+    if network.calls >= len(molecules):
         return (
-            f"the energies are right, and the network was called {calls} times: pad the molecules "
-            "to one size, and call jax.vmap(network) once"
+            f"the energies are right, and the network was called {network.calls} times: pad the "
+            "molecules to one size, and call jax.vmap(network) once"
         )
     return None
 

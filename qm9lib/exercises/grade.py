@@ -1,8 +1,8 @@
-"""Grade students' notebooks: each runs in a child process with limits of time and memory.
+"""Grade students' notebooks: each runs in a process of its own, and its answers are judged here.
 
-Nothing of a notebook runs in the process of the grader. Where a cell or an answer ends the child,
-another child goes on without it. Still, a notebook runs with the rights of whoever grades: take a
-container for notebooks of strangers.
+The code of a notebook never runs where its answers are judged: `qm9lib.exercises.student` hands
+arguments to its process, and values back. Where a cell or an answer ends the process, another one
+goes on without it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,8 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
-import time
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,35 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from qm9lib.cache import DataError
-from qm9lib.exercises import BY_NUMBER, CHAPTERS, exercises
+from qm9lib.exercises import BY_NUMBER, CHAPTERS, checking, exercises, student
+from qm9lib.exercises.checking import Exercise
 
 MISSING, STOPPED, NOT_REACHED = "missing", "stopped", "not reached"
 """Outcomes that a grader meets beside the five of `check`."""
 
 _SHARE = 0.1  # of the minutes, for one cell or one answer
-_START = 60.0  # seconds that a child may take for its imports
-_WAITING = 5.0  # times as long may take what waits and does not compute
-
-
-def _spent(waited: float, computed: float) -> float:
-    """Return how many seconds of its limit something has used up.
-
-    Those of the processor, so that nobody is graded down by a busy machine; but not more than have
-    passed, however many threads compute; and at least a part of these, so that what sleeps ends.
-
-    Parameters
-    ----------
-    waited
-        Seconds that have passed.
-    computed
-        Seconds of the processor.
-
-    Examples
-    --------
-    >>> _spent(10.0, 2.5), _spent(10.0, 40.0), _spent(10.0, 0.0)
-    (2.5, 10.0, 2.0)
-    """
-    return max(min(waited, computed), waited / _WAITING)
+_LARGEST = 50_000_000  # bytes of a notebook
+_LONGEST = 2_000  # characters of a reason or note
+_MOST = 100  # notes on one notebook
 
 
 @dataclass
@@ -87,7 +63,11 @@ class Row:
 
 
 def grade(
-    notebooks: Iterable[str | Path], minutes: float = 5.0, memory: float = 8.0
+    notebooks: Iterable[str | Path],
+    minutes: float = 5.0,
+    memory: float = 8.0,
+    *,
+    sandbox: bool = False,
 ) -> Iterator[Row]:
     """Grade notebooks, one after the other; whatever one of them does, the next one comes.
 
@@ -100,24 +80,31 @@ def grade(
         does other things, it does not count.
     memory
         GB that one notebook may use (on Linux; elsewhere there is no limit).
+    sandbox
+        Whether to run each in bubblewrap (on Linux): without a network, without the teacher's
+        files, and with nothing to write to but a folder of its own.
 
     Raises
     ------
     DataError
-        If IPython, which runs the cells, is not installed.
+        If IPython, which runs the cells, or the sandbox is not installed.
     """
     if importlib.util.find_spec("IPython") is None:
         raise DataError("grading needs IPython, which runs the cells: pip install ipython")
+    if sandbox:
+        student.sandboxed(Path())  # said at once if it is missing
     for path in notebooks:
         row = Row(str(path))
         try:
             cells = read_cells(Path(path))
             row.chapter = chapter_of(cells)
+            row.notes += changed_checks(cells, row.chapter)
+            _run(row, cells, minutes, memory, sandbox)
         except DataError as error:
             row.notes.append(str(error))
-        else:
-            row.notes += changed_checks(cells, row.chapter)
-            _run(row, cells, minutes, memory)
+        except Exception as error:  # a fault of ours: the class is not to wait for its repair
+            row.notes.append(f"the grader failed at it ({type(error).__name__}: {error})")
+        _finish(row, minutes)
         yield row
 
 
@@ -130,11 +117,17 @@ def read_cells(path: Path) -> list[str]:
         If it is none.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            raise DataError(f"has more than {_LARGEST:,} bytes: clear its outputs")
+        content = json.loads(text.decode("utf-8"))
         sources = [cell["source"] for cell in content["cells"] if cell.get("cell_type") == "code"]
         return ["".join(source) for source in sources]
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}") from error
+    except DataError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("not a notebook (.ipynb, version 4)") from error
 
@@ -181,7 +174,8 @@ def table(rows: Sequence[Row], reasons: bool = False) -> str:
     notebook  right  1.1    1.2
     a.ipynb     1/2  right  wrong
     """
-    width = max([len("notebook"), *(len(row.notebook) for row in rows)])
+    title = {row.notebook: plain(row.notebook, 10_000) for row in rows}
+    width = max([len("notebook"), *map(len, title.values())])
     parts = []
     for chapter in CHAPTERS:
         found = [row for row in rows if row.chapter == chapter]
@@ -194,13 +188,13 @@ def table(rows: Sequence[Row], reasons: bool = False) -> str:
         }
         head = f"{'notebook':{width}}  right  " + "  ".join(f"{n:{widths[n]}}" for n in names)
         lines = [
-            f"{row.notebook:{width}}  {f'{row.right}/{len(row.outcomes)}':>5}  "
+            f"{title[row.notebook]:{width}}  {f'{row.right}/{len(row.outcomes)}':>5}  "
             + "  ".join(f"{row.outcomes.get(n, ''):{widths[n]}}" for n in names)
             for row in found
         ]
         parts.append("\n".join(line.rstrip() for line in (chapter, head, *lines)))
     below = [
-        f"{row.notebook}: {said}"
+        f"{title[row.notebook]}: {said}"
         for row in rows
         for said in (
             *row.notes,
@@ -219,133 +213,103 @@ def to_json(rows: Sequence[Row]) -> str:
     return json.dumps([{**asdict(row), "right": row.right} for row in rows], indent=2) + "\n"
 
 
-def _run(row: Row, cells: list[str], minutes: float, memory: float) -> None:
-    """Run cells and examine the answers, in as many children as it takes."""
+def _run(row: Row, cells: list[str], minutes: float, memory: float, sandbox: bool) -> None:
+    """Run cells and judge the answers, in as many processes as it takes."""
     known = {exercise.name: exercise for exercise in exercises(row.chapter)}
     left = 60 * minutes
     skipped: list[int] = []
-    with tempfile.TemporaryDirectory() as folder:
-        while left > 0 and set(row.outcomes) != set(known):
-            job = {
-                "chapter": row.chapter,
-                "cells": [c if i not in skipped else "" for i, c in enumerate(cells)],
-                "answers": [name for name in known if name not in row.outcomes],
-                "seconds": 60 * minutes * _SHARE,
-                "memory": memory,
-            }
-            events, ending, used = _child(job, Path(folder), left)
-            left -= used
-            running: Any = None
-            for event in events:
-                running = event.get("begins")
-                if event.get("name") in known and event.get("name") not in row.outcomes:
-                    row.outcomes[event["name"]] = str(event["status"])
-                    row.reasons[event["name"]] = str(event["message"])
-                if "failed" in event:
-                    row.notes.append(f"code cell {event['failed'] + 1} failed: {event['error']}")
-            if ending is None:
-                break
-            if isinstance(running, str) and running in known:
-                row.outcomes[running] = STOPPED
-                row.reasons[running] = f"the answer {ending}"
-            elif isinstance(running, int) and running not in skipped:
-                skipped.append(running)
-                row.notes.append(f"code cell {running + 1} {ending}; it was left out")
-            else:
-                row.notes.append(f"the notebook {ending}")
-                break
-    row.notes = list(dict.fromkeys(row.notes))  # a second child meets the same cells
+    while left > 0 and set(row.outcomes) != set(known):
+        job = [cell if i not in skipped else "" for i, cell in enumerate(cells)]
+        running: int | str | None = None
+        with student.Student(
+            row.chapter, job, 60 * minutes * _SHARE, left, memory, sandbox
+        ) as process:
+            try:
+                for _ in range(2 * len(cells) + 1):  # each begins, and may fail
+                    if "functions" in (message := process.receive()):
+                        break
+                    running = _told_of_cell(row, message, len(cells))
+                else:
+                    raise student.EndedError("told of more cells than it has")
+                running = None
+                for name, exercise in known.items():
+                    if name not in row.outcomes:
+                        running = name
+                        _judge(row, exercise, process, message)
+            except student.EndedError as ending:
+                if isinstance(running, str):
+                    row.outcomes[running] = STOPPED
+                    row.reasons[running] = f"the answer {ending}"
+                elif running is not None and running not in skipped:
+                    skipped.append(running)
+                    row.notes.append(f"code cell {running + 1} {ending}; it was left out")
+                else:
+                    row.notes.append(f"the notebook {ending}")
+                    left = 0.0
+        left -= process.used
+
+
+def _told_of_cell(row: Row, message: dict[str, Any], cells: int) -> int:
+    """Note what a process says of the cell that it runs; return the number of the cell."""
+    number = message.get("begins", message.get("failed"))
+    if type(number) is not int or not 0 <= number < cells:
+        raise student.EndedError("wrote into the pipe of the grader: no cell")
+    if "failed" in message:
+        row.notes.append(f"code cell {number + 1} failed: {message.get('error')}")
+    return number
+
+
+def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[str, Any]) -> None:
+    """Judge one answer, which the process of the notebook calculates."""
+    name, function = exercise.name, exercise.function
+    functions, others, names = (found.get(part) for part in ("functions", "others", "names"))
+    if not (isinstance(functions, list) and isinstance(others, dict) and isinstance(names, list)):
+        raise student.EndedError("wrote into the pipe of the grader: no functions")
+    if function in others:
+        row.outcomes[name] = "wrong"
+        row.reasons[name] = checking.no_function(exercise, str(others[function]))
+    elif function not in functions:
+        row.outcomes[name] = MISSING
+        row.reasons[name] = f"there is no {function}{nearest(function, map(str, names))}"
+    else:
+        try:
+            outcome = checking.judged(exercise, process.answer(name))
+        except student.EndedError:
+            raise
+        except Exception as error:  # no judge expects what this answer returned
+            row.outcomes[name] = "wrong"
+            row.reasons[name] = f"it returns what cannot be judged ({type(error).__name__})"
+        else:
+            row.outcomes[name], row.reasons[name] = outcome.status, outcome.message
+
+
+def _finish(row: Row, minutes: float) -> None:
+    """Let a row have an outcome for each exercise, and no text that could harm a terminal."""
+    known = [exercise.name for exercise in exercises(row.chapter)] if row.chapter else []
     for name in known:
         if name not in row.outcomes:
             row.outcomes[name] = NOT_REACHED
             row.reasons[name] = f"the {minutes:g} minutes of the notebook were over before"
     row.outcomes = {name: row.outcomes[name] for name in known}
+    row.reasons = {name: plain(row.reasons[name]) for name in known}
+    row.notes = [plain(note) for note in dict.fromkeys(row.notes)]  # a second process repeats them
+    if len(row.notes) > _MOST:
+        row.notes[_MOST:] = [f"and {len(row.notes) - _MOST} notes more"]
 
 
-def _child(
-    job: dict[str, Any], folder: Path, seconds: float
-) -> tuple[list[dict[str, Any]], str | None, float]:
-    """Run a child; return what it reported, how it ended if not as it should, and its time."""
-    work = Path(tempfile.mkdtemp(dir=folder))
-    report = folder / f"{work.name}.jsonl"  # not in the folder where the notebook runs
-    report.touch()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "qm9lib.exercises.child", str(report)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=work,
-        env={**os.environ, "MPLBACKEND": "agg", "TQDM_DISABLE": "1", "IPYTHONDIR": str(work)},
-        start_new_session=True,  # so that what it starts can be ended with it
-    )
-    assert process.stdin is not None
-    try:
-        process.stdin.write(json.dumps(job).encode())
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # it has ended already, which is told below
-    in_time, used = _wait(process, report, job["seconds"], seconds)
-    ending = None if in_time else "took too long"
-    _end(process)
-    events = []
-    for line in report.read_text("utf-8", errors="replace").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # the line at which the child was ended
-        if isinstance(event, dict):
-            events.append(event)
-    if ending is None and not (events and events[-1].get("done")):
-        code = process.returncode
-        ending = f"ended the process with status {code}"
-        if code < 0:
-            ending = f"was ended by the system ({signal.Signals(-code).name}): too much memory?"
-    return events, ending, used
+def plain(text: str, longest: int = _LONGEST) -> str:
+    r"""Return a text without what a terminal obeys, and not longer than a few lines.
 
-
-def _wait(
-    process: subprocess.Popen[bytes], report: Path, step: float, seconds: float
-) -> tuple[bool, float]:
-    """Wait for a child.
-
-    Returns
-    -------
-    tuple
-        Whether it ended in time, each of its steps and all together, and how long it took.
+    Examples
+    --------
+    >>> plain("a\x1b[31mb\ud800" + 9 * "c", longest=10)
+    'a?[31mb?cc ...'
     """
-    used, size, limit = 0.0, 0, _START + 2 * step
-    start = last = _clocks(process.pid)  # the last time that the report has grown
-    while True:
-        try:
-            process.wait(timeout=0.05)
-            return True, used
-        except subprocess.TimeoutExpired:
-            now = _clocks(process.pid)
-        used = _spent(now[0] - start[0], now[1] - start[1])
-        if report.stat().st_size > size:
-            size, limit, last = report.stat().st_size, 2 * step, now
-        # The child interrupts a step that is too long; this is for one that goes on all the same.
-        if used > seconds or _spent(now[0] - last[0], now[1] - last[1]) > limit:
-            return False, used
-
-
-def _clocks(process: int) -> tuple[float, float]:
-    """Return the time, and that of the processor for a child: the same where nothing tells it."""
-    now = time.monotonic()
-    # The number of its clock, as clock_getcpuclockid(3) makes it, which Python does not have.
-    return now, time.clock_gettime(~process << 3 | 2) if sys.platform == "linux" else now
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a child and what it has started."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    except (ProcessLookupError, PermissionError):
-        pass  # all of them have ended
-    process.wait()
+    short = text if len(text) <= longest else text[:longest] + " ..."
+    return "".join(
+        "?" if unicodedata.category(letter)[0] == "C" and letter != "\n" else letter
+        for letter in short
+    )
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,0 +1,349 @@
+"""The grader's side of a student's process: start it, ask it, and end all that it has started.
+
+Each notebook gets a home, a folder for packages and a cache of its own, which are gone afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from qm9lib import cache
+from qm9lib.cache import DataError
+from qm9lib.exercises import wire
+from qm9lib.exercises.checking import NotAttemptedError, StoppedError
+
+_START = 60.0  # seconds that the process may take for its imports
+_WAITING = 5.0  # times as long may take what waits and does not compute
+_AT_ONCE = 0.05  # seconds within which a reply is not worth looking at the clock of the processor
+_LARGEST = 64_000_000  # bytes of one message
+
+
+class EndedError(Exception):
+    """Raised where the process is not there any more, or breaks the rules; the message says how."""
+
+
+def spent(waited: float, computed: float) -> float:
+    """Return how many seconds of its limit something has used up.
+
+    Those of the processor, so that nobody is graded down by a busy machine; but not more than have
+    passed, however many threads compute; and at least a part of these, so that what sleeps ends.
+
+    Parameters
+    ----------
+    waited
+        Seconds that have passed.
+    computed
+        Seconds of the processor.
+
+    Examples
+    --------
+    >>> spent(10.0, 2.5), spent(10.0, 40.0), spent(10.0, 0.0)
+    (2.5, 10.0, 2.0)
+    """
+    return max(min(waited, computed), waited / _WAITING)
+
+
+class Student:
+    """The process of one notebook, as a context: at its end nothing is left of it.
+
+    Parameters
+    ----------
+    chapter, cells
+        Whose exercises they are, and the code cells to run.
+    seconds
+        For a single cell or answer.
+    total
+        Seconds for all together.
+    memory
+        GB.
+    sandbox
+        Whether to run it in bubblewrap.
+
+    Attributes
+    ----------
+    used
+        Seconds that were used up.
+    """
+
+    def __init__(
+        self, chapter: str, cells: Sequence[str], seconds: float, total: float, memory: float,
+        sandbox: bool = False,
+    ) -> None:  # fmt: skip
+        self.used = 0.0
+        self._job = {"chapter": chapter, "cells": [*cells], "seconds": seconds, "memory": memory}
+        self._seconds, self._total, self._sandbox = seconds, total, sandbox
+        self._computed = 0.0  # of the processor, when the last message came
+        self._unread = b""
+        self._number = 0
+        self._before: set[int] = set()
+
+    def __enter__(self) -> Student:
+        self._before = _descendants(os.getpid(), _table())
+        _adopt(True)
+        self._folder = tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True)
+        try:
+            self._start(Path(self._folder.name))
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _start(self, folder: Path) -> None:
+        python, environment = _home(folder)
+        theirs, self._ours = os.pipe()
+        self._replies, answers = os.pipe()
+        command = [str(python), "-m", "qm9lib.exercises.child", str(theirs), str(answers)]
+        if self._sandbox:
+            command = [*sandboxed(folder), *command]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, cwd=folder / "work", env=environment,
+                pass_fds=(theirs, answers), start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(theirs)
+            os.close(answers)
+        os.set_blocking(self._replies, False)
+        self._send(self._job)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        place: TracebackType | None,
+    ) -> None:
+        for pipe in ("_ours", "_replies"):
+            if (number := self.__dict__.pop(pipe, None)) is not None:
+                os.close(number)
+        if (process := self.__dict__.get("_process")) is not None:
+            _end(process, self._before)
+        _adopt(False)
+        self._folder.cleanup()
+
+    def receive(self) -> dict[str, Any]:
+        """Return the next message.
+
+        Raises
+        ------
+        EndedError
+            If there is none in time, the process has ended, or it is no message.
+        """
+        started = time.monotonic()
+        step = 2 * self._seconds + (0.0 if self.used else _START)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._replies, selectors.EVENT_READ)
+            while b"\n" not in self._unread:
+                if selector.select(0.1):
+                    chunk = os.read(self._replies, 1 << 20)
+                    if not chunk:
+                        raise EndedError(self._ending())
+                    self._unread += chunk
+                    if len(self._unread) > _LARGEST:
+                        raise EndedError(f"sent more than {_LARGEST:,} bytes")
+                elif self._process.poll() is not None:
+                    raise EndedError(self._ending())
+                took = self._took(started)
+                # The process interrupts what is too long; this is for what goes on all the same.
+                if took > step or self.used + took > self._total:
+                    self.used += took
+                    raise EndedError("took too long")
+        self.used += self._took(started)
+        if time.monotonic() - started >= _AT_ONCE:
+            self._computed = _computed(self._process.pid)
+        line, _, self._unread = self._unread.partition(b"\n")
+        try:
+            return wire.loads(line)
+        except wire.WireError as error:
+            raise EndedError(f"wrote into the pipe of the grader: {error}") from error
+
+    def _took(self, started: float) -> float:
+        waited = time.monotonic() - started
+        if waited < _AT_ONCE:
+            return waited
+        return spent(waited, _computed(self._process.pid) - self._computed)
+
+    def answer(self, name: str) -> Callable[..., Any]:
+        """Return an answer as a function that is called in the process, for a judge."""
+
+        def call(*arguments: Any) -> Any:
+            self._number += 1
+            number = f"{self._number}-{secrets.token_hex(8)}"
+            self._send({"name": name, "number": number, "arguments": arguments})
+            message = self.receive()
+            try:
+                if message.get("reply") != number:
+                    raise wire.WireError("a reply to no question")
+                if message.get("untouched") is True:
+                    raise NotAttemptedError
+                if "stopped" in message:
+                    raise StoppedError(str(message["stopped"]))
+                wire.update(arguments, message.get("changes"))
+                return wire.decode(message.get("value"))
+            except wire.WireError as error:
+                raise EndedError(f"wrote into the pipe of the grader: {error}") from error
+
+        return call
+
+    def _send(self, message: object) -> None:
+        data = wire.pack(message)
+        try:
+            view = memoryview(struct.pack("<Q", len(data)) + data)
+            while view:
+                view = view[os.write(self._ours, view) :]
+        except BrokenPipeError:
+            raise EndedError(self._ending()) from None
+
+    def _ending(self) -> str:
+        code = self._process.wait()
+        if code >= 0:
+            return f"ended the process with status {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:  # a signal without a name
+            name = f"signal {-code}"
+        return f"was ended by the system ({name}): too much memory?"
+
+
+def _home(folder: Path) -> tuple[Path, dict[str, str]]:
+    """Make the folders of a notebook; return its Python and its environment."""
+    for name in ("home", "work", "tmp", "cache"):
+        (folder / name).mkdir()
+    venv.EnvBuilder(symlinks=os.name != "nt", with_pip=False).create(folder / "python")
+    python = folder / "python" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    # pip installs into this one, and may not remove what is ours.
+    (own,) = (folder / "python").rglob("site-packages")
+    found = [*sys.path, str(Path(__file__).parents[2])]
+    added = [p for p in found if "-packages" in p or not p.startswith(sys.base_prefix)]
+    lines = [f"import site; site.addsitedir({p!r})" for p in added if os.path.isabs(p)]
+    (own / "grader.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _link_data(folder / "cache")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "PIP_", "JAX_COMPILATION", "JUPYTER", "VIRTUAL_ENV"))
+    }
+    home = str(folder / "home")
+    return python, {
+        **kept, "HOME": home, "USERPROFILE": home, "TMPDIR": str(folder / "tmp"),
+        "XDG_CACHE_HOME": f"{home}/.cache", "XDG_CONFIG_HOME": f"{home}/.config",
+        "XDG_DATA_HOME": f"{home}/.local/share", "IPYTHONDIR": f"{home}/.ipython",
+        "MPLCONFIGDIR": f"{home}/.matplotlib", "QM9LIB_CACHE": str(folder / "cache"),
+        "MPLBACKEND": "agg", "TQDM_DISABLE": "1", "PYTHONNOUSERSITE": "1",
+    }  # fmt: skip
+
+
+def _link_data(folder: Path) -> None:
+    """Let a notebook find the molecules that are here, and keep all else to itself."""
+    for kind in cache.KINDS:
+        path = cache.arrays_path(kind)
+        if path.is_file():
+            (folder / path.name).symlink_to(path)
+
+
+def sandboxed(folder: Path) -> list[str]:
+    """Return how bubblewrap runs a command: the system read-only, no network, one folder to write.
+
+    Raises
+    ------
+    DataError
+        If bubblewrap is not here, or may not do this.
+    """
+    program = shutil.which("bwrap")
+    if program is None:
+        raise DataError(
+            "--sandbox needs bubblewrap (bwrap), on Linux: install your system's package bubblewrap"
+        )
+    seen = {sys.prefix, sys.base_prefix, *(path for path in sys.path if os.path.isdir(path))}
+    if cache.cache_folder().is_dir():
+        seen.add(str(cache.cache_folder()))
+    command = [program, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    for hidden in {tempfile.gettempdir(), "/tmp", "/var/tmp", str(Path.home())}:
+        command += ["--tmpfs", hidden]
+    for path in sorted(seen):
+        command += ["--ro-bind", path, path]
+    return [
+        *command, "--bind", str(folder), str(folder), "--unshare-all", "--die-with-parent",
+        "--new-session", "--cap-drop", "ALL", "--chdir", str(folder / "work"), "--",
+    ]  # fmt: skip
+
+
+# Processes, as Linux lists them; elsewhere only the group of the process is known ---------------
+
+
+def _table() -> dict[int, tuple[int, float]]:
+    """Return parent and seconds of the processor of every process."""
+    found = {}
+    for entry in os.scandir("/proc") if sys.platform == "linux" else ():
+        if entry.name.isdecimal():
+            try:
+                text = Path(entry.path, "stat").read_text("utf-8", errors="replace")
+            except OSError:  # it has ended meanwhile
+                continue
+            words = text.rpartition(")")[2].split()
+            ticks = sum(map(int, words[11:15]))  # of itself, and of children that it waited for
+            found[int(entry.name)] = int(words[1]), ticks / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def _descendants(process: int, table: dict[int, tuple[int, float]]) -> set[int]:
+    found, new = set[int](), {process}
+    while new:
+        new = {number for number, (parent, _) in table.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def _computed(process: int) -> float:
+    """Return the seconds of the processor of a process and all that it has started."""
+    if sys.platform != "linux":
+        return time.monotonic()
+    table = _table()
+    family = {process, *_descendants(process, table)}
+    return sum(seconds for number, (_, seconds) in table.items() if number in family)
+
+
+def _adopt(orphans: bool) -> None:
+    """Become, or not, the parent of processes whose own parent has ended."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(36, int(orphans), 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def _end(process: subprocess.Popen[bytes], before: set[int]) -> None:
+    """End a process and what it has started, even in a session of its own."""
+    if hasattr(os, "killpg"):
+        _kill(process.pid, os.killpg)
+    else:
+        process.kill()
+    process.wait()
+    while left := _descendants(os.getpid(), _table()) - before:
+        for number in left:
+            _kill(number, os.kill)
+            try:
+                os.waitpid(number, os.WNOHANG)
+            except ChildProcessError:  # not ours, or not yet
+                pass
+        time.sleep(0.01)
+
+
+def _kill(number: int, how: Callable[[int, int], None]) -> None:
+    try:
+        how(number, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # it has ended
