@@ -235,11 +235,10 @@ def write_safetensors(
             raise OSError(int(number[1]) if number else None, str(error)) from error
 
 
-@contextmanager
-def reading(
+def read_safetensors(
     path: Path, format: str, what: str, remedy: str
-) -> Iterator[tuple[dict[str, str], Columns]]:
-    """Read a file of `write_safetensors`, and translate what goes wrong with its content.
+) -> tuple[dict[str, str], Columns]:
+    """Read a file of `write_safetensors`.
 
     Parameters
     ----------
@@ -250,33 +249,42 @@ def reading(
     what, remedy
         What the file should be, and what to do if it is not, for the message.
 
-    Yields
-    ------
+    Returns
+    -------
     dict, dict
         Metadata and arrays.
 
     Raises
     ------
     DataError
-        If the file cannot be read or is of another format, or the block finds that something in it
-        is missing or wrong (`LookupError`, `TypeError`, `ValueError`).
+        If there is no such file, it cannot be read, is of another format, or holds a kind of number
+        that NumPy does not know.
     """
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != format:
-                raise ValueError(f"format {metadata.get('format')!r}, expected {format!r}")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
-        yield metadata, arrays
+                reason = f"format {metadata.get('format')!r}, expected {format!r}"
+                raise damaged(path, what, remedy, reason)
+            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
+            for name, kind in kinds.items():
+                if kind not in _KINDS_OF_NUMBERS:
+                    raise damaged(path, what, remedy, f"{name} holds numbers of type {kind}")
+            return metadata, {name: file.get_tensor(name) for name in kinds}
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}: {remedy}") from error
-    except (
-        SafetensorError, OSError, ValueError, LookupError, TypeError, ArithmeticError,
-        RecursionError,
-    ) as error:  # fmt: skip
-        raise DataError(
-            f"{path} is damaged, or no {what} of this version of qm9lib ({error}): {remedy}"
-        ) from error
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, what, remedy, str(error)) from error
+
+
+_KINDS_OF_NUMBERS = ("BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "F32", "F64")
+
+
+def damaged(path: Path, what: str, remedy: str, reason: str) -> DataError:
+    """Return the error for a file that is not what it should be; parameters as there."""
+    return DataError(
+        f"{path} is damaged, or no {what} of this version of qm9lib ({reason}): {remedy}"
+    )
 
 
 def read_arrays(kind: str) -> Columns | None:

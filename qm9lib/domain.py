@@ -27,6 +27,9 @@ BONDED = 1.25
 _FEWEST = 3  # atoms of the smallest molecules of QM9
 _BIN = 0.05  # Å
 _BINS = 80  # up to 4 Å; beyond, all distances occur
+SHAPE = (len(ELEMENTS), len(ELEMENTS), _BINS)
+"""Of the counts: element, element, distance."""
+
 _SELDOM = 10  # so few training pairs in a bin count as none
 
 
@@ -104,8 +107,7 @@ def measure(qm9: QM9) -> Domain:
     qm9
         Training molecules.
     """
-    shape = (len(ELEMENTS), len(ELEMENTS), _BINS)
-    counts = np.zeros(shape, np.int64)
+    counts = np.zeros(SHAPE, np.int64)
     for molecule in qm9:
         _add(counts, molecule)
     both = counts + counts.transpose(1, 0, 2)

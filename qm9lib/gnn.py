@@ -1,7 +1,8 @@
 """The graph network of the *gnn* chapter: edge, node and global update.
 
 The blocks are those of Battaglia et al. (2018), in the smallest form that predicts an energy. The
-code is for one molecule; ``jax.vmap(network)`` is for a batch.
+code is for one molecule; ``jax.vmap(network)`` is for a batch. It computes in the dtype of its
+weights, float32 unless somebody casts them.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qm9lib.graphs import (
     check_one_molecule,
     distances,
     inverse_distance,
+    normal,
     one_hot,
     one_if_known,
     pairs,
@@ -100,11 +101,11 @@ class GraphLayer(eqx.Module):
         self, features: int, nodes: int, messages: int, globals_: int, *, key: PRNGKeyArray
     ) -> None:
         edge, node, global_ = jax.random.split(key, 3)
-        self.edge_weight = _normal(edge, (features, nodes, messages), features * nodes)
-        self.edge_bias = jnp.zeros(messages)
-        self.node_weight = _normal(node, (messages, nodes), messages)
+        self.edge_weight = normal(edge, (features, nodes, messages), features * nodes)
+        self.edge_bias = jnp.zeros(messages, jnp.float32)
+        self.node_weight = normal(node, (messages, nodes), messages)
         # The global feature sums over all atoms: its weights start small.
-        self.global_weight = 0.1 * _normal(global_, (nodes, globals_), nodes)
+        self.global_weight = 0.1 * normal(global_, (nodes, globals_), nodes)
 
     def __call__(
         self,
@@ -182,8 +183,8 @@ class GraphNetwork(eqx.Module):
         features = edge_function(two_atoms, jnp.array([True, True])).shape[-1]
         *layer_keys, out_key = jax.random.split(key, layers + 1)
         self.layers = [GraphLayer(features, nodes, messages, globals_, key=k) for k in layer_keys]
-        self.weight = _normal(out_key, (globals_,), globals_)
-        self.bias = jnp.zeros(())
+        self.weight = normal(out_key, (globals_,), globals_)
+        self.bias = jnp.zeros((), jnp.float32)
         self.edge_function = edge_function
         self.nodes = nodes
 
@@ -213,9 +214,10 @@ class GraphNetwork(eqx.Module):
         """
         check_one_molecule(atomic_numbers, positions)
         mask = atomic_numbers > 0
-        edges = self.edge_function(positions, mask)
-        nodes = one_hot(atomic_numbers, self.nodes)
-        globals_ = jnp.zeros(self.weight.shape)
+        dtype = self.weight.dtype
+        edges = self.edge_function(positions.astype(dtype), mask)
+        nodes = one_hot(atomic_numbers, self.nodes).astype(dtype)
+        globals_ = jnp.zeros(self.weight.shape, dtype)
         for layer in self.layers:
             nodes, globals_ = layer(nodes, edges, globals_, mask)
         return (self.weight @ globals_ + self.bias) * one_if_known(atomic_numbers)
@@ -224,8 +226,3 @@ class GraphNetwork(eqx.Module):
 def count_parameters(network: eqx.Module) -> int:
     """Return how many numbers are trained in a network."""
     return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
-
-
-def _normal(key: PRNGKeyArray, shape: tuple[int, ...], inputs: int) -> Array:
-    # Standard deviation 1/sqrt(inputs): the sum over the inputs starts with the size of one input.
-    return jax.random.normal(key, shape) / np.sqrt(inputs)

@@ -5,13 +5,14 @@ A padded atom has atomic number 0. It is left out by a mask, in the value and in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Integer
+from jaxtyping import Array, Bool, Float, Int, Integer, PRNGKeyArray
 
 from qm9lib.dataset import QM9
 from qm9lib.labels import ELEMENTS, check_elements
@@ -75,7 +76,7 @@ def one_hot(
         raise ValueError(f"width {width} is too small: fluorine needs column 8, so at least 9")
     if not isinstance(atomic_numbers, jax.core.Tracer):
         check_elements(np.asarray(atomic_numbers), padding=True)
-    return jax.nn.one_hot(jnp.asarray(atomic_numbers) - 1, width)
+    return jax.nn.one_hot(jnp.asarray(atomic_numbers) - 1, width, dtype=jnp.float32)
 
 
 def distances(
@@ -185,7 +186,7 @@ def radial_bessel(
     for _ in range(n - 1):
         sines.append(2.0 * cosine * sines[-1] - sines[-2])
     inside = jnp.where(distance < cutoff, 0.5 * (cosine + 1.0), 0.0)
-    scale = np.sqrt(2.0 / cutoff) * inside / distance
+    scale = math.sqrt(2.0 / cutoff) * inside / distance
     return jnp.stack(sines[1:], axis=-1) * scale[..., None]
 
 
@@ -226,6 +227,14 @@ def one_if_known(atomic_numbers: Int[Array, " atoms"]) -> Float[Array, ""]:
     elements = jnp.array([0, *ELEMENTS], atomic_numbers.dtype)
     known = (atomic_numbers[:, None] == elements[None, :]).any(axis=1)
     return jnp.where(known.all(), 1.0, jnp.nan)
+
+
+def normal(key: PRNGKeyArray, shape: tuple[int, ...], inputs: int) -> Float[Array, "..."]:
+    """Return initial weights: random numbers of standard deviation 1/sqrt(inputs), in float32.
+
+    A sum over so many inputs then starts with the size of one of them.
+    """
+    return jax.random.normal(key, shape, jnp.float32) / math.sqrt(inputs)
 
 
 def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:

@@ -1,4 +1,8 @@
-"""A trained model: a network, the composition model that it adds to, and a file for both."""
+"""A trained model: a network, the composition model that it adds to, and a file for both.
+
+Of numbers: a network computes in the dtype of its weights, which are float32 in every file, with
+``jax_enable_x64`` and without; labels, composition models and errors are float64.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from qm9lib import programs
-from qm9lib.cache import reading, write_safetensors
+from qm9lib.cache import DataError, damaged, read_safetensors, write_safetensors
 from qm9lib.composition import Composition
 from qm9lib.dataset import QM9
 from qm9lib.graphs import SIZES, Batch, bucketed, chunks
@@ -25,7 +29,9 @@ from qm9lib.painn import PaiNN
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
 """An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
 
-_FORMAT = "qm9lib-model-1"
+_FORMAT, _WHAT = "qm9lib-model-1", "model"
+_REMEDY = "write one with `python -m qm9lib train`"
+_MOST = 10_000  # features, layers or radial functions of a network in a file
 _NETWORKS = {"PaiNN": PaiNN}  # what can be read from a file: made from a ``config``
 _PREDICTED_TOGETHER = 64  # molecules; one length, so that any number of them needs one program
 
@@ -80,7 +86,7 @@ class Model:
         Raises
         ------
         ValueError
-            If the network is of a class that `load` does not know.
+            If the network is of a class that `load` does not know, or its weights are not float32.
         DataError
             If the file cannot be written.
         """
@@ -89,6 +95,11 @@ class Model:
             known = ", ".join(_NETWORKS)
             raise ValueError(f"cannot save a {description['class']}: only {known}")
         arrays = {name: np.asarray(leaf) for name, leaf in _leaves(self.network).items()}
+        if others := {array.dtype.name for array in arrays.values()} - {"float32"}:
+            raise ValueError(
+                f"cannot save weights in {', '.join(sorted(others))}: a file has float32, so that "
+                "what is read predicts what was saved; cast them with jax.tree.map"
+            )
         arrays["reference"] = self.reference.coefficients
         record = {
             "network": description, "label": self.reference.label,
@@ -186,26 +197,62 @@ def load(path: str | Path) -> Model:
     >>> again.network.config == network.config
     True
     """
-    remedy = "write one with `python -m qm9lib train`"
-    with reading(Path(path), _FORMAT, "model", remedy) as (metadata, found):
-        record = json.loads(metadata["model"])
-        config = dict(record["network"])
-        make = _NETWORKS[config.pop("class")]
-        # The shapes alone: random numbers to be thrown away would take seconds.
-        network = eqx.filter_eval_shape(make, **config, key=jax.random.key(0))
-        reference = Composition(LABELS[record["label"]].name, found.pop("reference"))
-        mean, scale = float(record["mean"]), float(record["scale"])
-        expected = {name: leaf.shape for name, leaf in _leaves(network).items()}
-        if {name: array.shape for name, array in found.items()} != expected:
-            raise ValueError("its arrays are not those of the network that it names")
-        numbers = [mean, scale, *reference.coefficients, *(array.sum() for array in found.values())]
-        if reference.coefficients.shape != (len(ELEMENTS),) or not np.all(np.isfinite(numbers)):
-            raise ValueError("its numbers are not finite, or not one for each element")
-        trained, static = eqx.partition(network, _is_trained)
-        leaves = [jnp.asarray(found[name], jnp.float32) for name in expected]
-        network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
-        return Model(network, reference, mean, scale)
-    raise AssertionError("unreachable")
+    path = Path(path)
+    metadata, found = read_safetensors(path, _FORMAT, _WHAT, _REMEDY)
+    record = _record(path, metadata)
+    config: dict[str, Any] = record["network"]
+    # A layer has arrays of its own: looked at before anything is made.
+    if config["layers"] > len(found):
+        raise _damaged(path, f"it names {config['layers']} layers and has {len(found)} arrays")
+    make = _NETWORKS[config.pop("class")]
+    # The shapes alone: random numbers to be thrown away would take seconds.
+    network = eqx.filter_eval_shape(make, **config, key=jax.random.key(0))
+    expected = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(network).items()}
+    expected["reference"] = ((len(ELEMENTS),), np.dtype(np.float64))
+    for name in sorted({*expected, *found}):
+        given = (found[name].shape, found[name].dtype) if name in found else None
+        if given != expected.get(name):
+            wanted = expected.get(name)
+            raise _damaged(path, f"its array {name} is {given}, and should be {wanted}")
+    if not all(np.isfinite(array).all() for array in found.values()):
+        raise _damaged(path, "some of its numbers are not finite")
+    reference = Composition(record["label"], found.pop("reference"))
+    trained, static = eqx.partition(network, _is_trained)
+    leaves = [jnp.asarray(found[name]) for name in expected if name in found]
+    network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
+    return Model(network, reference, float(record["mean"]), float(record["scale"]))
+
+
+def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """Return what a file says of its model, every part of it checked."""
+    try:
+        record = json.loads(metadata.get("model", ""))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "its record is no JSON") from error
+    if not isinstance(record, dict) or not isinstance(record.get("network"), dict):
+        raise _damaged(path, "its record names no network")
+    config = record["network"]
+    if str(config.get("class")) not in _NETWORKS:
+        known = ", ".join(_NETWORKS)
+        raise _damaged(path, f"its network is a {config.get('class')!r:.60}, not a {known}")
+    if {*config} != {"class", "features", "layers", "radial", "cutoff", "pooling"}:
+        raise _damaged(path, f"its network has {', '.join(sorted(config)):.200}")
+    for name in ("features", "layers", "radial"):
+        if type(config[name]) is not int or not 1 <= config[name] <= _MOST:
+            raise _damaged(path, f"{name} is {config[name]!r:.60}, expected 1 to {_MOST:,}")
+    numbers = {"cutoff": config["cutoff"], **{name: record.get(name) for name in ("mean", "scale")}}
+    for name, value in numbers.items():
+        if type(value) not in (int, float) or not np.isfinite(value):
+            raise _damaged(path, f"{name} is {value!r:.60}, expected a finite number")
+    if not config["cutoff"] > 0 or config["pooling"] not in ("sum", "mean"):
+        raise _damaged(path, "its cutoff or pooling is none")
+    if record.get("label") not in [*LABELS]:
+        raise _damaged(path, f"unknown label {record.get('label')!r:.60}")
+    return record
+
+
+def _damaged(path: Path, reason: str) -> DataError:
+    return damaged(path, _WHAT, _REMEDY, reason)
 
 
 def describe(network: Network) -> dict[str, Any]:

@@ -4,7 +4,8 @@ Every atom carries a scalar feature vector :math:`s_i` and a list of vectors :ma
 per channel. Scalars do not change when the molecule is rotated, vectors turn with it, and only
 operations that keep it so are used: the network is *equivariant*, and its energy is invariant.
 
-The code is for one molecule; ``jax.vmap(network)`` is for a batch. All pairs of a molecule are
+The code is for one molecule; ``jax.vmap(network)`` is for a batch. It computes in the dtype of its
+weights, float32 unless somebody casts them. All pairs of a molecule are
 computed, as dense arrays: with at most 29 atoms that is faster than lists of neighbours.
 """
 
@@ -15,10 +16,9 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from qm9lib.graphs import check_one_molecule, one_if_known, pairs, radial_bessel
+from qm9lib.graphs import check_one_molecule, normal, one_if_known, pairs, radial_bessel
 from qm9lib.labels import ELEMENTS, UnknownNameError
 
 _NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms at one place
@@ -76,7 +76,7 @@ class Message(eqx.Module):
         # parts: s and vs in the first layer, where all vectors are zero; s, vs and vv later.
         network, filters = jax.random.split(key)
         self.network = _mlp(features, parts * features, features, network)
-        self.filters = jax.random.normal(filters, (parts, radial, features)) / np.sqrt(radial)
+        self.filters = normal(filters, (parts, radial, features), radial)
 
     def __call__(
         self,
@@ -123,7 +123,7 @@ class Update(eqx.Module):
     def __init__(self, features: int, parts: int, *, key: PRNGKeyArray) -> None:
         # parts: ss and sv in the last layer, whose vectors nobody reads; ss, sv and vv before.
         mix, network = jax.random.split(key)
-        self.mix = jax.random.normal(mix, (features, 2 * features)) / np.sqrt(features)
+        self.mix = normal(mix, (features, 2 * features), features)
         self.network = _mlp(2 * features, parts * features, features, network)
 
     def __call__(
@@ -199,7 +199,7 @@ class PaiNN(eqx.Module):
         if not cutoff > 0:
             raise ValueError(f"cutoff must be positive, not {cutoff!r}")
         embedding, readout, *keys = jax.random.split(key, 2 + 2 * layers)
-        self.embedding = jax.random.normal(embedding, (max(ELEMENTS) + 1, features))
+        self.embedding = normal(embedding, (max(ELEMENTS) + 1, features), 1)
         self.messages = [
             Message(features, radial, 3 if layer else 2, key=keys[2 * layer])
             for layer in range(layers)
@@ -231,6 +231,7 @@ class PaiNN(eqx.Module):
         """Return what each atom adds to the sum or the mean; 0 for a padded atom."""
         check_one_molecule(atomic_numbers, positions)
         mask = atomic_numbers > 0
+        positions = positions.astype(self.embedding.dtype)
         edges = Edges(positions, mask, self.radial, self.cutoff)
         scalars, vectors = self.embedding[atomic_numbers], None
         for message, update in zip(self.messages, self.updates, strict=True):
@@ -272,4 +273,6 @@ class PaiNN(eqx.Module):
 
 
 def _mlp(inputs: int, outputs: int, width: int, key: PRNGKeyArray) -> eqx.nn.MLP:
-    return eqx.nn.MLP(inputs, outputs, width, depth=1, activation=jax.nn.silu, key=key)
+    return eqx.nn.MLP(
+        inputs, outputs, width, depth=1, activation=jax.nn.silu, dtype=jnp.float32, key=key
+    )

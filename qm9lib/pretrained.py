@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float
 
 from qm9lib import models
-from qm9lib.cache import reading, write_safetensors
-from qm9lib.domain import Domain
+from qm9lib.cache import damaged, read_safetensors, write_safetensors
+from qm9lib.domain import SHAPE, Domain
 from qm9lib.labels import UnknownNameError
 from qm9lib.models import Ensemble
 from qm9lib.training import Run
@@ -152,8 +152,11 @@ def domain() -> Domain:
     (5, 5, 80)
     """
     path = FOLDER / "domain.safetensors"
-    with reading(path, _DOMAIN, "domain", "install qm9lib again") as (_, arrays):
-        return Domain(arrays["counts"])
+    what, remedy = "domain", "install qm9lib again"
+    _, arrays = read_safetensors(path, _DOMAIN, what, remedy)
+    if "counts" not in arrays or arrays["counts"].shape != SHAPE:
+        raise damaged(path, what, remedy, f"it has no array counts of shape {SHAPE}")
+    return Domain(arrays["counts"])
 
 
 def save_domain(measured: Domain, folder: Path = FOLDER) -> None:

@@ -30,7 +30,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from qm9lib import composition, optimizers, programs
-from qm9lib.cache import DataError, reading, write_safetensors
+from qm9lib.cache import DataError, damaged, read_safetensors, write_safetensors
 from qm9lib.dataset import QM9, check_finite
 from qm9lib.graphs import Batch, bucketed, chunks
 from qm9lib.labels import LABELS, UnknownNameError, convert
@@ -292,15 +292,14 @@ def fit(
             f"composition tells {label} of the {len(train)} training molecules exactly, so that "
             "nothing is left to learn but rounding: take more molecules"
         )
-    # Cast to float32 only here, where the numbers are about 1.
-    targets = jnp.asarray((residual - mean) / scale, jnp.float32)
+    tree, static = eqx.partition(network, eqx.is_inexact_array)
+    weights, unravel = ravel_pytree(tree)
+    # Cast to the dtype of the weights only here, where the numbers are about 1.
+    targets = jnp.asarray((residual - mean) / scale, weights.dtype)
     buckets = bucketed(train)
     bucket_targets = [targets[bucket.row] for bucket in buckets]
     steps_per_epoch = sum(-(-len(bucket.row) // settings.batch_size) for bucket in buckets)
     valid_buckets, valid_residual = bucketed(valid), reference.residual(valid) - mean
-
-    tree, static = eqx.partition(network, eqx.is_inexact_array)
-    weights, unravel = ravel_pytree(tree)
 
     def network_of(weights: Float[Array, " weights"]) -> Network:
         return eqx.combine(unravel(weights), static)
@@ -379,7 +378,7 @@ def fit(
                     done = progress_now()
                     if done >= 1.0:  # the clock may cut the last epoch short
                         break
-                    rate = jnp.float32(settings.rate(done, steps))
+                    rate = jnp.asarray(settings.rate(done, steps), weights.dtype)
                     downhill, loss_sum = gradients[number](
                         state.weights, buckets[number], bucket_targets[number], share(rows)
                     )
@@ -456,15 +455,22 @@ def _write_checkpoint(path: Path, state: _State, best: Array, run: Run) -> None:
 
 def _read_checkpoint(path: Path, state: _State, run: Run) -> tuple[_State, Array]:
     """Return state and best weights of a checkpoint, and put its history into the run."""
-    with reading(path, _CHECKPOINT, "checkpoint", "delete it to start anew") as (metadata, found):
+    what, remedy = "checkpoint", "delete it to start anew"
+    metadata, found = read_safetensors(path, _CHECKPOINT, what, remedy)
+    try:
         stored = Run.from_dict(json.loads(metadata["run"]))
-        if not stored.history:
-            raise ValueError("it tells of no epoch")
-        leaves = [jnp.asarray(found[str(i)]) for i in range(len(jax.tree.leaves(state)))]
-        best = jnp.asarray(found["best"])
-        shapes = [leaf.shape for leaf in jax.tree.leaves(state)]
-        if [leaf.shape for leaf in leaves] != shapes or best.shape != state.weights.shape:
-            raise ValueError("its arrays are not those of this network")
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise damaged(path, what, remedy, f"its record: {error!r:.200}") from error
+    if not stored.history:
+        raise damaged(path, what, remedy, "it tells of no epoch")
+    expected = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    expected["best"] = state.weights
+    if {name: (a.shape, a.dtype) for name, a in found.items()} != {
+        name: (a.shape, a.dtype) for name, a in expected.items()
+    }:
+        raise damaged(path, what, remedy, "its arrays are not those of this network")
+    leaves = [jnp.asarray(found[name]) for name in expected]
+    best = leaves.pop()
     before, now = stored.to_dict(), run.to_dict()
     if stored.settings.minutes and run.settings.minutes:  # by the clock no two are alike
         before["settings"]["minutes"] = now["settings"]["minutes"]
@@ -520,7 +526,7 @@ def _make_step(
 
     def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> tuple[Array, Array]:
         # Rows of -1 fill up the batch: they take part with weight zero.
-        real = (rows >= 0).astype(jnp.float32)
+        real = (rows >= 0).astype(weights.dtype)
         predicted = jax.vmap(network_of(weights))(
             bucket.atomic_numbers[rows], bucket.positions[rows]
         )
@@ -541,7 +547,9 @@ def _make_step(
         def add(total: Array, rows: Array) -> tuple[Array, None]:
             return total + sums(weights, bucket, targets, rows), None
 
-        return jax.lax.scan(add, jnp.zeros(len(weights) + 2), rows.reshape(-1, chunk))[0]
+        return jax.lax.scan(
+            add, jnp.zeros(len(weights) + 2, weights.dtype), rows.reshape(-1, chunk)
+        )[0]
 
     def total(weights: Array, bucket: Batch, targets: Array, rows: Array) -> Array:
         if mesh is None:
@@ -569,7 +577,8 @@ def _make_step(
         # A young average forgets faster, so that the initial weights do not linger in it.
         count = state.steps.astype(jnp.float32)
         decay = jnp.minimum(settings.average, (1.0 + count) / (10.0 + count))
-        averaged = optax.incremental_update(weights, state.averaged, 1.0 - decay)
+        step = (1.0 - decay).astype(weights.dtype)
+        averaged = optax.incremental_update(weights, state.averaged, step)
         return _State(weights, averaged, optimizer_state, state.steps + 1)
 
     return gradient, update

@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -195,8 +197,6 @@ def test_what_is_saved_can_be_read_by_others(model: Model, tmp_path: Path) -> No
         },
         "label": "H", "mean": 0.01, "scale": 0.03,
     }  # fmt: skip
-    doubled = {name: array.astype(np.float64) for name, array in load_file(path).items()}
-    save_file(doubled, path, metadata)
     with jax.enable_x64(True):
         network = models.load(path).network
     arrays = jax.tree.leaves(eqx.filter(network, eqx.is_array))
@@ -221,6 +221,129 @@ def test_files_with_numbers_that_are_none(model: Model, tmp_path: Path, kind: st
     save_file(arrays, path, metadata | {"model": json.dumps(record)})
     with pytest.raises(DataError, match=r"(?s)is damaged, or no model .* train"):
         models.load(path)
+
+
+HUGE = {"embedding": np.full((10, 6), 1e300)}
+
+
+@pytest.mark.parametrize(
+    ("network", "record", "arrays", "reason"),
+    [
+        ({"layers": 1200}, {}, {}, "it names 1200 layers and has"),
+        ({"layers": 10**9}, {}, {}, "layers is 1000000000, expected 1 to 10,000"),
+        ({"layers": True}, {}, {}, "layers is True"),
+        ({"layers": -1}, {}, {}, "layers is -1"),
+        ({"features": 10**30}, {}, {}, "features is 1000"),
+        ({"radial": 2.5}, {}, {}, "radial is 2.5"),
+        ({"cutoff": float("nan")}, {}, {}, "cutoff is nan, expected a finite number"),
+        ({"cutoff": "5"}, {}, {}, "cutoff is '5'"),
+        ({"cutoff": 0}, {}, {}, "its cutoff or pooling is none"),
+        ({"pooling": "max"}, {}, {}, "its cutoff or pooling is none"),
+        ({"class": ["PaiNN"]}, {}, {}, r"its network is a \['PaiNN'\], not a PaiNN"),
+        ({"heads": 2}, {}, {}, "its network has class, cutoff, features, heads"),
+        ({}, {"mean": None}, {}, "mean is None, expected a finite number"),
+        ({}, {"scale": [1.0]}, {}, r"scale is \[1.0\]"),
+        ({}, {"label": ["H"]}, {}, r"unknown label \['H'\]"),
+        ({}, {"network": None}, {}, "its record names no network"),
+        ({}, {}, HUGE, r"embedding is \(\(10, 6\), dtype\('float64'\)\), and should be"),
+        ({}, {}, {"embedding": np.zeros((10, 6), np.int8)}, "embedding is .*int8"),
+        ({}, {}, {"embedding": np.zeros((6, 10), np.float32)}, "embedding is .*6, 10"),
+        ({}, {}, {"another": np.zeros(3, np.float32)}, "its array another is .* should be None"),
+        ({}, {}, {"embedding": np.full((10, 6), np.inf, np.float32)}, "are not finite"),
+    ],
+)  # fmt: skip
+def test_hostile_files(model: Model, tmp_path: Path, network, record, arrays, reason) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    stored = json.loads(metadata["model"])
+    stored["network"] |= network
+    metadata["model"] = json.dumps(stored | record)
+    save_file(load_file(path) | arrays, path, metadata)
+    with pytest.raises(DataError, match=rf"is damaged, or no model .*\(.*{reason}"):
+        models.load(path)
+
+
+def test_numbers_that_numpy_does_not_know(tmp_path: Path) -> None:
+    """As float8: written by hand, since NumPy cannot."""
+    path = tmp_path / "model.safetensors"
+    for kind, size in (("F8_E4M3", 2), ("BF16", 4), ("F4", 1)):
+        header = {
+            "__metadata__": {"format": "qm9lib-model-1", "model": "{}"},
+            "embedding": {"dtype": kind, "shape": [2], "data_offsets": [0, size]},
+        }
+        text = json.dumps(header).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
+        with pytest.raises(DataError, match="is damaged, or no model"):
+            models.load(path)
+
+
+def test_a_fault_of_ours_is_not_called_a_damaged_file(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise TypeError("of ours")
+
+    model.save(tmp_path / "model")
+    monkeypatch.setattr(models, "Composition", fault)
+    with pytest.raises(TypeError, match="of ours"):
+        models.load(tmp_path / "model")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no file here is without an end")
+def test_model_without_an_end() -> None:
+    with pytest.raises(DataError, match="/dev/zero is damaged, or no model"):
+        models.load("/dev/zero")
+
+
+# Kinds of numbers -------------------------------------------------------------------------------
+
+
+def cast(network: Any, dtype: Any) -> Any:
+    return jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, network)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "x64"),
+    [("float32", False), ("float32", True), ("float64", True), ("bfloat16", False),
+     ("bfloat16", True)],
+)  # fmt: skip
+@pytest.mark.parametrize("make", [PaiNN, GraphNetwork])
+def test_a_network_computes_in_the_dtype_of_its_weights(sample: QM9, make, dtype, x64) -> None:
+    network = filled(make)
+    numbers = jnp.asarray(sample[2].atomic_numbers, jnp.int32)
+    positions = jnp.asarray(sample[2].positions, jnp.float32)
+    expected = float(network(numbers, positions))
+    with jax.enable_x64(x64):
+        other = cast(network, dtype)
+        value, gradient = jax.value_and_grad(other, argnums=1)(numbers, positions)
+        assert (value.dtype, gradient.dtype) == (dtype, np.float32)
+        assert eqx.filter_jit(other)(numbers, positions).dtype == dtype
+        tolerance = 0.1 if dtype == "bfloat16" else 1e-5
+        assert float(value) == pytest.approx(expected, rel=tolerance, abs=tolerance)
+
+
+@pytest.mark.parametrize("make", [PaiNN, GraphNetwork])
+def test_new_networks_are_float32(make) -> None:
+    with jax.enable_x64(True):
+        network = make(key=jax.random.key(0))
+    arrays = jax.tree.leaves(eqx.filter(network, eqx.is_array))
+    assert {array.dtype.name for array in arrays} == {"float32"}
+
+
+def test_only_float32_is_saved(model: Model, tmp_path: Path) -> None:
+    with jax.enable_x64(True):
+        for dtype in ("float64", "bfloat16", "float16"):
+            other = replace(model, network=cast(model.network, dtype))
+            with pytest.raises(ValueError, match=f"cannot save weights in {dtype}: a file has flo"):
+                other.save(tmp_path / "x")
+        model.save(tmp_path / "model")
+        again = models.load(tmp_path / "model")
+        part = qm9lib.load_sample()[:5]
+        np.testing.assert_array_equal(again.predict(part), model.predict(part))
+    np.testing.assert_array_equal(again.predict(part), model.predict(part))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_networks_are_described() -> None:

@@ -214,6 +214,23 @@ def test_untouched_weights_are_no_trained_model(parts, seconds) -> None:
         assert len(record.history) == 1 and seconds > 2
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_with_float64_switched_on(parts, dtype, optimizer) -> None:
+    """Weights keep their dtype, and those in float32 learn what they learn without it."""
+    train, valid = parts[0][:64], parts[1][:16]
+    settings = Settings(epochs=1, optimizer=optimizer, chunk_size=8)
+    network = PaiNN(4, 1, 3, key=jax.random.key(0))
+    options = {"settings": settings, "progress": False}
+    expected = fit(network, train, valid, **options)[1].valid_mae
+    with jax.enable_x64(True):
+        network = jax.tree.map(lambda x: x.astype(dtype) if eqx.is_array(x) else x, network)
+        model, run = fit(network, train, valid, **options)
+        leaves = jax.tree.leaves(eqx.filter(model.network, eqx.is_array))
+        assert {leaf.dtype.name for leaf in leaves} == {dtype}
+    np.testing.assert_allclose(run.valid_mae, expected, rtol=1e-3)
+
+
 @pytest.mark.parametrize("part", [0, 1])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["labels", "positions"])

@@ -214,7 +214,7 @@ def _read_array(message: dict[str, Any], depth: int) -> Any:
     if math.prod(shape) * dtype.itemsize != len(data):
         raise WireError("another number of bytes than the shape says")
     array = np.frombuffer(data, dtype).reshape(shape).copy()
-    if dtype.kind == "U" and array.size and array.view(np.uint32).max(initial=0) > 0x10FFFF:
+    if dtype.kind == "U" and np.frombuffer(data, "<u4").max(initial=0) > 0x10FFFF:
         raise WireError("no letters")
     if message["kind"] == "scalar":
         return array[()]
@@ -273,7 +273,7 @@ def _read_mapping(message: dict[str, Any], depth: int) -> Any:
 
 _READERS: dict[str, Callable[[dict[str, Any], int], Any]] = {
     "int": lambda message, _: int(message["int"][:1000], 16),
-    "complex": lambda message, _: complex(*message["complex"]),
+    "complex": lambda message, _: complex(message["complex"][0], message["complex"][1]),
     "bytes": lambda message, _: base64.b64decode(message["bytes"], validate=True),
     "list": lambda message, depth: _all(message["list"], depth),
     "tuple": _read_tuple,
