@@ -196,7 +196,7 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
     Raises
     ------
     ValueError
-        If the shapes are not (atoms,) and (atoms, 3), or an atom is not of H, C, N, O or F. Within
+        If the shapes are not (atoms,) and (atoms, 3), there is no atom, or an atom is not of H, C, N, O or F. Within
         `jax.jit` and `jax.vmap` the elements are not known yet: see `one_if_known`.
 
     Examples
@@ -209,6 +209,8 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
             f"given {atomic_numbers.shape} and {positions.shape}; "
             "for a batch use jax.vmap(network)"
         )
+    if not atomic_numbers.shape[0]:
+        raise ValueError("a network takes one molecule, of at least one atom; given none")
     if not isinstance(atomic_numbers, jax.core.Tracer):
         check_elements(np.asarray(atomic_numbers), padding=True)
 

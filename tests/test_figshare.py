@@ -76,7 +76,8 @@ def test_list_of_uncharacterized_molecules(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lists 'x61', expected the number of a molecule"):
         figshare.read_uncharacterized(path)
     path.write_text("<html>not found</html>")
-    assert figshare.read_uncharacterized(path) == frozenset()  # their number is checked by read()
+    with pytest.raises(DataError, match="lists no molecule between two rules"):
+        figshare.read_uncharacterized(path)
 
 
 def test_atom_references_are_those_of_the_published_file() -> None:
@@ -87,3 +88,30 @@ def test_atom_references_are_those_of_the_published_file() -> None:
         for atomic_number, energy in ATOM_REFERENCES[label].items():
             assert float(rows[SYMBOLS[atomic_number]][column]) == energy
     assert np.all([float(row[0]) == 0 for row in rows.values()])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot read .*No such file or directory; fetch it with `python -m qm9lib fetch"),
+        (b"", "lists no molecule between two rules"),
+        (b"\n\n", "lists no molecule between two rules"),
+        (b"====\na\n====\n\n  \n====\n", "lists no molecule between two rules"),
+        (b"====\na\n====\n12 x\n\nx y\n====\n", "lists 'x', expected the number of a molecule"),
+        (b"====\na\n====\n" + b"9" * 5000 + b"\n====\n", "lists '9+', expected the number"),
+        (b"\xff\xfe", "cannot read .*; fetch it with"),
+    ],
+)
+def test_lists_of_uncharacterized_molecules(tmp_path, content, said) -> None:
+    """As `verify` meets them, and a browser stores them."""
+    path = tmp_path / "uncharacterized.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        figshare.read_uncharacterized(path)
+
+
+def test_blank_lines_in_the_list_are_nothing(tmp_path) -> None:
+    path = tmp_path / "uncharacterized.txt"
+    path.write_text("====\n title\n====\n\n 12 a\n  \n 7 b\n====\n\n")
+    assert figshare.read_uncharacterized(path) == {7, 12}

@@ -199,3 +199,9 @@ def test_atoms_of_a_foreign_molecule_have_no_energy(networks: Any) -> None:
     numbers, positions = jnp.array([3, 1, 0]), jnp.asarray(np.eye(3), jnp.float32)
     with jax.debug_nans(False):
         assert np.isnan(eqx.filter_jit(networks["PaiNN"].atom_energies)(numbers, positions)).all()
+
+
+@pytest.mark.parametrize("name", ["PaiNN", "GraphNetwork", "Bessel"])
+def test_a_molecule_without_atoms(networks: Any, name: str) -> None:
+    with pytest.raises(ValueError, match="of at least one atom; given none"):
+        networks[name](jnp.zeros(0, jnp.int32), jnp.zeros((0, 3)))
