@@ -196,8 +196,9 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
     Raises
     ------
     ValueError
-        If the shapes are not (atoms,) and (atoms, 3), there is no atom, or an atom is not of H, C, N, O or F. Within
-        `jax.jit` and `jax.vmap` the elements are not known yet: see `one_if_known`.
+        If the shapes are not (atoms,) and (atoms, 3), there is no atom, or an atom is not of H, C,
+        N, O or F. Within `jax.jit` and `jax.vmap` the elements are not known yet: see
+        `one_if_known`.
 
     Examples
     --------
