@@ -305,12 +305,10 @@ def write(path: Path, text: str) -> None:
     """Replace a file's text in one step, or leave it alone if the text is the same."""
     if path.exists() and path.read_text("utf-8") == text:
         return
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8", newline="\n"
-    ) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        whole = Path(folder, path.name)
+        whole.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(whole, path)
 
 
 def write_notebook(path: Path, notebook: NotebookNode) -> None:
