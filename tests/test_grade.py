@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from limits import HANG
 
 import notebooks
 from qm9lib import exercises
+from qm9lib.cache import DataError
 from qm9lib.exercises import student
 from qm9lib.exercises.grade import grade, table
 
@@ -141,6 +142,7 @@ ANSWERS = {
     "no letters": everywhere(b"\xff\xfe\x00\n", RIGHT),
     "flood": everywhere("b'x' * 70_000_000", RIGHT),
     "closed pipes": f"import os\nos.closerange(3, 200)\n{RIGHT}",
+    "flood of lines": everywhere("b'{}\\n' * 10_000", RIGHT),
     "signal above 31": "import os\nos.kill(os.getpid(), 34)",
     "no memory at all": "import ctypes\nctypes.string_at(0)",
     "another program": "import os\nos.execv('/bin/true', ['true'])",
@@ -426,8 +428,12 @@ SANDBOXED = {
 
 def test_sandbox(tmp_path):
     """A notebook sees no process, no file of the teacher's, and writes nowhere but to its own."""
-    if shutil.which("bwrap") is None:
-        pytest.fail("bubblewrap is needed for this test: install the package bubblewrap")
+    try:
+        student.check_sandbox()
+    except DataError as error:  # a system that allows no sandbox: then it is refused, and said
+        with pytest.raises(DataError, match=re.escape(str(error)[:60])):
+            next(grade([tmp_path], sandbox=True))
+        return
     paths = [
         stored(
             "solutions", tmp_path / f"{name}.ipynb", first(body.replace("{others}", str(tmp_path)))
@@ -443,6 +449,18 @@ def test_sandbox(tmp_path):
     assert "Read-only file system" in rows["system"].reasons["1.1"]
     assert all(row.outcomes[name] == "right" for row in rows.values() for name in NAMES[1:])
     assert not of_a_notebook()
+
+
+def test_sandbox_that_cannot_work_is_said(tmp_path, monkeypatch, capsys):
+    from qm9lib.__main__ import main
+
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho 'No permissions to create a new namespace' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert main(["grade", "--sandbox", "x.ipynb"]) == 1
+    said = capsys.readouterr().err
+    assert said == "error: bubblewrap cannot work here: No permissions to create a new namespace\n"
 
 
 def test_without_a_sandbox_it_is_said(monkeypatch, capsys):
@@ -467,6 +485,20 @@ def test_a_fault_of_the_grader_costs_one_row(tmp_path, monkeypatch):
     assert bad.outcomes == dict.fromkeys(NAMES, "not reached")
     assert bad.notes == ["the grader failed at it (RuntimeError: of ours)"]
     assert other.right == 6
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"import os, time\nos.closerange(3, 200)\nwhile True:\n    time.sleep({AGES})",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    ],
+)
+def test_a_process_that_waits_for_ever_is_ended(tmp_path, body):
+    (row,) = grade([stored("solutions", tmp_path / "x.ipynb", first(body))], minutes=0.5)
+    assert row.outcomes["1.1"] == "stopped"
+    assert not of_a_notebook()
 
 
 @pytest.mark.timing

@@ -92,7 +92,7 @@ def grade(
     if importlib.util.find_spec("IPython") is None:
         raise DataError("grading needs IPython, which runs the cells: pip install ipython")
     if sandbox:
-        student.sandboxed(Path())  # said at once if it is missing
+        student.check_sandbox()  # before the first notebook
     for path in notebooks:
         row = Row(str(path))
         try:

@@ -6,14 +6,15 @@ Each notebook gets a home, a folder for packages and a cache of its own, which a
 from __future__ import annotations
 
 import os
+import queue
 import secrets
-import selectors
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from qm9lib.exercises.checking import NotAttemptedError, StoppedError
 _START = 60.0  # seconds that the process may take for its imports
 _WAITING = 5.0  # times as long may take what waits and does not compute
 _AT_ONCE = 0.05  # seconds within which a reply is not worth looking at the clock of the processor
+_GOODBYE = 20.0  # seconds that it may take to end after it has closed its pipe
 _LARGEST = 64_000_000  # bytes of one message
 
 
@@ -87,7 +89,9 @@ class Student:
         self._job = {"chapter": chapter, "cells": [*cells], "seconds": seconds, "memory": memory}
         self._seconds, self._total, self._sandbox = seconds, total, sandbox
         self._computed = 0.0  # of the processor, when the last message came
-        self._unread = b""
+        # Threads read and write, so that a process that does neither cannot stop the grader.
+        self._lines: queue.Queue[bytes | EndedError | None] = queue.Queue(maxsize=100)
+        self._threads: list[threading.Thread] = []
         self._number = 0
         self._before: set[int] = set()
 
@@ -104,21 +108,14 @@ class Student:
 
     def _start(self, folder: Path) -> None:
         python, environment = _home(folder)
-        theirs, self._ours = os.pipe()
-        self._replies, answers = os.pipe()
-        command = [str(python), "-m", "qm9lib.exercises.child", str(theirs), str(answers)]
+        command = [str(python), "-m", "qm9lib.exercises.child"]
         if self._sandbox:
             command = [*sandboxed(folder), *command]
-        try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, cwd=folder / "work", env=environment,
-                pass_fds=(theirs, answers), start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(theirs)
-            os.close(answers)
-        os.set_blocking(self._replies, False)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            cwd=folder / "work", env=environment, start_new_session=True, bufsize=0,
+        )  # fmt: skip
+        self._in_a_thread(self._read)
         self._send(self._job)
 
     def __exit__(
@@ -127,13 +124,35 @@ class Student:
         error: BaseException | None,
         place: TracebackType | None,
     ) -> None:
-        for pipe in ("_ours", "_replies"):
-            if (number := self.__dict__.pop(pipe, None)) is not None:
-                os.close(number)
         if (process := self.__dict__.get("_process")) is not None:
             _end(process, self._before)
+            while any(thread.is_alive() for thread in self._threads) and self._lines.full():
+                _drain(self._lines)  # the reader waits for a place
+            for thread in self._threads:
+                thread.join(_GOODBYE)
+            process.stdin.close()
+            process.stdout.close()
         _adopt(False)
         self._folder.cleanup()
+
+    def _in_a_thread(self, work: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        line = bytearray()
+        while chunk := self._process.stdout.read(1 << 16):
+            *lines, rest = chunk.split(b"\n")
+            for part in lines:
+                self._lines.put(bytes(line + part))
+                line.clear()
+            line += rest
+            if len(line) > _LARGEST:
+                self._lines.put(EndedError(f"sent more than {_LARGEST:,} bytes"))
+                return
+        self._lines.put(None)
 
     def receive(self) -> dict[str, Any]:
         """Return the next message.
@@ -145,27 +164,29 @@ class Student:
         """
         started = time.monotonic()
         step = 2 * self._seconds + (0.0 if self.used else _START)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._replies, selectors.EVENT_READ)
-            while b"\n" not in self._unread:
-                if selector.select(0.1):
-                    chunk = os.read(self._replies, 1 << 20)
-                    if not chunk:
-                        raise EndedError(self._ending())
-                    self._unread += chunk
-                    if len(self._unread) > _LARGEST:
-                        raise EndedError(f"sent more than {_LARGEST:,} bytes")
-                elif self._process.poll() is not None:
-                    raise EndedError(self._ending())
+        ended = False
+        while True:
+            try:
+                line = self._lines.get(timeout=0.1)
+                break
+            except queue.Empty:
                 took = self._took(started)
-                # The process interrupts what is too long; this is for what goes on all the same.
-                if took > step or self.used + took > self._total:
-                    self.used += took
-                    raise EndedError("took too long")
+            if ended:  # and what it has started keeps its pipe open
+                raise EndedError(self._ending())
+            ended = self._process.poll() is not None
+            # The process interrupts what is too long; this is for what goes on all the same.
+            if took > step or self.used + took > self._total:
+                self.used += took
+                raise EndedError("took too long")
         self.used += self._took(started)
         if time.monotonic() - started >= _AT_ONCE:
             self._computed = _computed(self._process.pid)
-        line, _, self._unread = self._unread.partition(b"\n")
+        if self.used > self._total:
+            raise EndedError("took too long")
+        if isinstance(line, EndedError):
+            raise line
+        if line is None:
+            raise EndedError(self._ending())
         try:
             return wire.loads(line)
         except wire.WireError as error:
@@ -201,15 +222,23 @@ class Student:
 
     def _send(self, message: object) -> None:
         data = wire.pack(message)
+        self._in_a_thread(self._write, struct.pack("<Q", len(data)) + data)
+
+    def _write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
         try:
-            view = memoryview(struct.pack("<Q", len(data)) + data)
+            view = memoryview(data)
             while view:
-                view = view[os.write(self._ours, view) :]
-        except BrokenPipeError:
-            raise EndedError(self._ending()) from None
+                view = view[self._process.stdin.write(view) :]
+        except (BrokenPipeError, ValueError):
+            pass  # it has ended, which the reader notices
 
     def _ending(self) -> str:
-        code = self._process.wait()
+        """Return how a process has ended that says no more."""
+        try:
+            code = self._process.wait(_GOODBYE)
+        except subprocess.TimeoutExpired:
+            return "closed the pipe of the grader"
         if code >= 0:
             return f"ended the process with status {code}"
         try:
@@ -217,6 +246,11 @@ class Student:
         except ValueError:  # a signal without a name
             name = f"signal {-code}"
         return f"was ended by the system ({name}): too much memory?"
+
+
+def _drain(lines: queue.Queue[Any]) -> None:
+    while not lines.empty():
+        lines.get_nowait()
 
 
 def _home(folder: Path) -> tuple[Path, dict[str, str]]:
@@ -255,13 +289,29 @@ def _link_data(folder: Path) -> None:
             (folder / path.name).symlink_to(path)
 
 
+def check_sandbox() -> None:
+    """Make sure that bubblewrap works here.
+
+    Raises
+    ------
+    DataError
+        If it is not here, or the system does not allow what it does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "work").mkdir()
+        command = [*sandboxed(Path(folder)), sys.executable, "-c", ""]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise DataError(f"bubblewrap cannot work here: {' '.join(done.stderr.split())[:300]}")
+
+
 def sandboxed(folder: Path) -> list[str]:
     """Return how bubblewrap runs a command: the system read-only, no network, one folder to write.
 
     Raises
     ------
     DataError
-        If bubblewrap is not here, or may not do this.
+        If bubblewrap is not here.
     """
     program = shutil.which("bwrap")
     if program is None:
