@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -139,17 +140,13 @@ ANSWERS = {
     "forged brackets": everywhere("b'[' * 100_000 + b'\\n'", RIGHT),
     "forged reply": everywhere(b'{"reply": "1", "value": 627.5095, "changes": {}}\n', RIGHT),
     "forged outcome": everywhere(b'{"functions": [], "others": {}, "names": []}\n', RIGHT),
-    "no letters": everywhere(b"\xff\xfe\x00\n", RIGHT),
     "flood": everywhere("b'x' * 70_000_000", RIGHT),
     "closed pipes": f"import os\nos.closerange(3, 200)\n{RIGHT}",
-    "flood of lines": everywhere("b'{}\\n' * 10_000", RIGHT),
     "signal above 31": "import os\nos.kill(os.getpid(), 34)",
     "no memory at all": "import ctypes\nctypes.string_at(0)",
-    "another program": "import os\nos.execv('/bin/true', ['true'])",
     "surrogate": "raise ValueError('\\ud800')",
     "escape sequences": "raise ValueError('\\x1b]0;owned\\x07\\x1b[2J\\r\\x00')",
     "ten megabytes": "raise ValueError('x' * 10**7)",
-    "message that fails": ("class E(Exception):\n    def __str__(self):\n        1 / 0\nraise E"),
     "interrupt": "raise KeyboardInterrupt",
     "no exception": "class E(BaseException):\n    pass\nraise E",
     "checker changed": (
@@ -167,7 +164,6 @@ ANSWERS = {
     ),
     "endless list": "x = []\nx.append(x)\nreturn x",
     "deep list": "x = 1.0\nfor _ in range(10**5):\n    x = [x]\nreturn x",
-    "huge number": "return 10 ** 10**5",
     "new session": (
         f"import subprocess\nsubprocess.Popen(['sleep', '{AGES}'], start_new_session=True)\n{RIGHT}"
     ),
@@ -326,20 +322,18 @@ def hostile_class(tmp_path_factory):
         [sys.executable, "-m", "qm9lib", "grade", *map(str, paths), str(odd), "--minutes", "1",
          "--memory", "2", "--json", str(results), "--reasons"],
         capture_output=True, check=False, timeout=HANG,
-        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "TMPDIR": str(folder)},
     )  # fmt: skip
-    return done, json.loads(results.read_text("ascii"))
+    return done, json.loads(results.read_text("ascii")), folder
 
 
 ATTACKS = {
     **dict.fromkeys(ANSWERS, "stopped"),
     **dict.fromkeys(
-        ("checker changed", "always equal", "array that lies", "endless list", "deep list",
-         "huge number"), "wrong",
+        ("checker changed", "always equal", "array that lies", "endless list", "deep list"), "wrong"
     ),
     **dict.fromkeys(
-        ("surrogate", "escape sequences", "ten megabytes", "message that fails", "large file",
-         "folder removed"), "error",
+        ("surrogate", "escape sequences", "ten megabytes", "large file", "folder removed"), "error"
     ),
     **dict.fromkeys(
         ("new session", "daemon", "many", "thread that stays", "home", "site folder", "pip"),
@@ -349,7 +343,7 @@ ATTACKS = {
 
 
 def test_hostile_class_has_every_row(hostile_class):
-    done, rows = hostile_class
+    done, rows, _ = hostile_class
     assert done.returncode == 0 and b"Traceback" not in done.stderr
     assert len(rows) == 2 * len(ANSWERS) + 2 >= 60
     for good in (*rows[::2], rows[-1]):
@@ -357,8 +351,9 @@ def test_hostile_class_has_every_row(hostile_class):
         assert good["notes"] == []
     others = {name: row["outcomes"]["1.1"] for name, row in zip(ANSWERS, rows[1::2], strict=False)}
     assert others == ATTACKS
-    for row in rows[1::2][: len(ANSWERS)]:
-        assert all(row["outcomes"][name] == "right" for name in NAMES[1:]), row
+    for name, row in zip(ANSWERS, rows[1::2], strict=False):
+        if name != "checker changed":  # which spoils what its own answers return
+            assert all(row["outcomes"][other] == "right" for other in NAMES[1:]), row
     said = [*itertools.chain(*(row["reasons"].values() for row in rows))]
     assert max(map(len, said)) < 2_100
     # What the teacher's terminal gets is text alone, whatever names and messages are.
@@ -368,21 +363,32 @@ def test_hostile_class_has_every_row(hostile_class):
 
 
 def test_nothing_of_the_hostile_class_survives(hostile_class):
+    *_, folder = hostile_class
     deadline = time.monotonic() + HANG
-    while of_a_notebook():
+    while of_a_notebook(folder):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert not sleeping()
+    assert not [*folder.glob("grade-*")]
 
 
-def of_a_notebook():
-    """Return processes whose folders are those that a grader makes."""
+def of_a_notebook(folder):
+    """Return processes whose folders are those that a grader has made in this one."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
-            if b"/grade-" in path.read_bytes():
+            if f"{folder}/grade-".encode() in path.read_bytes():
                 found.append(path)
     return found
+
+
+# What runs in the background of a shell ignores Ctrl-C, and so do its children.
+HEEDING = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, "-m", "qm9lib", *sys.argv[1:]])
+"""
 
 
 @pytest.mark.timing
@@ -395,8 +401,9 @@ def test_grader_that_is_ended_takes_its_notebook_along(tmp_path, number):
     body = f"import time\nopen({str(pipe)!r}, 'w').close()\ntime.sleep({AGES})"
     slow = stored("solutions", tmp_path / "slow.ipynb", first(body))
     process = subprocess.Popen(
-        [sys.executable, "-m", "qm9lib", "grade", good, slow, "--json", results, "--minutes", "99"],
+        [sys.executable, "-c", HEEDING, "grade", good, slow, "--json", results, "--minutes", "99"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
     )  # fmt: skip
     pipe.open().close()  # waits until the answer runs
     process.send_signal(number)
@@ -404,7 +411,7 @@ def test_grader_that_is_ended_takes_its_notebook_along(tmp_path, number):
     assert process.returncode == {2: 130, 15: 143, 1: 129, 9: -9}[number]
     assert "Traceback" not in said
     deadline = time.monotonic() + HANG
-    while of_a_notebook():
+    while of_a_notebook(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     (row,) = json.loads(results.read_text())
@@ -426,8 +433,9 @@ SANDBOXED = {
 }
 
 
-def test_sandbox(tmp_path):
+def test_sandbox(tmp_path, monkeypatch):
     """A notebook sees no process, no file of the teacher's, and writes nowhere but to its own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     try:
         student.check_sandbox()
     except DataError as error:  # a system that allows no sandbox: then it is refused, and said
@@ -448,7 +456,7 @@ def test_sandbox(tmp_path):
     }, rows  # fmt: skip
     assert "Read-only file system" in rows["system"].reasons["1.1"]
     assert all(row.outcomes[name] == "right" for row in rows.values() for name in NAMES[1:])
-    assert not of_a_notebook()
+    assert not of_a_notebook(tmp_path)
 
 
 def test_sandbox_that_cannot_work_is_said(tmp_path, monkeypatch, capsys):
@@ -495,10 +503,11 @@ def test_a_fault_of_the_grader_costs_one_row(tmp_path, monkeypatch):
         "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
     ],
 )
-def test_a_process_that_waits_for_ever_is_ended(tmp_path, body):
+def test_a_process_that_waits_for_ever_is_ended(tmp_path, monkeypatch, body):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (row,) = grade([stored("solutions", tmp_path / "x.ipynb", first(body))], minutes=0.5)
     assert row.outcomes["1.1"] == "stopped"
-    assert not of_a_notebook()
+    assert not of_a_notebook(tmp_path)
 
 
 @pytest.mark.timing
