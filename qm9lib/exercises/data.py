@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from qm9lib import QM9, SYMBOLS, load_sample
-from qm9lib.exercises.checking import Answer, Case, Exercise, Right, compared
+from qm9lib.exercises.checking import (
+    REMEMBERS,
+    Answer,
+    Case,
+    Exercise,
+    Right,
+    compared,
+    remembers,
+    snapshot,
+)
 from qm9lib.exercises.diagnosis import as_numbers, describe
 from qm9lib.labels import ELEMENTS, UnknownNameError
 from qm9lib.records import Record, format_record
@@ -132,8 +141,18 @@ def _explain_reading(error: BaseException, _: tuple[Any, ...]) -> str | None:
             "record is the text itself, not the name of a file: record.splitlines() gives its lines"
         )
     word = re.search(r"could not convert string (?:to float: )?(['\"])(.*?)\1", str(error))
-    if not isinstance(error, ValueError) or word is None or "^" in word[2]:
+    if not isinstance(error, ValueError) or word is None:
         return None
+    if "^" in word[2]:
+        return (
+            f"{word[2]} stands for a number times a power of ten: `*^` is `e` in Python. Write `e` "
+            "for every `*^` of the record, whatever power it is"
+        )
+    if re.fullmatch(r"[-+]?[\d.]+e[-+]?", word[2]):
+        return (
+            f"{word[2]} was cut off behind its e: numbers have different lengths, so take whole "
+            "words, line.split()"
+        )
     if "\\t" in word[2] or "\t" in word[2]:
         return (
             "the columns are separated by tabs, some with a space behind: line.split(), with "
@@ -186,11 +205,16 @@ def _line_skipped(text: str) -> np.ndarray:
     return np.array(numbers)
 
 
-def _first_elements(text: str) -> np.ndarray:
-    """Read the lines that begin with C, H or N alone."""
+def _first_elements(text: str, elements: str = "CHN") -> np.ndarray:
+    """Read the lines that begin with some elements alone."""
     lines = text.replace("*^", "e").splitlines()
     atoms = [line.split() for line in lines[2 : 2 + int(lines[0])]]
-    return np.array([[float(word) for word in atom[1:4]] for atom in atoms if atom[0] in "CHN"])
+    return np.array([[float(word) for word in atom[1:4]] for atom in atoms if atom[0] in elements])
+
+
+def _centred(text: str) -> np.ndarray:
+    positions = _numbers_of(text)
+    return positions - positions.mean(axis=0)
 
 
 def _judge_positions(answer: Answer) -> str | None:
@@ -260,6 +284,25 @@ _compare_positions = compared(
         "can be read": _line_skipped,
         "atoms of oxygen and fluorine were left out: QM9 has H, C, N, O and F. Take the lines by "
         "their place, not by their first letter": _first_elements,
+        **{
+            f"atoms of {names} were left out: QM9 has H, C, N, O and F. Take the lines by their "
+            "place, not by their first letter": (
+                lambda text, some=some: _first_elements(text, some)
+            )
+            for names, some in {
+                "hydrogen": "CNOF",
+                "fluorine": "HCNO",
+                "nitrogen": "HCOF",
+                "oxygen": "HCNF",
+                "nitrogen and fluorine": "HCO",
+                "nitrogen, oxygen and fluorine": "HC",
+            }.items()
+        },
+        "only the first digit of the number of atoms was read: it may have two, int(lines[0])": (
+            lambda text: _numbers_of(text, n=int(text[0]))
+        ),
+        "the molecule was moved, so that its mean is at 0: return the positions as they stand in "
+        "the record": _centred,
     },
 )
 
@@ -290,7 +333,13 @@ def _at_the_ends() -> list[Case]:
     return [
         Case(f"the {place} molecule of a made-up set of six", (int(index[row]), *arrays))
         for place, row in (("first", 0), ("last", -1), ("third", 2))
+    ] + [
+        # The sample has other atoms under this number.
+        Case("number 213 of a made-up set", (213, np.full(1, 213), np.array([0, 2]), *_HYDROGEN)),
     ]
+
+
+_HYDROGEN = np.array([1, 1], np.int8), np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]])
 
 
 def _from_the_sample(number: int, *_: Any) -> tuple[Any, Any]:
@@ -312,8 +361,19 @@ def _explain_row(error: BaseException, _: tuple[Any, ...]) -> str | None:
 def _judge_atoms(answer: Answer) -> str | None:
     said = _compare_atoms(answer)
     if said is not None and not isinstance(said, Right):
+        if said.startswith("for number 758, where"):
+            return (
+                "right for sorted numbers, wrong where molecules are shuffled: a row is where "
+                "index == number, and nothing can be taken from the order of the numbers"
+            )
         return said
-    return _compare_ends(answer) or said
+    problem = _compare_ends(answer)
+    if problem and problem.startswith("for number 213 of a made-up set"):
+        return (
+            "it returns the atoms that another set has under this number: it remembers molecules "
+            "of earlier calls by their number. Look into the arrays of this call"
+        )
+    return problem or said
 
 
 def _row_of(number: int, index: Any) -> int:
@@ -348,6 +408,7 @@ def _rows_as_atoms(number: int, index: Any, offsets: Any, z: Any, x: Any) -> tup
     return z[i : i + 1], x[i : i + 1]
 
 
+_TWO_ARRAYS = ("the atomic numbers", "the positions")
 _reference_atoms = _cut(_row_of)
 _compare_atoms = compared(
     _reference_atoms,
@@ -377,7 +438,22 @@ _compare_atoms = compared(
         "this is one atom, at the place of the row: the atoms of the molecule run from "
         "offsets[row] to offsets[row + 1]": _rows_as_atoms,
         "the results are exchanged: return the atomic numbers first": _exchanged_arrays,
+        "the positions are those of one atom, positions[row]: take all of the molecule's, from "
+        "offsets[row] to offsets[row + 1]": (
+            lambda number, index, offsets, z, x: (
+                _reference_atoms(number, index, offsets, z, x)[0],
+                x[_row_of(number, index)],
+            )
+        ),
+        "offsets[row + 1] was taken for the number of atoms: it is where the molecule ends": (
+            lambda number, index, offsets, z, x: tuple(
+                array[offsets[i := _row_of(number, index)] :][: offsets[i + 1]] for array in (z, x)
+            )
+        ),
+        "this is the molecule in row index[number]: index holds numbers by rows, and the row is "
+        "looked for": _cut(lambda number, index: int(index[number])),
     },
+    parts=_TWO_ARRAYS,
 )
 _compare_ends = compared(
     _reference_atoms,
@@ -385,7 +461,15 @@ _compare_ends = compared(
     {
         "it looks into the sample, and not into the arrays that it is given: another set gives "
         "other atoms. Use the arguments alone": _from_the_sample,
+        "right for other molecules, and the last of all lacks its last atom: the end of the last "
+        "is offsets[row + 1], too": (
+            lambda number, index, offsets, z, x: tuple(
+                array[:-1] if _row_of(number, index) == len(index) - 1 else array
+                for array in _reference_atoms(number, index, offsets, z, x)
+            )
+        ),
     },
+    parts=_TWO_ARRAYS,
 )
 
 
@@ -400,6 +484,7 @@ def _pairs_of_sets() -> list[Case]:
         Case("two sets drawn one by one", (sample[orders[0][:500]], sample[orders[1][:200]])),
         Case("two parts of one permutation", (sample[once[:500]], sample[once[500:700]])),
         Case("a set and its first half", (sample[once[:60]], sample[once[:30]])),
+        Case("a set and its first half, backwards", (sample[once[:60]], sample[once[29::-1]])),
     ]
 
 
@@ -424,6 +509,12 @@ def _same_place(train: QM9, test: QM9) -> set[int]:
     return {a for a, b in zip(train.index.tolist(), test.index.tolist(), strict=False) if a == b}
 
 
+def _rows_within(one: QM9, other: QM9) -> np.ndarray:
+    """Return rows of the one set that the other has, too, as far as the other has such rows."""
+    rows = np.flatnonzero(np.isin(one.index, other.index))
+    return rows[rows < len(other)]
+
+
 def _as_set(found: object) -> object:
     """Make a set of whole numbers in an array or list: np.intersect1d is a right answer, too."""
     if isinstance(found, set | frozenset):
@@ -438,14 +529,24 @@ def _as_set(found: object) -> object:
 
 def _judge_leak(answer: Answer) -> str | None:
     cases = _pairs_of_sets()
-    results = [answer(*case.arguments) for case in cases]
+    results = [snapshot(answer(*case.arguments)) for case in cases]
     if any(isinstance(found, QM9) for found in results):
         return "this is a set of molecules, and their numbers are asked for: take its .index"
     sets = [_as_set(found) for found in results]
     if any(isinstance(found, set | frozenset | list) and _has_text(found) for found in sets):
         return "these are texts, and the numbers of molecules are integers: int(text) makes one"
     recorded = iter(sets)
-    said = _compare_leaks(lambda *_: next(recorded))
+    if remembers(answer, cases[0].arguments, results[0]):
+        return REMEMBERS
+    for place in ("training", "test"):
+        firsts = [{int(case.arguments[place == "test"].index[0])} for case in cases]
+        if any(sets) and all(
+            isinstance(found, set | frozenset) and found == _leaked(*case.arguments) & first
+            for found, case, first in zip(sets, cases, firsts, strict=True)
+        ):
+            return f"it looks at the first {place} molecule alone: does `return` stand in the loop?"
+    # A call more than there are cases asks for the first again.
+    said = _compare_leaks(lambda *_: next(recorded, sets[0]))
     if said is None or isinstance(said, Right) or " the set " not in said:
         return said
     if not all(isinstance(found, set | frozenset) for found in sets):
@@ -456,8 +557,17 @@ def _judge_leak(answer: Answer) -> str | None:
             "in set(train) & set(test)? Those of two sets are two objects: compare train.index and "
             "test.index"
         )
-    for case, found in zip(cases, sets, strict=True):
-        wanted = _leaked(*case.arguments)
+    wanted_sets = [_leaked(*case.arguments) for case in cases]
+    if all(
+        len(found) == min(1, len(wanted)) and found <= wanted
+        for found, wanted in zip(sets, wanted_sets, strict=True)
+        if isinstance(found, set | frozenset)
+    ):
+        return (
+            "it returns one molecule, where several are in both: does it stop at the first that "
+            "it finds?"
+        )
+    for case, found, wanted in zip(cases, sets, wanted_sets, strict=True):
         if isinstance(found, set | frozenset) and found != wanted:
             return f"for {case.text} {_difference_of(found, wanted)}"
     return said
@@ -514,6 +624,39 @@ _compare_leaks = compared(
         "this is a mask of the test set; test.index[mask] are the numbers": (
             lambda train, test: np.isin(test.index, train.index)
         ),
+        "these are all numbers between the smallest and the largest that both sets span: molecules "
+        "of a set have gaps between them": lambda train, test: set(
+            range(
+                max(train.index.min(), test.index.min()),
+                min(train.index.max(), test.index.max()) + 1,
+            )
+        ),
+        "numbers were compared as parts of texts: 57 stands in 1577, and is another molecule. "
+        "Compare whole numbers": lambda train, test: {
+            number for number in test.index.tolist() if str(number) in str(train.index.tolist())
+        },
+        "this is right for sorted numbers only, as np.searchsorted and a merge of two lists are; "
+        "the numbers of a set are in any order": lambda train, test: set(
+            test.index[
+                train.index[np.minimum(np.searchsorted(train.index, test.index), len(train) - 1)]
+                == test.index
+            ].tolist()
+        ),
+        "rows of the training set were looked up in test.index: each set has its own rows": (
+            lambda train, test: set(test.index[_rows_within(train, test)].tolist())
+        ),
+        "rows of the test set were looked up in train.index: each set has its own rows": (
+            lambda train, test: set(train.index[_rows_within(test, train)].tolist())
+        ),
+        "the last molecule of each set is left out: range and slices end before their end": (
+            lambda train, test: _leaked(train[:-1], test[:-1])
+        ),
+        "the last test molecule is left out: range and slices end before their end": (
+            lambda train, test: _leaked(train, test[:-1])
+        ),
+        "the last training molecule is left out: range and slices end before their end": (
+            lambda train, test: _leaked(train[:-1], test)
+        ),
         "it counts the molecules in common, rightly: return their numbers, since they tell you "
         "what went wrong": lambda train, test: len(_leaked(train, test)),
         "it tells whether there is a leak, rightly: return the numbers of the molecules, since "
@@ -537,7 +680,8 @@ def _padded() -> list[Case]:
     for molecule, slots in molecules:
         z = np.zeros(slots, np.int32)
         z[: len(molecule)] = molecule.atomic_numbers
-        cases.append(Case(f"{molecule.formula} in {slots} slots", (z,)))
+        full = ", none of them padding," if slots == len(molecule) else ""
+        cases.append(Case(f"{molecule.formula} in {slots} slots{full}", (z,)))
     return cases
 
 
@@ -556,6 +700,20 @@ def _padding_as(column: int) -> Answer:
 
 def _without_padding(z: Any) -> tuple[Any, Any]:
     return _one_hot(z[z > 0]), z[z > 0] > 0
+
+
+def _each(change: Callable[[Any], Any]) -> Answer:
+    """Return a way with other one-hot vectors, and the right mask."""
+    return lambda z: (change(z), z > 0)
+
+
+def _without(element: int) -> Answer:
+    """Return a way that leaves the column of an element empty."""
+    return _each(lambda z: _one_hot(z) * (np.array(ELEMENTS) != element))
+
+
+def _row_of_rows(z: Any) -> np.ndarray:
+    return np.tile(_one_hot(z).max(axis=0), (len(z), 1))
 
 
 def _sixteen(z: Any) -> tuple[Any, Any]:
@@ -628,7 +786,46 @@ _compare_one_hot = compared(
         "the results are exchanged: return the one-hot vectors first": (
             lambda z: (z > 0, _one_hot(z))
         ),
+        "np.eye(10)[z] has a column for each number from 0 to 9: keep those of H, C, N, O and F, "
+        "[:, [1, 6, 7, 8, 9]]": _each(lambda z: np.eye(10)[z]),
+        "the columns are those of the atomic numbers 0 to 4: np.eye(10)[z] has carbon in column 6. "
+        "Take columns 1, 6, 7, 8 and 9": _each(lambda z: _one_hot(z, range(5))),
+        "the columns are those of the atomic numbers 1 to 5, of which only hydrogen is one of the "
+        "five elements: the columns are for 1, 6, 7, 8 and 9": _each(
+            lambda z: _one_hot(z, range(1, 6))
+        ),
+        "all elements from carbon on fell into the last column, as np.clip does: z - 1 is no "
+        "column, since the elements are 1, 6, 7, 8 and 9": _each(
+            lambda z: (
+                _one_hot(z, (1, 0, 0, 0, 0)) * (z > 0)[:, None] + (z > 1)[:, None] * np.eye(5)[4]
+            )
+        ),
+        "there are columns only for elements that this molecule has: all molecules need the same "
+        "five": _each(lambda z: _one_hot(z, np.unique(z[z > 0]).tolist())),
+        **{
+            f"the column of {name} is always zero": _without(element)
+            for name, element in (
+                ("fluorine", 9),
+                ("hydrogen", 1),
+                ("carbon", 6),
+                ("nitrogen", 7),
+                ("oxygen", 8),
+            )
+        },
+        "all slots share one row: [[0] * 5] * n is one list, n times. Make a new one for each, or "
+        "use np.zeros((n, 5))": _each(_row_of_rows),
+        "the mask takes two slots of padding for granted, as in the example: look where the atomic "
+        "number is 0": lambda z: (_one_hot(z), np.arange(len(z)) < len(z) - 2),
+        "the mask tells which of the elements there are: it needs True or False for each slot": (
+            lambda z: (_one_hot(z), _one_hot(z).any(axis=0))
+        ),
+        "these are the places of the atoms; a mask is True or False for each slot": (
+            lambda z: (_one_hot(z), np.flatnonzero(z > 0))
+        ),
+        "where nothing is padding, the mask goes wrong: argmin and argmax give 0 where there is "
+        "nothing to find": lambda z: (_one_hot(z), np.arange(len(z)) < np.argmin(z)),
     },
+    parts=("the one-hot vectors", "the mask"),
 )
 
 
@@ -789,6 +986,17 @@ def _scaled(train: Any, test: Any, of: Any = None, of_test: Any = None) -> tuple
     return (train - one.mean()) / one.std(), (test - two.mean()) / two.std()
 
 
+def _wrong_length(train: Any, test: Any) -> tuple[Any, Any]:
+    mean = train.sum() / len(test)
+    std = np.sqrt(np.sum((train - mean) ** 2) / len(test))
+    return (train - mean) / std, (test - mean) / std
+
+
+def _whole_labels() -> list[Case]:
+    sample = _sample()
+    return [Case("labels that are whole numbers", (sample[:1500].n_atoms, sample[1500:].n_atoms))]
+
+
 def _changed(change: Callable[[Any, Any], Any]) -> Answer:
     """Return a way that does something else with labels y and training labels t."""
     return lambda train, test: (change(train, train), change(test, train))
@@ -887,8 +1095,33 @@ _compare_standardised = compared(
         "the results are exchanged: return those of the training set first": (
             lambda train, test: _scaled(train, test)[::-1]
         ),
+        "the mean was added: take it off": _changed(lambda y, t: (y + t.mean()) / t.std()),
+        "this was divided by the root of the sum of squares: the standard deviation is the root of "
+        "their mean": _changed(lambda y, t: (y - t.mean()) / (t.std() * np.sqrt(len(t)))),
+        "this was divided by the standard error of the mean, which is smaller than the standard "
+        "deviation by the root of n": _changed(
+            lambda y, t: (y - t.mean()) / (t.std() / np.sqrt(len(t)))
+        ),
+        "this was divided by the root of the mean square, the spread around 0; the standard "
+        "deviation is the spread around the mean": _changed(
+            lambda y, t: (y - t.mean()) / np.sqrt(np.mean(t**2))
+        ),
+        "this was divided by the mean absolute deviation; the standard deviation is the root of "
+        "the mean square": _changed(lambda y, t: (y - t.mean()) / np.mean(np.abs(t - t.mean()))),
+        "the median was taken off: take the mean": _changed(
+            lambda y, t: (y - np.median(t)) / t.std()
+        ),
+        "the deviation was divided by n - 2: n or n - 1 is right": _changed(
+            lambda y, t: (y - t.mean()) / t.std(ddof=2)
+        ),
+        "results beyond 3 standard deviations were cut off: keep them": _changed(
+            lambda y, t: np.clip((y - t.mean()) / t.std(), -3, 3)
+        ),
+        "the sums of the training set were divided by the number of test labels": _wrong_length,
         **_mixed(),
     },
+    whole=_whole_labels,
+    parts=("the training labels", "the test labels"),
     rtol=2e-3,  # NumPy divides by n, others by n - 1: both are right
     atol=2e-3,
 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import constants
 
 from qm9lib import ATOM_REFERENCES, QM9, convert, load_sample
-from qm9lib.exercises.checking import Answer, Case, Exercise, compared
-from qm9lib.exercises.diagnosis import describe
+from qm9lib.exercises.checking import Answer, Case, Exercise, Right, compared
+from qm9lib.exercises.diagnosis import describe, same
 
 _HARTREE = convert(1.0, "hartree", "kcal/mol")
 _GAS_CONSTANT = convert(constants.R / 1000, "kJ/mol", "hartree")  # hartree/K
@@ -25,8 +26,13 @@ def _energies() -> list[Case]:
     ]
 
 
+def _whole_energies() -> list[Case]:
+    return [Case("whole numbers, np.array([0, -1, 2])", (np.array([0, -1, 2]),))]
+
+
 def _molecules() -> list[Case]:
     sample = load_sample()
+    z = sample[0].atomic_numbers
     return [
         Case(
             f"{molecule.formula} (number {molecule.index})",
@@ -34,6 +40,17 @@ def _molecules() -> list[Case]:
             atoms=len(molecule.atomic_numbers),
         )
         for molecule in (sample[i] for i in (0, 2, 7, 633, 1500))
+    ] + [
+        Case(
+            "CH4 with free atoms of another calculation",
+            (z.copy(), -40.4, {1: -0.45, 6: -37.8, 7: -54.5, 8: -75.0, 9: -99.6}),
+            atoms=len(z),
+        ),
+        Case(
+            "CH4 that is pulled apart, so that it lies above its free atoms,",
+            (z.copy(), -39.5, dict(ATOM_REFERENCES["H"])),
+            atoms=len(z),
+        ),
     ]
 
 
@@ -60,6 +77,10 @@ def _pairs() -> list[Case]:
             for name in (*_SUMS, "homo", "lumo")
         ),
         Case("lumo, where one is negative,", ("lumo", -0.08, 0.03)),
+        *(
+            Case(f"{name} of two molecules of water", (name, one.target(name), one.target(name)))
+            for name in (*_SUMS, "homo", "lumo")
+        ),
     ]
 
 
@@ -73,6 +94,82 @@ def _exchanged(name: str, one: float, other: float) -> float:
     return _pair({"homo": "lumo", "lumo": "homo"}.get(name, name), one, other)
 
 
+_RULES: dict[str, Answer] = {
+    "the sum": lambda one, other: one + other,
+    "the mean": lambda one, other: (one + other) / 2,
+    "the higher one": max,
+    "the lower one": min,
+    "the first one": lambda one, other: one,
+    "the second one": lambda one, other: other,
+    "the difference": lambda one, other: one - other,
+    "the difference, without its sign,": lambda one, other: abs(one - other),
+    "the product": lambda one, other: one * other,
+    "the sum of a set, which holds equal values once,": lambda one, other: sum({one, other}),
+}
+
+
+def _rule_by_rule(answer: Answer) -> str | None:
+    """Judge the pairs; of an answer that has no name, say how each label was put together."""
+    reason = _judge_pairs(answer)
+    if reason is None or isinstance(reason, Right) or not reason.startswith("for "):
+        return reason
+    wrong: dict[str, list[str]] = {}
+    for name in (*_SUMS, "homo", "lumo"):
+        cases = [case.arguments for case in _pairs() if case.arguments[0] == name]
+        found = [answer(*arguments) for arguments in cases]
+        if all(same(a, _pair(*case)) for a, case in zip(found, cases, strict=True)):
+            continue
+        rules = (
+            rule
+            for rule, of in _RULES.items()
+            if all(same(a, of(*case[1:])) for a, case in zip(found, cases, strict=True))
+        )
+        rule = next(rules, None)
+        if rule is None:
+            return reason
+        wrong.setdefault(rule, []).append(name)
+    given = ", and ".join(f"{rule} for {', '.join(names)}" for rule, names in wrong.items())
+    return (
+        f"of the two values you return {given}. But alpha, zpve, H and Cv add up, homo is the "
+        "highest of the pair, and lumo the lowest"
+    )
+
+
+_judge_pairs = compared(
+    _pair,
+    _pairs,
+    {
+        "not everything adds up: an orbital energy is that of one electron, in one of the "
+        "two molecules": lambda name, one, other: one + other,
+        "an orbital belongs to one of the two molecules: a mean is the energy of neither": (
+            lambda name, one, other: (one + other) / 2 if name in ("homo", "lumo") else one + other
+        ),
+        "energy, heat capacity and polarizability of two molecules add up": (
+            lambda name, one, other: (
+                _pair(name, one, other) if name in ("homo", "lumo") else (one + other) / 2
+            )
+        ),
+        "homo is the highest occupied orbital of all, and lumo the lowest free one: they "
+        "were exchanged": _exchanged,
+        "the value of the first molecule alone: which of the two is the highest, or the "
+        "lowest, depends on the molecules": (
+            lambda name, one, other: one if name in ("homo", "lumo") else one + other
+        ),
+        "lumo is right, and homo is the highest occupied orbital of all, not the lowest": (
+            lambda name, one, other: min(one, other) if name == "homo" else _pair(name, one, other)
+        ),
+        "lumo is the lowest free orbital, with its sign: a negative one lies below zero": (
+            lambda name, one, other: (
+                min(one, other, key=abs) if name == "lumo" else _pair(name, one, other)
+            )
+        ),
+        "homo is right, and lumo is the lowest free orbital of all, not the highest": (
+            lambda name, one, other: max(one, other) if name == "lumo" else _pair(name, one, other)
+        ),
+    },
+)
+
+
 def _isomers(answer: Answer) -> str | None:
     sample = load_sample()
     found = answer(sample)
@@ -81,15 +178,28 @@ def _isomers(answer: Answer) -> str | None:
     try:
         first, second = (int(number) for number in found)
     except (TypeError, ValueError):
-        return f"it returns {describe(found)}, expected two numbers of molecules, `return a, b`"
+        why = ""
+        if found is None:
+            why = ". Is a `return` missing, or does the search end without a pair?"
+        elif _has_texts(found):
+            why = ". These are texts, such as SMILES; the numbers are qm9.index[i]"
+        elif np.ndim(np.array(found, object)) == 2:
+            why = ". Return one pair of them, not all"
+        return (
+            f"it returns {describe(found)}, expected two numbers of molecules, `return a, b`{why}"
+        )
     rows = [np.flatnonzero(sample.index == number) for number in (first, second)]
     for number, row in zip((first, second), rows, strict=True):
         if not len(row):
             return (
-                f"no molecule of the sample has the number {number}: is it a row? The number of "
-                "the molecule in row i is qm9.index[i]"
+                f"no molecule of the sample has the number {number}: was it made from a row? The "
+                "number of the molecule in row i is qm9.index[i]"
             )
     return _judge_isomers(sample, int(rows[0][0]), int(rows[1][0]))
+
+
+def _has_texts(found: object) -> bool:
+    return isinstance(found, Sequence) and any(isinstance(x, str) for x in found)
 
 
 def _judge_isomers(sample: QM9, one: int, other: int) -> str | None:
@@ -120,8 +230,20 @@ EXERCISES = (
                 f"by {40 * abs(coarse - _HARTREE):.1f} kcal/mol": (
                     lambda energy, coarse=coarse: coarse * np.asarray(energy)
                 )
-                for coarse in (627.5, 627.0, 628.0, 630.0)
+                for coarse in (627.5, 627.0, 628.0, 630.0, 625.0)
+            }
+            | {
+                f"a kilocalorie is 4.184 kJ; you took {joule:g} kJ": (
+                    lambda energy, joule=joule: _HARTREE * 4.184 / joule * np.asarray(energy)
+                )
+                for joule in (4.18, 4.19, 4.2, 4.1868, 4.1855)
+            }
+            | {
+                f"the energy was rounded to {decimals} decimals before it was converted: do not "
+                "round": lambda energy, decimals=decimals: _HARTREE * np.round(energy, decimals)
+                for decimals in range(1, 6)
             },
+            whole=_whole_energies,
             unit="kcal/mol",
             rtol=1e-6,
         ),
@@ -156,6 +278,58 @@ EXERCISES = (
                 "molecule has, each as often as it has it": (
                     lambda z, total, atoms: _HARTREE * (total - sum(atoms.values()))
                 ),
+                "the argument `references` is not used: the free atoms' enthalpies may be others": (
+                    lambda z, total, atoms: _atomization(z, total, ATOM_REFERENCES["H"])
+                ),
+                "these are the free atoms' internal energies (U0) and not the enthalpies that "
+                "references holds": (
+                    lambda z, total, atoms: _atomization(z, total, ATOM_REFERENCES["U0"])
+                ),
+                "the result is forced to be negative: a molecule that lies above its free atoms "
+                "has a positive one": lambda z, total, atoms: -abs(_atomization(z, total, atoms)),
+                "the result is forced to be positive: a bound molecule has a negative one": (
+                    lambda z, total, atoms: abs(_atomization(z, total, atoms))
+                ),
+                "only the sum of the free atoms is turned into kcal/mol, and the total stays in "
+                "hartree: put the difference in brackets": (
+                    lambda z, total, atoms: total - _HARTREE * sum(atoms[int(n)] for n in z)
+                ),
+                "only the first atom was taken off: does `return` stand inside the loop?": (
+                    lambda z, total, atoms: _atomization(z[:1], total, atoms)
+                ),
+                "only the last atom was taken off: does each turn of the loop overwrite the sum?": (
+                    lambda z, total, atoms: _atomization(z[-1:], total, atoms)
+                ),
+                "the last atom is missing": (
+                    lambda z, total, atoms: _atomization(z[:-1], total, atoms)
+                ),
+                "the first atom is missing": (
+                    lambda z, total, atoms: _atomization(z[1:], total, atoms)
+                ),
+                "each free atom was multiplied by its atomic number: it counts once": (
+                    lambda z, total, atoms: (
+                        _HARTREE * (total - sum(int(n) * atoms[int(n)] for n in z))
+                    )
+                ),
+                "this takes every heavy atom for carbon: take references[z] of each atom": (
+                    lambda z, total, atoms: _atomization(np.minimum(z, 6), total, atoms)
+                ),
+                "this takes one carbon atom and else hydrogen, as in methane: take references[z] "
+                "of each atom": (
+                    lambda z, total, atoms: _HARTREE * (total - atoms[6] - (len(z) - 1) * atoms[1])
+                ),
+                **{
+                    f"{names} {'are' if ' ' in names else 'is'} missing: the free atoms of all "
+                    "elements count": (
+                        lambda z, total, atoms, of=of: _atomization(z[np.isin(z, of)], total, atoms)
+                    )
+                    for names, of in {
+                        "fluorine": (1, 6, 7, 8),
+                        "nitrogen": (1, 6, 8, 9),
+                        "nitrogen and fluorine": (1, 6, 8),
+                        "nitrogen, oxygen and fluorine": (1, 6),
+                    }.items()
+                },
                 "the free atoms were added; take them off": (
                     lambda z, total, atoms: _HARTREE * (total + sum(atoms[int(n)] for n in z))
                 ),
@@ -180,6 +354,7 @@ EXERCISES = (
                 Case("U = 0 at 298.15 K", (0.0, _ROOM)),
                 Case("U of methane at 298.15 K", (-40.476062, _ROOM)),
                 Case("U = -1 hartree at 600 K", (-1.0, 600.0)),
+                Case("U = -1 hartree at 0 K", (-1.0, 0.0)),
             ],
             {
                 "that is U - RT; a gas that expands does work against the pressure: H = U + RT": (
@@ -208,6 +383,32 @@ EXERCISES = (
                 ),
                 "the argument `temperature` is not used: the enthalpy is always that at 298.15 K": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * _ROOM
+                ),
+                "at 0 K another temperature was put in: `if not temperature` holds for 0, too": (
+                    lambda energy, temperature: energy + _GAS_CONSTANT * (temperature or _ROOM)
+                ),
+                "U was divided by 2,625.5 as well: only RT is in kJ/mol. Put RT in brackets": (
+                    lambda energy, temperature: (
+                        (energy + constants.R / 1000 * temperature) / 2625.4996
+                    )
+                ),
+                "RT in kJ/mol was multiplied by 2,625.5: divide, since a hartree is many kJ/mol": (
+                    lambda energy, temperature: energy + constants.R * 2.6254996 * temperature
+                ),
+                "RT in kJ/mol was divided by 627.5, which is a hartree in kcal/mol; in kJ/mol it "
+                "is 2,625.5": (
+                    lambda energy, temperature: energy + constants.R / 1000 * temperature / 627.5095
+                ),
+                "RT was taken as 0.6 kcal/mol at room temperature, which is rounded: use R": (
+                    lambda energy, temperature: energy + 0.6 * temperature / _ROOM / 627.5095
+                ),
+                "RT lost its decimals: is there a // or an int() in it?": (
+                    lambda energy, temperature: (
+                        energy + constants.R * temperature // 1000 / 2625.4996
+                    )
+                ),
+                "U was multiplied by RT: H = U + RT is a sum": (
+                    lambda energy, temperature: energy * (1 + _GAS_CONSTANT * temperature)
                 ),
                 "this is RT alone: add the internal energy": (
                     lambda energy, temperature: _GAS_CONSTANT * temperature
@@ -246,8 +447,32 @@ EXERCISES = (
                 "this is the homo alone: the gap reaches from there to the lumo": (
                     lambda homo, lumo: convert(-homo + 0.0 * lumo, "hartree", "eV")
                 ),
-                "a distance between the sizes of the energies: keep their signs": (
-                    lambda homo, lumo: convert(abs(lumo) - abs(homo), "hartree", "eV")
+                **{
+                    f"the signs were dropped before the difference{which}: keep them, since the "
+                    "two energies may lie on both sides of zero": (
+                        lambda homo, lumo, of=of: convert(of(homo, lumo), "hartree", "eV")
+                    )
+                    for which, of in {
+                        "": lambda homo, lumo: abs(homo) - abs(lumo),
+                        " (lumo first)": lambda homo, lumo: abs(lumo) - abs(homo),
+                        " (its size)": lambda homo, lumo: abs(abs(lumo) - abs(homo)),
+                    }.items()
+                },
+                "only homo was turned into eV, and lumo stays in hartree: put the difference in "
+                "brackets": lambda homo, lumo: lumo - convert(homo, "hartree", "eV"),
+                "only lumo was turned into eV, and homo stays in hartree": (
+                    lambda homo, lumo: convert(lumo, "hartree", "eV") - homo
+                ),
+                "this is half of the gap: 13.6057 eV is a rydberg, and a hartree is two of them": (
+                    lambda homo, lumo: 0.5 * convert(lumo - homo, "hartree", "eV")
+                ),
+                "this is one gap for all molecules together: each has its own, so take no minimum "
+                "or maximum": (
+                    lambda homo, lumo: convert(np.min(lumo) - np.max(homo), "hartree", "eV")
+                ),
+                "this is one number for all molecules together: each has its own gap, so take no "
+                "minimum or maximum": (
+                    lambda homo, lumo: convert(np.max(lumo) - np.min(homo), "hartree", "eV")
                 ),
             },
             unit="eV",
@@ -263,45 +488,7 @@ EXERCISES = (
         "1.5",
         "Two molecules far apart",
         "of_the_pair",
-        compared(
-            _pair,
-            _pairs,
-            {
-                "not everything adds up: an orbital energy is that of one electron, in one of the "
-                "two molecules": lambda name, one, other: one + other,
-                "an orbital belongs to one of the two molecules: a mean is the energy of neither": (
-                    lambda name, one, other: (
-                        (one + other) / 2 if name in ("homo", "lumo") else one + other
-                    )
-                ),
-                "energy, heat capacity and polarizability of two molecules add up": (
-                    lambda name, one, other: (
-                        _pair(name, one, other) if name in ("homo", "lumo") else (one + other) / 2
-                    )
-                ),
-                "homo is the highest occupied orbital of all, and lumo the lowest free one: they "
-                "were exchanged": _exchanged,
-                "the value of the first molecule alone: which of the two is the highest, or the "
-                "lowest, depends on the molecules": (
-                    lambda name, one, other: one if name in ("homo", "lumo") else one + other
-                ),
-                "lumo is right, and homo is the highest occupied orbital of all, not the lowest": (
-                    lambda name, one, other: (
-                        min(one, other) if name == "homo" else _pair(name, one, other)
-                    )
-                ),
-                "lumo is the lowest free orbital, with its sign: a negative one lies below zero": (
-                    lambda name, one, other: (
-                        min(one, other, key=abs) if name == "lumo" else _pair(name, one, other)
-                    )
-                ),
-                "homo is right, and lumo is the lowest free orbital of all, not the highest": (
-                    lambda name, one, other: (
-                        max(one, other) if name == "lumo" else _pair(name, one, other)
-                    )
-                ),
-            },
-        ),
+        _rule_by_rule,
         (
             "Think of the two as one system. Which of its quantities are sums over its atoms?",
             "The homo of the pair is the highest occupied orbital of the whole system.",

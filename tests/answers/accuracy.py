@@ -84,13 +84,13 @@ def dipole_moment(charges, positions):
     return DEBYE * charges[:, None] * positions
 
 
-@wrong("5.1", "no number")
+@wrong("5.1", "NaN")
 def dipole_moment(charges, positions):
     with np.errstate(all="ignore"):  # as the mean position of the charges
         return DEBYE * (charges @ positions) / charges.sum()
 
 
-@wrong("5.1", "this vector does not turn with it")
+@wrong("5.1", "minus signs are lost")
 def dipole_moment(charges, positions):
     return DEBYE * np.abs(charges @ positions)
 
@@ -111,12 +111,12 @@ def dipole_moment(charges, positions):
     return DEBYE * charges[None] @ positions
 
 
-@wrong("5.1", "for two charges of +1 e and -1 e, 1 Å apart")
+@wrong("5.1", "everything is 0.6945 times what it should be")
 def dipole_moment(charges, positions):
     return 3.33564 * charges @ positions
 
 
-@stops("5.1", "the shapes of two arrays do not fit")
+@stops("5.1", "Is a .T missing")
 def dipole_moment(charges, positions):
     return DEBYE * (positions @ charges)
 
@@ -981,7 +981,7 @@ def is_better(old, new):
     return improvement > 2 * error
 
 
-@wrong("5.8", "(result 3 of 3)")
+@wrong("5.8", "the third result")
 def is_better(old, new):
     improvement = old.mean() - new.mean()
     error = np.hypot(standard_error(old), standard_error(new))

@@ -440,7 +440,7 @@ def gradient(weights, features, targets):
     return weights - 0.02 * 2 * features.T @ (features @ weights - targets) / len(targets)
 
 
-@stops("3.4", "the shapes of two arrays do not fit")
+@stops("3.4", "Is a .T missing")
 def gradient(weights, features, targets):
     return 2 * features @ (features @ weights - targets) / len(targets)
 

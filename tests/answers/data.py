@@ -545,7 +545,7 @@ def one_hot_and_mask(atomic_numbers):
     return atomic_numbers > 0, atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9])
 
 
-@wrong("2.4", "numbers of type int64, expected True and False")
+@wrong("2.4", "an array of type int64, expected True and False")
 def one_hot_and_mask(atomic_numbers):
     one_hot = atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9])
     return one_hot, (atomic_numbers > 0).astype(np.int64)

@@ -318,7 +318,7 @@ def message_step(edges, features):
     return ((edges * (1 - np.eye(len(edges)))) @ features).sum(0)
 
 
-@stops("4.3", "shapes of two arrays do not fit")
+@stops("4.3", "is the order of the two wrong?")
 def message_step(edges, features):
     return features @ edges
 

@@ -33,7 +33,7 @@ def to_kcal_per_mol(energy):
     return 2625.4996 * energy
 
 
-@wrong("1.1", "used the wrong way")
+@wrong("1.1", "from hartree to kcal/mol you divided by 627.509; multiply by it")
 def to_kcal_per_mol(energy):
     return energy / 627.5095
 
@@ -48,7 +48,7 @@ def to_kcal_per_mol(energy):
     return 627.5 * energy
 
 
-@wrong("1.1", "expected 627.5")
+@wrong("1.1", "1 eV is 0.03675 hartree")
 def to_kcal_per_mol(energy):
     return 23.0605 * energy
 
@@ -134,7 +134,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * (total - sum(references.values()))
 
 
-@wrong("1.2", "expected")
+@wrong("1.2", "fluorine is missing")
 def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * (total - sum(references[z] for z in atomic_numbers if z < 9))
 
@@ -251,7 +251,7 @@ def gap_in_ev(homo, lumo):
     return 27.2114 * (lumo + homo)
 
 
-@wrong("1.4", "keep their signs")
+@wrong("1.4", "keep them, since")
 def gap_in_ev(homo, lumo):
     return 27.2114 * (np.abs(lumo) - np.abs(homo))
 
@@ -266,7 +266,7 @@ def gap_in_ev(homo, lumo):
     return -27.2114 * homo
 
 
-@wrong("1.4", "returns 13.73, expected 13.74")
+@wrong("1.4", "0.999582 times what it should be: is a constant rounded")
 def gap_in_ev(homo, lumo):
     return 27.2 * (lumo - homo)
 
@@ -388,7 +388,7 @@ def distant_isomers(qm9):
     return qm9.index[np.argmax(enthalpy)], qm9.index[np.argmin(enthalpy)]
 
 
-@wrong("1.6", "is it a row?")
+@wrong("1.6", "was it made from a row?")
 def distant_isomers(qm9):
     rows = np.flatnonzero(~np.isin(np.arange(len(qm9)), qm9.index))
     return rows[-1], rows[-2]
