@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import constants, optimize
+from scipy import constants, optimize, stats
 from scipy.spatial.transform import Rotation
 
 from qm9lib import QM9, load_sample, xyz
@@ -41,6 +41,10 @@ def _dipole_cases() -> list[Case]:
 
 def _dipole(charges: Any, positions: Any) -> Any:
     return _DEBYE * (charges @ positions)
+
+
+def _directions(x: Any) -> Any:
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
 _DIPOLE_MISTAKES: Mapping[str, Answer] = {
@@ -80,6 +84,28 @@ _DIPOLE_MISTAKES: Mapping[str, Answer] = {
     "the right numbers, but with one axis too many: return shape (3,), not (3, 1)": (
         lambda q, x: _dipole(q, x)[:, None]
     ),
+    "an absolute value took the signs of the charges, and positions are measured from their mean: "
+    "keep the signs": lambda q, x: _dipole(abs(q), x - x.mean(axis=0)),
+    "this is a sum over all pairs of atoms: charge times position has one term for each atom": (
+        lambda q, x: _dipole(q, x) * len(q) / 2
+    ),
+    "each pair of atoms was counted twice: charge times position has one term for each atom": (
+        lambda q, x: _dipole(q, x) * len(q)
+    ),
+    "only the most positive and the most negative atom count here: add up all of them": (
+        lambda q, x: _DEBYE * q.max() * (x[np.argmax(q)] - x[np.argmin(q)])
+    ),
+    "this is the first atom alone: does `return` stand inside the loop?": (
+        lambda q, x: _DEBYE * q[0] * x[0]
+    ),
+    "this is the last atom alone: does each turn of the loop overwrite the sum?": (
+        lambda q, x: _DEBYE * q[-1] * x[-1]
+    ),
+    "each charge is multiplied by a direction, a vector of length 1: multiply by the position": (
+        lambda q, x: _dipole(q, _directions(x))
+    ),
+    "each charge is multiplied by its direction from the mean, a vector of length 1: multiply by "
+    "the position": lambda q, x: _dipole(q, _directions(x - x.mean(axis=0))),
     "each atom has its own vector here: add them up over the atoms, axis 0": (
         lambda q, x: _DEBYE * q[:, None] * x
     ),
@@ -133,6 +159,7 @@ def _cutoff_cases() -> list[Case]:
             "one distance of 6 Å, an array without axes, and a cutoff of 5 Å", (np.array(6.0), 5.0)
         ),
         Case("an array of three axes and a cutoff of 4 Å", (table.reshape(3, 3, 1) + 0.5, 4.0)),
+        Case("distances of which the first is beyond 5 Å", (np.array([7.0, 1.0, 3.0]), 5.0)),
     ]
 
 
@@ -186,7 +213,23 @@ _judge_cutoff = compared(
             _inside(lambda u: 1 - u)
         ),
         "the argument `cutoff` is not used: it is always 5 Å": lambda r, c: _cosine(r, 5.0),
+        "at the cutoff it is still 1/2: a cosine of pi r / (2 c) has not come to -1 there": _inside(
+            lambda u: 0.5 * (np.cos(0.5 * np.pi * u) + 1)
+        ),
+        "at the cutoff it is 0, and the slope is not: this is a quarter of a period": _inside(
+            lambda u: np.cos(0.5 * np.pi * u)
+        ),
+        "this is a polynomial that is 1, 1/2 and 0 at the same places: a cosine is asked for": (
+            _inside(lambda u: 1 - 3 * u**2 + 2 * u**3)
+        ),
+        "this is a polynomial that is 1 and 0 at the same places: a cosine is asked for": (
+            _inside(lambda u: (1 - u**2) ** 2)
+        ),
+        "% makes the function begin again beyond the cutoff: it is 0 there": (
+            lambda r, c: _cosine(r % c, c)
+        ),
     },
+    whole=lambda: [Case("distances that are whole numbers", (np.array([0, 1, 2, 6]), 5.0))],
     rtol=1e-3,
     atol=2e-5,
 )
@@ -234,6 +277,7 @@ def _radial_cases() -> list[Case]:
             "three distances, two functions and a cutoff of 3.5 Å",
             (np.array([0.96, 2.0, 3.1]), 2, 3.5),
         ),
+        Case("distances beyond 5 Å and a cutoff of 7 Å", (np.array([1.2, 5.3, 6.4]), 3, 7.0)),
     ]
 
 
@@ -268,6 +312,26 @@ _judge_radial = compared(
         ),
         "these are the functions of qm9lib.graphs, times a cosine cutoff; here they come without "
         "it": lambda r, n, c: _bessel(r, n, c) * _cosine(r, c)[:, None],
+        "only the 2 is under the root: it is the root of 2 / c": (
+            _waves(lambda r, k, c: np.sqrt(2) / c * np.sin(k * np.pi * r / c) / r)
+        ),
+        "np.sinc(z) is sin(pi z)/(pi z): multiply by k pi / c; the pi is missing": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * k / c * np.sinc(k * r / c))
+        ),
+        "np.sinc(z) is sin(pi z)/(pi z), with its own pi: give it k r / c": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * k * np.pi / c * np.sinc(k * np.pi * r / c))
+        ),
+        "the sine is divided by r twice: once is enough": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r**2)
+        ),
+        "k multiplies the sine, and belongs into it: sin(k pi r / c)": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * k * np.sin(np.pi * r / c) / r)
+        ),
+        "beyond 5 Å it is zero: the cutoff is the argument, and not always 5 Å": (
+            _waves(
+                lambda r, k, c: np.where(r < 5, np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, 0.0)
+            )
+        ),
         "np.sinc(z) is sin(pi z)/(pi z): multiply by k pi / c, and give it k r / c": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sinc(k * r / c))
         ),
@@ -314,41 +378,42 @@ def _bends(answer: Answer) -> str | None:
     def number(vectors: np.ndarray) -> np.ndarray:
         # Another form here than there is possible; NaN agrees with nothing.
         with np.errstate(all="ignore"):  # long vectors may overflow
-            value = as_numbers(given if vectors is one else apply(vectors))
+            value = as_numbers(apply(vectors))
         if value is None or value.shape != one.shape:
             return np.full(one.shape, np.nan)
         return value.astype(float)
 
-    short = number(one)
-    if not _alike(number(one.copy()), short):
+    results = {factor: number(factor * one) for factor in (1.0, 0.2, 100.0)}
+    usual, long = results[1.0], results[100.0]
+    if not _alike(number(one.copy()), usual):
         return (
             "two calls with the same vectors give different results: use no random numbers, and "
             "nothing that is left from the call before"
         )
-    long = number(100 * one)
-    if max(float(np.abs(short).max()), float(np.abs(long).max())) < 1e-12:
+    if max(float(np.abs(usual).max()), float(np.abs(long).max())) < 1e-12:
         return "everything that comes out is zero: nothing is left of the vectors"
     at_zero = number(np.zeros_like(one))
     if not np.isfinite(at_zero).all():
         return (
-            "if all vectors are zero, something comes out that is infinite or no number; so they "
-            "are in the first layer of PaiNN. Is something divided by a length?"
+            "if all vectors are zero, something comes out that is infinite or NaN; so they are in "
+            "the first layer of PaiNN. Is something divided by a length?"
         )
-    if np.abs(at_zero).max() > 1e-6 * max(float(np.abs(short).max()), 1e-6):
+    if np.abs(at_zero).max() > 1e-6 * max(float(np.abs(usual).max()), 1e-6):
         return (
             "a vector of zero becomes another one: where should it point to? A number that is "
             "added to x, y and z does not turn with the molecule"
         )
-    # A function may treat only long vectors differently, such as one that clips their lengths.
-    for factor, before in ((1.0, short), (100.0, long)):
+    # A function may treat only long or short vectors differently, such as one that clips lengths.
+    lengths = {1.0: "", 0.2: "for short vectors: ", 100.0: "for long vectors: "}
+    for factor, before in results.items():
         if np.isfinite(before).all() and np.abs(before).max() > 1e-12:
             reason = _breaks(number, factor * one, factor * other, before)
             if reason:
-                return reason if factor == 1.0 else f"for long vectors: {reason}"
-    if (
-        _alike(number(one + other), short + number(other))
-        and _alike(number(100 * (one + other)), long + number(100 * other))
-        and _alike(long, 100 * short)
+                return lengths[factor] + reason
+    if all(
+        _alike(number(factor * (one + other)), before + number(factor * other))
+        and _alike(before, factor * usual)
+        for factor, before in results.items()
     ):
         return (
             "this is linear: what comes out for a sum is the sum of what comes out. A matrix could "
@@ -387,13 +452,16 @@ def _breaks(
             "it turns with the molecule, but the mirror image gives no mirror image: a cross "
             "product does that. Use lengths and scalar products"
         )
-    apart = one.copy()
-    apart[0] = other[0]
-    if not _alike(number(apart)[1:], before[1:]):
-        return (
-            "the result of an atom depends on the vectors of the others: each atom works on its "
-            "own features here"
-        )
+    for atom in range(len(one)):
+        apart = one.copy()
+        apart[atom] = 3 * other[atom]  # so long that it may be the largest of all
+        rest = np.arange(len(one)) != atom
+        if not _alike(number(apart)[rest], before[rest]):
+            return (
+                "the result of an atom depends on the vectors of the others: each atom works on "
+                "its own features here. A sum, mean, maximum or length without axis=1 runs over "
+                "all atoms"
+            )
     return None
 
 
@@ -413,6 +481,12 @@ def _how_it_does_not_turn(
     share = before[keep] / one[keep]
     largest = float(np.abs(share).max())
     if np.ptp(share, axis=1).max() < 1e-3 * largest:
+        along = [float(number(_along(one.shape, axis))[0, axis, 0]) for axis in range(3)]
+        if np.ptp(along) > 1e-3 * np.max(np.abs(along)):
+            return (
+                "each vector is multiplied by a number that knows only one or two of x, y and z: "
+                "turning changes it. Use the length, the root of x² + y² + z²"
+            )
         return (
             "each vector is multiplied by a number, but by another one when it is turned: "
             "|x| + |y| + |z| is not a length. Take the root of x² + y² + z²"
@@ -428,6 +502,12 @@ def _how_it_does_not_turn(
         "turn the vectors, and the result does not turn with them. Is a length taken over the "
         "axis of x, y and z, which is axis 1?"
     )
+
+
+def _along(shape: tuple[int, ...], axis: int) -> np.ndarray:
+    vectors = np.zeros(shape)
+    vectors[:, axis] = 1.0
+    return vectors
 
 
 def _turned(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -456,8 +536,8 @@ def _form_of_vectors(given: object, shape: tuple[int, ...]) -> str | None:
         )
     if not np.isfinite(value.astype(float)).all():
         return (
-            "one of the vectors has length zero, and something comes out that is infinite or no "
-            "number: do not divide by the length, or add a small number to it"
+            "one of the vectors has length zero, and something comes out that is infinite or NaN: "
+            "do not divide by the length, or add a small number to it"
         )
     return None
 
@@ -483,6 +563,10 @@ def _bowl(x: Any) -> Any:
     return 300.0 * ((x - 0.2) ** 2).sum() + _spring(x)  # not the same at every place
 
 
+def _deep(x: Any) -> Any:
+    return _spring(x) - 25_000.0  # as total energies are
+
+
 def _force_cases() -> list[Case]:
     # Energies of operators alone: with NumPy's arrays they are in float64, with JAX's in float32.
     bond = np.array([[0.1, 0.0, 0.2], [0.9, 0.7, -0.3]])
@@ -491,6 +575,7 @@ def _force_cases() -> list[Case]:
         Case("a bond as a spring", (_spring, bond), atoms=2),
         Case("four atoms of argon", (_argon, argon), atoms=4),
         Case("two atoms in a bowl that holds them near the origin", (_bowl, bond), atoms=2),
+        Case("a bond whose energy is about -25,000 kcal/mol", (_deep, bond), atoms=2),
     ]
 
 
@@ -501,6 +586,21 @@ def _forces(energy: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
         shift = np.zeros_like(x)
         shift[place] = step
         found[place] = -(energy(x + shift) - energy(x - shift)) / (2 * step)
+    return found
+
+
+def _one_sided(energy: Callable[[Any], Any], x: np.ndarray, step: float) -> np.ndarray:
+    found = np.zeros_like(x)
+    for place in np.ndindex(*x.shape):
+        shift = np.zeros_like(x)
+        shift[place] = step
+        found[place] = -(energy(x + shift) - energy(x)) / step
+    return found
+
+
+def _by_newton(energy: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    found = _forces(energy, x)
+    found[-1] = -found[:-1].sum(axis=0)
     return found
 
 
@@ -529,6 +629,30 @@ _judge_forces = compared(
         "everything is twice what it should be: between -step and +step lie two steps": (
             lambda energy, x: 2 * _forces(energy, x)
         ),
+        "this is minus the energy: the force is minus its derivative, of which jax.value_and_grad "
+        "gives the value first": lambda energy, x: -energy(x),
+        "the forces were divided by the number of atoms: each atom feels a force of its own": (
+            lambda energy, x: _forces(energy, x) / len(x)
+        ),
+        "the forces were converted from hartree/bohr: the energy is in kcal/mol and the positions "
+        "are in Å already": lambda energy, x: _forces(energy, x) * 627.5095 / 0.529177,
+        "the sum of the forces was made zero: an outer field, here a bowl, may act on all atoms": (
+            lambda energy, x: _forces(energy, x) - _forces(energy, x).mean(axis=0)
+        ),
+        "the molecule was moved, so that its mean is at 0, before the derivative: the energy may "
+        "depend on where it is": lambda energy, x: _forces(energy, x - x.mean(axis=0)),
+        "the molecule was moved, so that its first atom is at 0, before the derivative: the energy "
+        "may depend on where it is": lambda energy, x: _forces(energy, x - x[0]),
+        "only the first two atoms get a force: the number of atoms is len(positions)": (
+            lambda energy, x: _forces(energy, x) * (np.arange(len(x)) < 2)[:, None]
+        ),
+        "the force on the last atom was set to minus the sum of the others, which is right only "
+        "where nothing from outside acts": _by_newton,
+        **{
+            f"this is a one-sided difference with a step of {step:g} Å: take both sides, and a "
+            "smaller step, or jax.grad": (lambda energy, x, step=step: _one_sided(energy, x, step))
+            for step in (1.0, 0.5, 0.1, 0.05, 0.02, 0.01)
+        },
     },
     rtol=5e-3,
     atol=2e-3,
@@ -556,6 +680,11 @@ def _downhill(answer: Answer) -> str | None:
     case = _force_cases()[0]
     first = answer(case.arguments[0], case.arguments[1].copy())
     numbers = as_numbers(first)
+    if numbers is not None and numbers.ndim and np.isnan(numbers).all():
+        return (
+            "all forces are NaN. Is the energy called with one atom at a time? It needs the "
+            "positions of all atoms"
+        )
     if numbers is not None and numbers.shape == case.arguments[1].shape:
         import jax
 
@@ -606,6 +735,7 @@ def _ensemble_cases() -> list[Case]:
     return [
         Case("three networks and four molecules", (several.round(2),)),
         Case("five networks and two molecules", (rng.normal(5.0, 1.0, (5, 2)).round(2),)),
+        Case("two networks and three molecules", (several[:2, :3].round(2),)),
     ]
 
 
@@ -617,12 +747,11 @@ _judge_ensemble = compared(
     _ensemble,
     _ensemble_cases,
     {
-        "taken over the molecules; take both over the networks, axis 0": (
+        "mean and deviation run over the molecules; take both over the networks, axis 0": (
             lambda p: (p.mean(axis=1), p.std(axis=1, ddof=1))
         ),
-        "taken over the molecules; take both over the networks, axis 0, and with ddof=1": (
-            lambda p: (p.mean(axis=1), p.std(axis=1))
-        ),
+        "mean and deviation run over the molecules; take both over the networks, axis 0, and with "
+        "ddof=1": (lambda p: (p.mean(axis=1), p.std(axis=1))),
         "these are two numbers for all molecules together: take both over the networks, axis 0": (
             lambda p: (p.mean(), p.std(ddof=1))
         ),
@@ -653,10 +782,43 @@ _judge_ensemble = compared(
         "the results are exchanged: first the mean, then the standard deviation": (
             lambda p: _ensemble(p)[::-1]
         ),
+        "the sum is divided by n - 1 for the mean, too, and the deviations are taken from that "
+        "mean: only the standard deviation has n - 1": (
+            lambda p: (
+                p.sum(axis=0) / (len(p) - 1),
+                np.sqrt(((p - p.sum(axis=0) / (len(p) - 1)) ** 2).sum(axis=0) / (len(p) - 1)),
+            )
+        ),
+        "the mean is right. In the deviation n - 1 stands outside the root: divide the sum of "
+        "squares by it, and then take the root": _spread(
+            lambda p: np.sqrt(((p - p.mean(axis=0)) ** 2).sum(axis=0)) / (len(p) - 1)
+        ),
+        "the mean is right. In the deviation the factor n / (n - 1) stands outside the root: it "
+        "belongs under it": _spread(lambda p: p.std(axis=0) * len(p) / (len(p) - 1)),
+        "the mean is right. The second result is the difference of the first two networks over the "
+        "root of 2: right for two networks alone": _spread(
+            lambda p: np.abs(p[0] - p[1]) / np.sqrt(2)
+        ),
+        "the mean is right. The second result is the range over the root of 2: right for two "
+        "networks alone": _spread(lambda p: np.ptp(p, axis=0) / np.sqrt(2)),
+        "the mean is right. The second result is the mean absolute deviation, with n - 1; asked "
+        "for is the standard deviation": _spread(
+            lambda p: np.abs(p - p.mean(axis=0)).sum(axis=0) / (len(p) - 1)
+        ),
+        "the mean is zero, since it was taken off before: compute it first, and keep it in a name "
+        "of its own": lambda p: (0 * p.mean(axis=0), p.std(axis=0, ddof=1)),
+        "for two networks the deviation is divided by n: n - 1 is right for any number": (
+            _spread(lambda p: p.std(axis=0, ddof=1 if len(p) > 2 else 0))
+        ),
+        "each molecule has a row of two numbers: return two arrays, the means of all molecules and "
+        "their deviations": lambda p: np.stack(_ensemble(p), axis=1),
+    }
+    | {
         "this is the median; the exercise asks for the mean": (
             lambda p: (np.median(p, axis=0), p.std(axis=0, ddof=1))
         ),
     },
+    parts=("the mean", "the deviation"),
     rtol=1e-3,
     atol=1e-4,
 )
@@ -685,6 +847,7 @@ def _curves() -> list[Case]:
     return [
         Case("an exact power law", (sizes, 40.0 / np.sqrt(sizes))),
         Case("a curve with noise", (sizes, np.array([5.2, 2.6, 2.1, 1.15]))),
+        Case("a curve that rises once", (sizes, np.array([5.0, 2.2, 2.9, 1.3]))),
         Case("three sizes", (np.array([500.0, 1000.0, 16000.0]), np.array([9.0, 8.0, 2.5]))),
     ]
 
@@ -697,6 +860,16 @@ def _fit_of_errors(sizes: Any, errors: Any) -> float:
         return float(((errors - (errors @ power) / (power @ power) * power) ** 2).sum())
 
     return float(optimize.minimize_scalar(misfit, bounds=(-2.0, 0.5), method="bounded").x)
+
+
+def _median_slope(x: Any, y: Any) -> float:
+    a, b = np.triu_indices(len(x), 1)
+    return float(np.median((y[b] - y[a]) / (x[b] - x[a])))
+
+
+def _centred_too_early(sizes: Any, errors: Any) -> float:
+    x, y = np.log(sizes / sizes.mean()), np.log(errors / errors.mean())
+    return float((x * y).sum() / (x * x).sum())
 
 
 _judge_learning = compared(
@@ -752,6 +925,42 @@ _judge_learning = compared(
         "this fits the errors; the exercise fits the logarithms of the errors": _fit_of_errors,
         "this is a line through the first and the last point: fit it to all of them": (
             lambda n, e: np.log(e[-1] / e[0]) / np.log(n[-1] / n[0])
+        ),
+        "sizes and errors were sorted apart, so that an error stands with another size: keep the "
+        "pairs": lambda n, e: _slope(np.log(np.sort(n)), np.log(np.sort(e)[::-1])),
+        "this is 1 over the slope of the sizes against the errors: for points off the line that is "
+        "another line. The errors are y": lambda n, e: 1 / _slope(np.log(e), np.log(n)),
+        "this is a mean of the slopes between neighbours: fit one line to all points": (
+            lambda n, e: float(np.mean(np.diff(np.log(e)) / np.diff(np.log(n))))
+        ),
+        "this is the median of the slopes of all pairs: fit one line by least squares": (
+            lambda n, e: _median_slope(np.log(n), np.log(e))
+        ),
+        "this line goes through the origin: a line has an intercept, too, log(a)": (
+            lambda n, e: float(np.log(n) @ np.log(e) / (np.log(n) @ np.log(n)))
+        ),
+        "this line goes through the origin, with base 10: a line has an intercept, too, log(a)": (
+            lambda n, e: float(np.log10(n) @ np.log10(e) / (np.log10(n) @ np.log10(n)))
+        ),
+        "np.cov divides by n - 1 and np.var by n: take both in the same way, with ddof": (
+            lambda n, e: _slope(np.log(n), np.log(e)) * len(n) / (len(n) - 1)
+        ),
+        "this is the coefficient of correlation, between -1 and 1: the slope is asked for": (
+            lambda n, e: float(np.corrcoef(np.log(n), np.log(e))[0, 1])
+        ),
+        "this is a coefficient of a parabola: fit a straight line, of degree 1": (
+            lambda n, e: float(np.polyfit(np.log(n), np.log(e), 2)[1])
+        ),
+        "this is the leading coefficient of a parabola: fit a straight line, of degree 1": (
+            lambda n, e: float(np.polyfit(np.log(n), np.log(e), 2)[0])
+        ),
+        "this is the logarithm of 1 + error: take the logarithm of the error itself": (
+            lambda n, e: _slope(np.log(n), np.log1p(e))
+        ),
+        "the last point is missing": lambda n, e: _slope(np.log(n)[:-1], np.log(e)[:-1]),
+        "the first point is missing": lambda n, e: _slope(np.log(n)[1:], np.log(e)[1:]),
+        "the mean was taken before the logarithm: the mean of the logarithms is another number": (
+            _centred_too_early
         ),
         "this is the factor of the error for ten times the molecules: return the exponent": (
             lambda n, e: 10 ** _slope(np.log(n), np.log(e))
@@ -819,6 +1028,15 @@ def _comparisons() -> list[Case]:
             "a new model that is worse",
             (np.array([0.52, 0.55, 0.53, 0.50, 0.54]), np.array([0.64, 0.61, 0.60, 0.58, 0.59])),
         ),
+        Case("the same runs twice, all equal,", (np.full(3, 0.6), np.full(3, 0.6))),
+        Case(
+            "a new model that scatters much, and a little improvement,",
+            (np.array([0.600, 0.601, 0.599]), np.array([0.50, 0.62, 0.57])),
+        ),
+        Case(
+            "an old model that scatters much, and a little improvement,",
+            (np.array([0.55, 0.67, 0.62]), np.array([0.580, 0.581, 0.579])),
+        ),
         Case(
             "three seeds of the old model, and six of the new one",
             (np.array([0.70, 0.66, 0.71]), np.array([0.58, 0.61, 0.55, 0.60, 0.63, 0.57])),
@@ -838,6 +1056,31 @@ def _with(
         return _verdict(improvement, uncertainty(old, new) if uncertainty else error, times)
 
     return compare
+
+
+def _verdict_by(rule: Callable[[Any, Any, float, float], bool]) -> Answer:
+    """Return a comparison with another verdict."""
+
+    def compare(old: Any, new: Any) -> tuple[float, float, bool]:
+        improvement, error, _ = _versus(old, new)
+        return improvement, error, bool(rule(old, new, improvement, error))
+
+    return compare
+
+
+def _by_statistic(of: Callable[[Any], float]) -> Answer:
+    """Return a comparison of another number than the mean."""
+    return lambda old, new: _verdict(of(old) - of(new), _versus(old, new)[1])
+
+
+def _t_test(old: Any, new: Any, equal: bool) -> bool:
+    return bool(stats.ttest_ind(old, new, equal_var=equal).pvalue < 0.05)
+
+
+def _pooled(old: Any, new: Any) -> float:
+    n, m = len(old), len(new)
+    variance = ((n - 1) * old.var(ddof=1) + (m - 1) * new.var(ddof=1)) / (n + m - 2)
+    return float(np.sqrt(variance * (1 / n + 1 / m)))
 
 
 def _either_way(old: Any, new: Any) -> tuple[float, float, bool]:
@@ -910,6 +1153,61 @@ _judge_comparison = compared(
         "improvement and standard error are exchanged: return improvement, error, clearly": (
             _exchanged
         ),
+        "this uncertainty is zero: were old and new overwritten by their means? Compute the "
+        "standard deviations first": _with(lambda old, new: 0.0),
+        "the number of runs of the old model was used for both: each model has its own": (
+            _with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)) / np.sqrt(len(old)))
+        ),
+        "the number of runs of the new model was used for both: each model has its own": (
+            _with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)) / np.sqrt(len(new)))
+        ),
+        "this is the pooled variance of a t-test: here each model keeps its own standard error": (
+            _with(_pooled)
+        ),
+        "the standard deviations were divided by n: a standard error has the root of n": _with(
+            lambda old, new: np.hypot(old.std(ddof=1) / len(old), new.std(ddof=1) / len(new))
+        ),
+        "under the root the squares were subtracted: they add up, also for a difference": _with(
+            lambda old, new: np.sqrt(abs(_standard_error(old) ** 2 - _standard_error(new) ** 2))
+        ),
+        "this is the standard error of all runs put together: each model has its own mean": _with(
+            lambda old, new: _standard_error(np.concatenate([old, new]))
+        ),
+        "n - 1 was used twice: the standard deviation has it, and the root has n": _with(
+            lambda old, new: np.sqrt(
+                old.var(ddof=1) / (len(old) - 1) + new.var(ddof=1) / (len(new) - 1)
+            )
+        ),
+        "these are medians: compare the means": _by_statistic(np.median),
+        "the improvement is in per cent of the old error: it is a difference, in kcal/mol": (
+            lambda old, new: (100 * _versus(old, new)[0] / old.mean(), *_versus(old, new)[1:])
+        ),
+        "the improvement is a share of the old error: it is a difference, in kcal/mol": (
+            lambda old, new: (_versus(old, new)[0] / old.mean(), *_versus(old, new)[1:])
+        ),
+        "both numbers are right, but the verdict compares with the old model's standard error "
+        "alone: take two of that of the difference": _verdict_by(
+            lambda old, new, better, error: better > 2 * _standard_error(old)
+        ),
+        "both numbers are right, but the verdict compares with the new model's standard error "
+        "alone: take two of that of the difference": _verdict_by(
+            lambda old, new, better, error: better > 2 * _standard_error(new)
+        ),
+        "both numbers are right, but the verdict is that of a t-test: the rule here is two "
+        "standard errors": _verdict_by(
+            lambda old, new, better, error: _t_test(old, new, False) and better > 0
+        ),
+        "both numbers are right, but the verdict is that of a t-test, whichever model is better: "
+        "the rule here is two standard errors": _verdict_by(
+            lambda old, new, better, error: _t_test(old, new, False)
+        ),
+        "both numbers are right, but the verdict is that of a t-test with equal variances: the "
+        "rule here is two standard errors": _verdict_by(
+            lambda old, new, better, error: _t_test(old, new, True) and better > 0
+        ),
+        "both numbers are right, but two standard errors are not more than two: use > and not >=": (
+            _verdict_by(lambda old, new, better, error: better >= 2 * error)
+        ),
         "under the root the two standard errors were added as they are: square each of them "
         "first": (_with(lambda old, new: np.sqrt(_standard_error(old) + _standard_error(new)))),
         "both numbers are right, but a new model that is worse is not clearly better: take no "
@@ -919,6 +1217,7 @@ _judge_comparison = compared(
         "the improvement has the wrong sign: it is the error of the old model minus that of the "
         "new one": _backwards,
     },
+    parts=("improvement", "error", "clearly"),
     rtol=1e-3,
     atol=1e-6,
 )
@@ -1020,8 +1319,8 @@ def _judge_molecule(sample: QM9, molecule: xyz.XYZMolecule) -> str | None:
         other = sample[int(row)]
         if _apart(own, other, 0.0) < _SAME:
             return (
-                f"this is molecule {other.index} of the sample, as it was: all distances between "
-                f"its atoms agree within {_SAME} Å. Change more"
+                f"this is molecule {other.index} of the sample: all distances between its atoms "
+                f"agree within {_SAME} Å. Change more"
             )
         if _apart(own, other, 0.1) < _ALIKE:
             return (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from qm9lib import ELEMENTS, QM9, convert, load_sample
+from qm9lib import ATOM_REFERENCES, ELEMENTS, QM9, convert, load_sample
 from qm9lib.exercises.checking import Answer, Case, Exercise, Judge, Right, compared
 from qm9lib.exercises.diagnosis import as_numbers, describe, same
 
@@ -64,6 +65,56 @@ def _cumulated(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def _shares(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return _count(z, offsets) / np.diff(offsets)[:, None]
+
+
+def _between(z: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    of_element = z[:, None] == np.array(ELEMENTS)
+    before = np.vstack([np.zeros(len(ELEMENTS)), np.cumsum(of_element, axis=0)])
+    return before[np.minimum(ends, len(z))] - before[np.minimum(starts, len(z))]
+
+
+def _with_next_atom(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return _between(z, offsets[:-1], offsets[1:] + 1)
+
+
+def _ends_as_lengths(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return _between(z, offsets[:-1], offsets[:-1] + offsets[1:])
+
+
+def _summed_ends(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    starts = np.concatenate([[0], np.cumsum(offsets[1:])])
+    return _between(z, starts[:-1], starts[1:])
+
+
+def _shifted_sums(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    of_element = z[:, None] == np.array(ELEMENTS)
+    sums = np.cumsum(of_element, axis=0)
+    return sums[offsets[1:] - 1] - sums[offsets[:-1]]
+
+
+def _in_int8(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    sums = np.cumsum(z[:, None] == np.array(ELEMENTS), axis=0, dtype=np.int8)
+    return np.diff(np.vstack([np.zeros(5, np.int8), sums]).astype(int)[offsets], axis=0)
+
+
+def _pushed_left(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    rows = _count(z, offsets)
+    return np.array([[*row[row > 0], *row[row == 0]] for row in rows])
+
+
+def _one_bin(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    rows = _count(z, offsets)
+    return np.column_stack([rows[:, :3], rows[:, 3] + rows[:, 4], np.zeros(len(rows))])
+
+
+def _explain_counting(error: BaseException, _: tuple[Any, ...]) -> str | None:
+    if isinstance(error, IndexError) and "is out of bounds for axis 0 with size" in str(error):
+        return (
+            "np.bincount counts only up to the largest number that occurs, so without fluorine "
+            "there is no place 9: give it minlength=10. Or an index is beyond the end of offsets "
+            "or of atomic_numbers"
+        )
+    return None
 
 
 def _present(z: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -167,6 +218,26 @@ _FIT_MISTAKES: dict[str, Answer] = {
     "these are predictions, one for each molecule: return the five energies": (
         lambda counts, energies: counts @ _fit(counts, energies)
     ),
+    "these are the free atoms, which were not fitted: in a molecule an atom has its share of the "
+    "bonds, too": lambda counts, energies: np.array([ATOM_REFERENCES["H"][z] for z in ELEMENTS]),
+    "XᵀX was multiplied by Xᵀy: the equations need to be solved for w": (
+        lambda counts, energies: counts.T @ counts @ counts.T @ energies
+    ),
+    "the inverse of XᵀX was multiplied element by element with *: the matrix product is @": (
+        lambda counts, energies: (np.linalg.inv(counts.T @ counts) * (counts.T @ energies)).sum(0)
+    ),
+    "the inverse of XᵀX was multiplied element by element with *; the matrix product is @": (
+        lambda counts, energies: np.diag(np.linalg.inv(counts.T @ counts)) * (counts.T @ energies)
+    ),
+    "XᵀX was divided by the number of molecules, and Xᵀy was not": (
+        lambda counts, energies: _fit(counts, energies) * len(counts)
+    ),
+    "Xᵀy was divided by the number of molecules, and XᵀX was not": (
+        lambda counts, energies: _fit(counts, energies) / len(counts)
+    ),
+    "only the first half of the molecules was used: fit all that the function is given": (
+        lambda counts, energies: _fit(counts[: len(counts) // 2], energies[: len(counts) // 2])
+    ),
 }
 
 
@@ -210,6 +281,31 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "this is the largest error of all: a mean is asked for": (
         lambda predicted, true: _HARTREE * np.max(np.abs(predicted - true))
     ),
+    "absolute values of the energies were subtracted, so that signs are lost: first the "
+    "difference, then its absolute value": (
+        lambda predicted, true: _HARTREE * np.mean(np.abs(np.abs(predicted) - np.abs(true)))
+    ),
+    "this was divided by n - 1: a mean divides by the number of molecules": (
+        lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)) / (len(predicted) - 1)
+    ),
+    "these are relative errors, divided by the true energies: an error in kcal/mol is asked for": (
+        lambda predicted, true: _HARTREE * np.mean(np.abs((predicted - true) / true))
+    ),
+    "these are relative errors, divided by the true energies: kcal/mol are asked for": (
+        lambda predicted, true: np.mean(np.abs((predicted - true) / true))
+    ),
+    "these are errors in per cent of the true energies: an error in kcal/mol is asked for": (
+        lambda predicted, true: 100 * np.mean(np.abs((predicted - true) / true))
+    ),
+    "the last molecule is missing in the sum: range(len(true)) ends before its end": (
+        lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)[:-1]) / len(predicted)
+    ),
+    "the last molecule is missing: range(len(true)) ends before its end": (
+        lambda predicted, true: _HARTREE * np.mean(np.abs(predicted - true)[:-1])
+    ),
+    "the first molecule is missing": (
+        lambda predicted, true: _HARTREE * np.mean(np.abs(predicted - true)[1:])
+    ),
     "both arrays were sorted, so a prediction meets the truth of another molecule: keep the "
     "order": lambda predicted, true: _raw_mae(np.sort(predicted, axis=0), np.sort(true)),
 }
@@ -229,6 +325,9 @@ def _flat(error: Answer) -> Answer:
 def _mae_mistakes() -> dict[str, Answer]:
     """Return each mistake with flat predictions and, as most students have both, with a column."""
     mistakes = {text: _flat(error) for text, error in _OTHER_ERRORS.items()}
+    mistakes[
+        "predicted[0] of a column is the first molecule alone: predicted[:, 0] is all of it"
+    ] = lambda predicted, true: _raw_mae(predicted[0] if predicted.ndim == 2 else predicted, true)
     mistakes[_COLUMN] = _raw_mae
     mistakes[f"{_ROW}. Make the predictions flat, and leave the truth as it is"] = (
         lambda predicted, true: _raw_mae(predicted, true[:, None])
@@ -339,6 +438,48 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     "the mean of a product is not the product of the means: multiply the error of each "
     "molecule by its features first": _product_of_means,
     "the targets are missing: an error is the prediction minus the target": (_without_targets),
+    "the absolute error was used for the error, whose sign must stay": (
+        lambda w, x, y: 2 * np.mean(np.abs(x @ w - y)[:, None] * x, axis=0)
+    ),
+    "this is the mean absolute error times the mean of the features: multiply the error of each "
+    "molecule, with its sign, by its features": (
+        lambda w, x, y: 2 * np.mean(np.abs(x @ w - y)) * x.mean(axis=0)
+    ),
+    "this is the gradient of the first molecule alone: does `return` stand inside the loop?": (
+        lambda w, x, y: _gradient(w, x[:1], y[:1])
+    ),
+    "this is the gradient of the last molecule alone: add up all of them": (
+        lambda w, x, y: _gradient(w, x[-1:], y[-1:])
+    ),
+    "the first molecule is missing in the sum": (
+        lambda w, x, y: _gradient(w, x[1:], y[1:]) * (len(y) - 1) / len(y)
+    ),
+    "the last molecule is missing in the sum": (
+        lambda w, x, y: _gradient(w, x[:-1], y[:-1]) * (len(y) - 1) / len(y)
+    ),
+    "the errors are not multiplied by the features: the derivative of x · w by w is x": (
+        lambda w, x, y: np.full(len(w), 2 * np.mean(x @ w - y))
+    ),
+    "the mean runs over the columns of each molecule: take it over the molecules, axis=0": (
+        lambda w, x, y: np.mean(2 * (x @ w - y)[:, None] * x, axis=1)
+    ),
+    "the errors are squared before they are multiplied by the features: the derivative of r² is "
+    "2 r, and not r²": lambda w, x, y: 2 * np.mean(((x @ w - y) ** 2)[:, None] * x, axis=0),
+    "the predictions are a column and the targets a row, so that all were subtracted from all: "
+    "make both flat": lambda w, x, y: (
+        2 * np.mean(((x @ w)[:, None] - y).mean(axis=1)[:, None] * x, axis=0)
+    ),
+    "the predictions are a column and the targets a row, so that all were subtracted from all; "
+    "make both flat": lambda w, x, y: (
+        2 * np.sum(((x @ w)[:, None] - y).sum(axis=1)[:, None] * x, axis=0) / len(y)
+    ),
+    **{
+        f"a one-sided difference with a step of {step:g} is not exact: a derivative on paper has "
+        "no step, and a difference to both sides is better": (
+            lambda w, x, y, step=step: _gradient(w, x, y) + step * np.mean(x**2, axis=0)
+        )
+        for step in (1.0, 0.1, 0.01, 0.001)
+    },
 }
 
 
@@ -349,6 +490,12 @@ def _features() -> list[Case]:
     counts = _counts()
     return [
         Case("features (3, 0) and (0, 1)", (np.array([[3.0, 0.0], [0.0, 1.0]]),)),
+        Case("features (1, 0) and (0, 3)", (np.array([[1.0, 0.0], [0.0, 3.0]]),)),
+        # The steepest direction is at a right angle to (1, 1, 1, 1), where iterations may begin.
+        Case(
+            "features of which the first two tend to be opposite",
+            (np.array([[3.0, -3, 0, 0], [0, 0, 1, -1], [1, 1, -1, -1], [1, 1, 1, 1]]),),
+        ),
         Case("counts of elements", (counts,)),
         Case("scaled counts", ((counts - counts.mean(axis=0)) / counts.std(axis=0),)),
     ]
@@ -378,9 +525,42 @@ def _or_complex(judge: Judge) -> Judge:
                 "it returns a complex number. A symmetric matrix has real eigenvalues: use "
                 "eigvalsh, which also sorts them, or take .real"
             )
-        return judge(answer)
+        reason = judge(answer)
+        if reason is None or isinstance(reason, Right) or not reason.startswith("for "):
+            return reason
+        return _near_a_rate(answer) or reason
 
     return told
+
+
+def _near_a_rate(answer: Answer) -> str | None:
+    """Recognise the bound of another direction, and a rate that is near the bound."""
+    cases = [case.arguments[0] for case in _features()]
+    found = [as_numbers(answer(x.copy())) for x in cases]
+    rates = [float(rate) for rate in found if rate is not None and not rate.ndim]
+    if len(rates) < len(cases) or not np.isfinite(rates).all():
+        return None
+    shares = [rate * float(_curvatures(x)[-1]) for rate, x in zip(rates, cases, strict=True)]
+    if all(
+        np.isclose(1 / _curvatures(x), rate, rtol=1e-3).any()
+        for rate, x in zip(rates, cases, strict=True)
+    ):
+        return (
+            "for some features this is the bound of another direction than the steepest: np.linalg."
+            "eig does not sort its eigenvalues, so take the largest; and repeated products with a "
+            "matrix miss the largest if they start at a right angle to it"
+        )
+    if all(0.3 < share < 3 for share in shares):
+        return (
+            f"near, but not the bound: it is {min(shares):.3g} to {max(shares):.3g} times what is "
+            "right. A few trials or products with a matrix are not enough: compute the exact bound"
+        )
+    return None
+
+
+def _largest_of(change: Callable[[np.ndarray], np.ndarray]) -> Answer:
+    """Return the bound for features that were changed first."""
+    return lambda x: 1 / _curvatures(change(x))[-1]
 
 
 _RATE_MISTAKES: dict[str, Answer] = {
@@ -417,6 +597,32 @@ _RATE_MISTAKES: dict[str, Answer] = {
     "curvatures are twice the eigenvalues of XᵀX / N": lambda x: 2 / _covariance(x),
     "the largest sum of a row is never less than the largest eigenvalue: this rate is "
     "safe, but not the exact bound": lambda x: 1 / _row_sum(x),
+    "these are the bounds of all directions: the smallest of them counts for all": (
+        lambda x: 1 / _curvatures(x)
+    ),
+    "these are the bounds of all directions, largest first: the smallest counts for all": (
+        lambda x: 1 / _curvatures(x)[::-1]
+    ),
+    "a column of ones was added: the model here has no constant": _largest_of(
+        lambda x: np.column_stack([x, np.ones(len(x))])
+    ),
+    "the features were scaled first: the bound is that of the features as they are": _largest_of(
+        lambda x: (x - x.mean(axis=0)) / _or_one(x.std(axis=0))
+    ),
+    "XᵀX was divided by the number of columns: the mean is over molecules": (
+        lambda x: x.shape[1] / (len(x) * _curvatures(x)[-1])
+    ),
+    "XᵀX was divided by N - 1: the loss is a mean, with N": (
+        lambda x: (len(x) - 1) / (len(x) * _curvatures(x)[-1])
+    ),
+    "this is the condition number, the largest over the smallest curvature: the bound depends on "
+    "the largest alone": lambda x: _curvatures(x)[-1] / _curvatures(x)[0],
+    "2 / (largest + smallest) is the rate that is fastest; the bound, at which descent is just no "
+    "longer stable, is larger": lambda x: 2 / (2 * _curvatures(x)[[0, -1]].sum()),
+    "this takes the largest number on the diagonal of XᵀX: where columns are not at right angles, "
+    "the largest eigenvalue is larger": lambda x: 1 / np.diag(x.T @ x / len(x)).max(),
+    "np.linalg.norm(X, 1) is the largest sum of a column: the largest singular value is "
+    "np.linalg.norm(X, 2)": lambda x: len(x) / np.linalg.norm(x, 1) ** 2,
     "np.linalg.norm of a matrix is the root of the sum of its squares, unless you "
     "write norm(matrix, 2): safe, but not the exact bound": (
         lambda x: 1 / np.linalg.norm(x.T @ x / len(x))
@@ -513,6 +719,34 @@ def _zero_if_constant(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray,
     return one, two
 
 
+def _scaled_by(
+    center: Callable[[np.ndarray, np.ndarray], Any],
+    spread: Callable[[np.ndarray, np.ndarray], Any],
+    other: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Answer:
+    """Return a scaling of both sets by a centre and a spread; of the other one by other ones."""
+
+    def scaled(train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        low, wide = center(train, others), spread(train, others)
+        mine = other(train, others) if other else (low, wide)
+        return (train - low) / wide, (others - mine[0]) / mine[1]
+
+    return scaled
+
+
+def _mean(train: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return train.mean(axis=0)
+
+
+def _std(train: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return _or_one(train.std(axis=0))
+
+
+def _without_brackets(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    off = _mean(train, other) / _std(train, other)
+    return train - off, other - off
+
+
 def _along_rows(
     train: np.ndarray, other: np.ndarray, keepdims: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -565,6 +799,47 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "where the spread is 0, before any harm is done": _nan_to_num,
     "where the spread is 0, other molecules became 0 as well, though they may differ: "
     "divide by 1 there, and keep the difference": _zero_if_constant,
+    "train had been scaled when its mean and spread were taken for the other set: they are 0 and 1 "
+    "by then. Compute both before anything is changed": _scaled_by(
+        _mean, _std, lambda train, other: (np.zeros(train.shape[1]), np.ones(train.shape[1]))
+    ),
+    "1 was added to each spread: divide by 1 only where the spread is 0": _scaled_by(
+        _mean, lambda train, other: train.std(axis=0) + 1
+    ),
+    "where the spread is 0, the mean was not taken off: only the division is another one": (
+        _scaled_by(
+            lambda train, other: np.where(train.std(axis=0) == 0, 0, _mean(train, other)), _std
+        )
+    ),
+    "the other set was divided by its own spread: mean and spread are those of the training set": (
+        _scaled_by(
+            _mean,
+            _std,
+            lambda train, other: (_mean(train, other), _or_one(other.std(axis=0))),
+        )
+    ),
+    "the other set lost its own mean: mean and spread are those of the training set": _scaled_by(
+        _mean, _std, lambda train, other: (other.mean(axis=0), _std(train, other))
+    ),
+    "the mean was not taken off the other set. Or was it computed when train had been centred? It "
+    "is 0 by then": _scaled_by(
+        _mean, _std, lambda train, other: (0 * _mean(train, other), _std(train, other))
+    ),
+    "the other set was not divided by the spread": _scaled_by(
+        _mean, _std, lambda train, other: (_mean(train, other), 1 + 0 * _std(train, other))
+    ),
+    "if one spread is 0, all columns are divided by 1: np.where(spread == 0, 1, spread) looks at "
+    "each column by itself": _scaled_by(
+        _mean,
+        lambda train, other: (
+            np.ones(train.shape[1]) if (train.std(axis=0) == 0).any() else train.std(axis=0)
+        ),
+    ),
+    "this was divided by the root of the mean square, the spread around 0; the standard deviation "
+    "is the spread around the mean": _scaled_by(
+        _mean, lambda train, other: _or_one(np.sqrt(np.mean(train**2, axis=0)))
+    ),
+    "brackets are missing: the mean is taken off before the division": _without_brackets,
 }
 
 
@@ -597,6 +872,11 @@ def _with_labels_of_others(qm9: QM9) -> QM9:
     )  # fmt: skip
 
 
+def _with_numbers_of_others(qm9: QM9) -> QM9:
+    """Return the same molecules under the numbers of each other."""
+    return replace(qm9, index=np.roll(qm9.index, 1))
+
+
 def _misshapen(found: object, qm9: QM9) -> str | None:
     """Return what is wrong with type, shape or values of a matrix of features."""
     n = len(qm9)
@@ -619,7 +899,10 @@ def _misshapen(found: object, qm9: QM9) -> str | None:
         return f"the array is transposed, of shape {numbers.shape}: each molecule needs a row"
     if numbers.ndim != 2 or len(numbers) != n or not numbers.shape[1]:
         given = f"an array of shape {numbers.shape}" if numbers.ndim else describe(numbers)
-        return f"it returns {given}, expected {form}"
+        inside = (
+            ". Does `return` stand inside the loop?" if len(np.atleast_1d(numbers)) == 1 else ""
+        )
+        return f"it returns {given}, expected {form}{inside}"
     if numbers.shape[1] > _COLUMNS:
         return (
             f"{numbers.shape[1]:,} columns are too many for 1,000 training molecules: least "
@@ -657,6 +940,12 @@ def _unlawful(answer: Answer) -> str | None:
             "they are made from those. Both come out of the very calculation that the model is to "
             "replace. Use atomic_numbers, positions and smiles alone"
         )
+    if not _alike(first, np.asarray(answer(_with_numbers_of_others(few)), float)):
+        return (
+            "the features change with the numbers of the molecules, qm9.index. A number is only a "
+            "name: QM9 counts along with size and kind, and other molecules have none. Use "
+            "atomic_numbers, positions and smiles alone"
+        )
     if first.shape[1] != half.shape[1]:
         return (
             f"it returns {first.shape[1]} columns for 50 molecules and {half.shape[1]} for 25 of "
@@ -689,13 +978,16 @@ class _Errors(NamedTuple):
 
 
 def _errors(train: np.ndarray, test: np.ndarray) -> _Errors:
-    # Each column is brought to at most 1, so that columns of any size can be solved for.
-    size = np.maximum(np.abs(train).max(axis=0), np.abs(test).max(axis=0))
-    train, test = train / _or_one(size), test / _or_one(size)
     truth = [part.target("H", "kcal/mol") for part in _halves()]
-    weights = _fit(train, truth[0])
-    off = [train @ weights - truth[0], test @ weights - truth[1]]
-    return _Errors(float(np.abs(off[0]).mean()), float(np.abs(off[1]).mean()), off[1])
+    # Columns of any size can be solved for if each is brought to at most 1. But where all numbers
+    # of a column are tiny, least squares as on the page leaves it out, and that is better.
+    size = _or_one(np.maximum(np.abs(train).max(axis=0), np.abs(test).max(axis=0)))
+    found = []
+    for x, y in ((train / size, test / size), (train, test)):
+        weights = _fit(x, truth[0])
+        off = [x @ weights - truth[0], y @ weights - truth[1]]
+        found.append(_Errors(float(np.abs(off[0]).mean()), float(np.abs(off[1]).mean()), off[1]))
+    return min(found, key=lambda errors: errors.test)
 
 
 def _judge_features(answer: Answer) -> str | None:
@@ -710,6 +1002,11 @@ def _judge_features(answer: Answer) -> str | None:
             return problem
         matrices.append(np.asarray(result, float))
     train, test = matrices
+    if _alike(train, test):
+        return (
+            "the second 1,000 molecules get the very features of the first: does it remember the "
+            "features of an earlier call, for instance by the number of molecules?"
+        )
     if train.shape[1] != test.shape[1]:
         return (
             f"it returns {train.shape[1]} columns for the one half and {test.shape[1]} for the "
@@ -820,6 +1117,32 @@ EXERCISES = (
                 "these are electrons: an atom counts 1, and not its atomic number": (
                     lambda z, offsets: _count(z, offsets) * np.array(ELEMENTS)
                 ),
+                "the first atom of the next molecule is counted, too: a slice ends before its "
+                "second number, atomic_numbers[offsets[i] : offsets[i + 1]]": _with_next_atom,
+                "offsets[i + 1] was taken for the number of atoms: it is where the molecule ends": (
+                    _ends_as_lengths
+                ),
+                "offsets[i + 1] was taken for the number of atoms, and added to the place before: "
+                "it is where the molecule ends": _summed_ends,
+                "cumulative sums need a 0 in front: before offsets[i] there are as many atoms as "
+                "the sum before it holds": _shifted_sums,
+                "the sums are too large for int8, which ends at 127: they need larger integers, "
+                "dtype=int": _in_int8,
+                "np.unique leaves out elements that a molecule does not have, and its counts moved "
+                "to the left: each element needs its own column": _pushed_left,
+                "oxygen and fluorine were counted together: the last bin of np.histogram holds "
+                "both of its ends, so give it one more": _one_bin,
+                "every row counts all molecules together: each needs its own. [[0] * 5] * n is one "
+                "list, n times": lambda z, offsets: np.tile(
+                    _count_of_all(z, offsets), (len(offsets) - 1, 1)
+                ),
+                "the column of fluorine is always zero: its atomic number is 9": (
+                    lambda z, offsets: _count(z, offsets, (1, 6, 7, 8, 10))
+                ),
+                "only the first molecule is counted, and the other rows are zero: does `return` "
+                "stand inside the loop?": lambda z, offsets: (
+                    _count(z, offsets) * (np.arange(len(offsets) - 1) == 0)[:, None]
+                ),
             },
         ),
         (
@@ -828,6 +1151,7 @@ EXERCISES = (
             "A list of rows [np.sum(z == n) for n in (1, 6, 7, 8, 9)], one for each molecule.",
         ),
         "these five numbers are all that the baseline sees of a molecule",
+        explain=_explain_counting,
     ),
     Exercise(
         "3.2",
@@ -862,6 +1186,7 @@ EXERCISES = (
                 Case("a column of predictions, of shape (3, 1)", (_PREDICTED[:, None], _TRUE)),
                 # Sorted, these would meet the truth of the other.
                 Case("two predictions", (np.array([0.9, 0.5]), np.array([0.7, 1.2]))),
+                Case("two of other sign", (np.array([0.3, -0.4]), np.array([-0.1, 0.7]))),
             ],
             _mae_mistakes(),
             unit="kcal/mol",
@@ -883,6 +1208,12 @@ EXERCISES = (
                 _gradient,
                 _gradients,
                 _GRADIENT_MISTAKES,
+                whole=lambda: [
+                    Case(
+                        "weights and features that are whole numbers",
+                        (np.array([1, 0]), np.array([[1, 2], [0, 1], [3, 0]]), np.arange(3)),
+                    )
+                ],
                 rtol=1e-4,
                 atol=1e-3,  # finite differences reach that
             )
@@ -924,6 +1255,13 @@ EXERCISES = (
                 _by,
                 _to_scale,
                 _SCALE_MISTAKES,
+                whole=lambda: [
+                    Case(
+                        "counts that are integers",
+                        (_sample().composition[:1500], _sample().composition[1500:]),
+                    )
+                ],
+                parts=("train", "other"),
                 rtol=2e-3,  # n or n - 1 in the standard deviation: both are right
                 atol=2e-3,
             )

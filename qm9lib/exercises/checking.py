@@ -210,8 +210,8 @@ def compared(
     mistakes
         Wrong answers by what to say of them: the first that agrees in all cases is named.
     whole
-        Cases with arrays of integers, tried where all else is right. An answer that works in place
-        is not tried on them: NumPy does not let it.
+        Cases with arrays of integers, tried where all else is right: what goes wrong in silence
+        there is wrong. An answer that works in place is not tried on them, and one may stop.
     unit
         Energy unit of the result; then numbers in another one are recognised.
     parts
@@ -228,7 +228,10 @@ def compared(
             if changed:
                 return Right(_IN_PLACE)
             more = list(whole())
-            _, found, expected = _tried(answer, reference, more)
+            try:
+                _, found, expected = _tried(answer, reference, more)
+            except StoppedError:  # such as jax.grad, which takes no integers, and says so
+                return None
             if all(same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)):
                 return None
             tried = more

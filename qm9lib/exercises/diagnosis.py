@@ -164,8 +164,8 @@ def explain(
     agree = [same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)]
     if all(agree):
         raise ValueError("all results agree with what was expected: there is nothing to explain")
-    named = _always_the_same(found, expected) or _related(
-        found, expected, atoms, unit, parts, rtol, atol
+    named = _related(found, expected, atoms, unit, parts, rtol, atol) or _always_the_same(
+        found, expected
     )
     if named:
         return named
@@ -336,11 +336,12 @@ def _reshaped(numbers: np.ndarray, wanted: np.ndarray, rtol: float, atol: float)
     if not wanted.ndim:
         return
     row = "value" if wanted.ndim == 1 else "row"
-    if len(wanted) > 1:
+    if len(wanted) > 2:
         if equal(numbers.ravel(), wanted[0].ravel()):
             yield f"this is the first {row} alone. Does `return` stand inside the loop?"
         if equal(numbers.ravel(), wanted[-1].ravel()):
             yield f"this is the last {row} alone. Does each turn of the loop overwrite the result?"
+    if len(wanted) > 1:
         if equal(numbers, wanted[:-1]):
             yield f"the last {row} is missing"
         if equal(numbers, wanted[1:]):

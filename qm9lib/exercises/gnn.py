@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -79,6 +80,29 @@ _compared_distances = compared(
         "the diagonal is 1; an atom is 0 Å away from itself": (
             lambda x: _distances(x) + np.eye(len(x))
         ),
+        "the sum runs over atoms in place of x, y and z: those are the last axis of the "
+        "differences, axis=-1": lambda x: np.sqrt(np.sum(_differences(x) ** 2, axis=1)),
+        "the sum runs over atoms, and not over x, y and z: those are the last axis of the "
+        "differences, axis=-1": lambda x: np.sqrt(np.sum(_differences(x) ** 2, axis=0)),
+        "these are differences of two distances from the origin: take the differences of the "
+        "positions first, then their length": lambda x: np.abs(
+            np.linalg.norm(x, axis=1)[:, None] - np.linalg.norm(x, axis=1)
+        ),
+        "each pair stands in a list once, as scipy's pdist gives it: squareform makes a table of "
+        "it": lambda x: _distances(x)[np.triu_indices(len(x), 1)],
+        "|a - b|² is a² + b² - 2 a·b: the factor 2 is missing": lambda x: np.sqrt(
+            np.abs((x**2).sum(axis=1)[:, None] + (x**2).sum(axis=1) - x @ x.T)
+            * (1 - np.eye(len(x)))
+        ),
+        "this is the distance along x and y alone: there is z, too": (
+            lambda x: np.sqrt(np.sum(_differences(x)[:, :, :2] ** 2, axis=-1))
+        ),
+        "all columns are the distance from the first atom: the second atom changes, too": (
+            lambda x: np.tile(_distances(x)[:, :1], (1, len(x)))
+        ),
+        "all rows are the distance from the first atom: the first atom changes, too": (
+            lambda x: np.tile(_distances(x)[:1], (len(x), 1))
+        ),
         "this is 1/r, with zeros on the diagonal; the exercise asks for r": (
             lambda x: _anything_but_zero(-1.0)(x, None)
         ),
@@ -92,7 +116,14 @@ def _all_pairs(answer: Answer) -> str | None:
     numbers = as_numbers(answer(_positions()[-1].arguments[0]))
     if numbers is not None and numbers.ndim and numbers.size and not numbers.any():
         return _EACH_FROM_ITSELF
-    return _compared_distances(answer)
+    said = _compared_distances(answer)
+    if said is None or isinstance(said, Right):
+        for decimals in (1, 2):
+            if numbers is not None and np.allclose(numbers, np.round(numbers, decimals), atol=1e-6):
+                return (
+                    f"everything is rounded to {decimals} decimals: return the numbers as they are"
+                )
+    return said
 
 
 def _padded() -> list[Case]:
@@ -107,6 +138,14 @@ def _padded() -> list[Case]:
         Case(
             "methane and a padded atom 2 Å away",
             (np.concatenate([methane, methane[:1] + [[0.0, 0.0, 2.0]]]), np.arange(6) < 5),
+        ),
+        Case(
+            "water with a padded atom in the middle of the array",
+            (np.insert(water, 1, 3.0, axis=0), np.array([True, False, True, True])),
+        ),
+        Case(
+            "two atoms, 12 Å apart,",
+            (np.array([[0.0, 0.0, 0.0], [0.0, 12.0, 0.0]]), np.ones(2, bool)),
         ),
     ]
 
@@ -133,6 +172,19 @@ def _anything_but_zero(power: float) -> Answer:
         return np.where(distance > 0, np.where(distance > 0, distance, 1.0) ** power, 0.0)
 
     return weights
+
+
+def _at_the_end(x: Any, mask: Any) -> np.ndarray:
+    """Return the weights as if all padded atoms stood behind the real ones."""
+    return _inverse(-1.0, _pairs)(x, np.arange(len(mask)) < mask.sum())
+
+
+def _not_at_the_origin(x: Any, mask: Any) -> np.ndarray:
+    return _inverse(-1.0, _pairs)(x, np.any(np.asarray(x) != 0, axis=1))
+
+
+def _cut_off(x: Any, mask: Any) -> np.ndarray:
+    return _inverse(-1.0, _pairs)(x[mask], mask[mask])
 
 
 def _ones_on_the_diagonal(x: Any, mask: Any) -> np.ndarray:
@@ -165,6 +217,19 @@ _compared_edges = compared(
         "the mask is not used: two padded atoms in one place are 0 Å apart, and 1/0 is infinite": (
             _inverse(-1.0, lambda mask: ~np.eye(len(mask), dtype=bool))
         ),
+        "the padded atoms are cut off: keep their rows and columns, with zeros in them": _cut_off,
+        "the padded atoms are not always at the end: look into the mask, and not at their number": (
+            _at_the_end
+        ),
+        "atoms at the origin were taken for padding: the mask tells which atoms are real": (
+            _not_at_the_origin
+        ),
+        "1 was added to the squared distance of all pairs, and not on the diagonal alone": (
+            lambda x, mask: np.where(_pairs(mask), 1 / np.sqrt(_distances(x) ** 2 + 1), 0.0)
+        ),
+        "1 was added to the distance of all pairs, and not on the diagonal alone": (
+            lambda x, mask: np.where(_pairs(mask), 1 / (_distances(x) + 1), 0.0)
+        ),
         "the mask is used the wrong way round: True stands for a real atom": (
             _inverse(-1.0, lambda mask: _pairs(~mask))
         ),
@@ -194,7 +259,38 @@ def _edges(answer: Answer) -> str | None:
                 "times 0 is no number. A mask cannot be multiplied on afterwards: put a 1 for the "
                 "distance before you divide, or choose with np.where"
             )
-    return _compared_edges(answer)
+    said = _compared_edges(answer)
+    if said and said.startswith("for "):
+        return _explained_edges(answer) or said
+    return said
+
+
+def _explained_edges(answer: Answer) -> str | None:
+    """Name what goes wrong with one kind of pairs alone."""
+    small = True  # all edges that must be zero are small
+    for case in _padded():
+        x, mask = (array.copy() for array in case.arguments)
+        found, right = as_numbers(answer(x, mask)), _inverse(-1.0, _pairs)(x, mask)
+        if found is None or found.shape != right.shape:
+            return None
+        if (np.diag(found) > 1e4).any():
+            return (
+                "an atom has a huge edge to itself: a small number added to the distance, or "
+                "np.nan_to_num, leaves something large in place of infinity. Put 0 on the diagonal"
+            )
+        real = _pairs(mask)
+        if np.allclose(found[real & (_distances(x) < 4)], right[real & (_distances(x) < 4)]):
+            if (found[real & (_distances(x) > 4)] == 0).any():
+                return "atoms that are far apart lost their edge: no cutoff is asked for here"
+            small = small and bool(np.all(np.abs(found[~real]) < 0.05))
+        else:
+            small = False
+    if small:
+        return (
+            "where a padded atom takes part, the edges are small, and not zero: far away is not "
+            "nowhere. Make them zero with the mask"
+        )
+    return None
 
 
 # 4.3
@@ -225,6 +321,18 @@ def _step(edges: Any, features: Any) -> np.ndarray:
     return np.asarray(_off_diagonal(edges) @ features)
 
 
+def _one_after_the_other(edges: Any, features: Any) -> np.ndarray:
+    new = np.array(features, float)
+    for i in range(len(new)):
+        new[i] = _off_diagonal(edges)[i] @ new
+    return new
+
+
+def _whole_features() -> tuple[np.ndarray, np.ndarray]:
+    edges, features = _messages()[0].arguments
+    return edges, features.astype(int)
+
+
 # 4.4 and 4.5
 
 # So many that a number that takes steps, such as the element of the highest atom, changes, too.
@@ -243,12 +351,13 @@ Molecule = tuple[np.ndarray, np.ndarray]
 
 
 def _generic_molecules() -> list[Molecule]:
-    """Return numbers and positions of molecules without symmetry, their first atoms in no plane."""
-    sample = load_sample()
-    return [
-        (sample[row].atomic_numbers.astype(int), sample[row].positions.copy())
-        for row in (1000, 1900, 100)
-    ]
+    """Return molecules without symmetry, the first atoms in no plane; one has all five elements."""
+    return [_molecule(row) for row in (1000, 1900, 100, 1549)]
+
+
+def _molecule(row: int) -> Molecule:
+    molecule = load_sample()[row]
+    return molecule.atomic_numbers.astype(int), molecule.positions.copy()
 
 
 def _moved(numbers: np.ndarray, x: np.ndarray) -> dict[str, list[Molecule]]:
@@ -353,7 +462,7 @@ def _turning(answer: Answer) -> str | None:
     if faults:
         return ". And ".join(faults)
     if _largest_change(pairs["turned"])[0] > 2e-3 * scale:
-        return None
+        return _turning_water(answer)
     if _largest_change(pairs["deformed"])[0] <= 1e-3 * scale:
         return (
             "it does not depend on where the atoms are, so that turning cannot change it: use the "
@@ -361,9 +470,33 @@ def _turning(answer: Answer) -> str | None:
         )
     return (
         "it stays the same when the molecule is turned, in all turns that were tried, and is to "
-        "change: distances and angles know nothing of the room. Use one of its directions, such as "
-        "z, and a number that changes smoothly with it"
+        "change: distances and angles are the same whichever way a molecule is turned. Use a "
+        "direction that is fixed, such as z, and a number that changes smoothly with it"
     )
+
+
+def _turning_water(answer: Answer) -> str | None:
+    """Try a molecule of one heavy atom, all of whose atoms lie in a plane."""
+    numbers, x = _molecule(_WATER)
+    found = [_one_number(answer(numbers.copy(), x @ turn.T)) for turn in _TURNS]
+    values = [value for value in found if isinstance(value, float)]
+    if len(values) < len(found):
+        return f"for water {next(value for value in found if isinstance(value, str))}"
+    if np.ptp(values) > 2e-3 * float(np.abs(values).max()):
+        return None
+    return (
+        f"for water it is {values[0]:.4g} however the molecule is turned, and is to change. One "
+        "heavy atom alone has no height, so take all atoms; and do not round"
+    )
+
+
+def _explain_elements(error: BaseException, arguments: tuple[Any, ...]) -> str | None:
+    if isinstance(error, KeyError) and arguments:
+        return (
+            "the table lacks this atomic number: molecules may have H, C, N, O and F, which are "
+            "1, 6, 7, 8 and 9"
+        )
+    return None
 
 
 def _hand(answer: Answer) -> str | None:
@@ -393,11 +526,11 @@ def _hand(answer: Answer) -> str | None:
     if turned[0] > 1e-3 * scale:
         return (
             f"it changes when the molecule is turned ({turned[1]}): use lengths, dot products and "
-            "triple products of vectors between atoms, and no axis of the room"
+            "triple products of vectors between atoms, and none of the axes x, y and z by itself"
         )
     mirrored = pairs["in the mirror"]
     if all(abs(after + before) <= 1e-3 * scale for before, after in mirrored):
-        return None
+        return _hand_of_small_molecules(answer)
     if all(abs(after - before) <= 1e-3 * scale for before, after in mirrored):
         if np.ptp([before for before, _ in mirrored]) <= 1e-6 * scale:
             return "it is the same number for every molecule, whatever the positions are"
@@ -411,6 +544,21 @@ def _hand(answer: Answer) -> str | None:
         f"in the mirror {before:.4g} becomes {after:.4g}, expected {-before:.4g}: the number is to "
         "change its sign, and nothing else"
     )
+
+
+def _hand_of_small_molecules(answer: Answer) -> str | None:
+    """Try molecules in which a centre lies on an atom, or four of the atoms in a plane."""
+    for name, row in (("methane", 0), ("propane", 12), ("cyclopropane", 15)):
+        value = _one_number(answer(_molecule(row)[1]))
+        if isinstance(value, str):
+            return f"for {name} {value}"
+        if abs(value) <= _SMALLEST:
+            return (
+                f"for {name} it is zero, so that its mirror image has the same number. The mean of "
+                "all atoms may lie on an atom, or in a plane with others, and the last four atoms "
+                "may lie in a plane; the first four never do: take vectors between these"
+            )
+    return None
 
 
 # 4.6
@@ -431,6 +579,10 @@ def _pools() -> list[Case]:
         Case(
             "a molecule, and two copies of it as one system,",
             (copies, np.arange(7) < np.array([[3], [6]])),
+        ),
+        Case(
+            "two molecules with padding between their atoms",
+            (energies[:2], np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1]], bool)),
         ),
     ]
 
@@ -465,7 +617,10 @@ def _network(kind: str) -> Any:
     def filled(leaf: Any) -> Any:
         if not isinstance(leaf, jax.ShapeDtypeStruct):
             return leaf
-        return jnp.asarray(0.25 * rng.standard_normal(leaf.shape), jnp.float32)
+        numbers = 0.25 * rng.standard_normal(leaf.shape)
+        if kind == "a network of three layers" and leaf.ndim < 2:
+            numbers *= 0.0  # biases begin at zero, and are trained all the same
+        return jnp.asarray(numbers, jnp.float32)
 
     return jax.tree.map(filled, shapes)
 
@@ -498,7 +653,7 @@ def _without_biases(network: Any) -> int:
 
 # 4.8
 
-_ROWS = (500, 2, 0, 100, 7, 300)  # the largest first, and two padded sizes of the package
+_ROWS = (7, 500, 2, 0, 100, 300)  # the largest not first, and two padded sizes of the package
 
 
 @cache
@@ -515,12 +670,12 @@ def _energy(atomic_numbers: Any, positions: Any) -> Any:
 
 
 @cache
-def _energies_one_by_one() -> tuple[QM9, np.ndarray]:
+def _energies_one_by_one(rows: tuple[int, ...]) -> tuple[QM9, np.ndarray]:
     """Return molecules, and the energies that the network gives to each alone."""
     import jax
     import jax.numpy as jnp
 
-    molecules = load_sample()[np.array(_ROWS)]
+    molecules = load_sample()[np.array(rows)]
     atoms = int(molecules.n_atoms.max())
     numbers = np.zeros((len(molecules), atoms), np.int32)
     positions = np.zeros((len(molecules), atoms, 3), np.float32)
@@ -533,7 +688,19 @@ def _energies_one_by_one() -> tuple[QM9, np.ndarray]:
 
 
 def _batch(answer: Answer) -> str | None:
-    molecules, expected = _energies_one_by_one()
+    reason = _batch_of(answer, _ROWS)
+    if reason:
+        return reason
+    # Others, so that neither the number of molecules nor the largest can be taken for granted.
+    largest = int(np.argmax(load_sample().n_atoms))
+    reason = _batch_of(answer, (1, 300, largest, 5))
+    return (
+        reason and f"right for six molecules, and wrong for four others, which are larger: {reason}"
+    )
+
+
+def _batch_of(answer: Answer, rows: tuple[int, ...]) -> str | None:
+    molecules, expected = _energies_one_by_one(rows)
     network = Counted(_energy)
     found = answer(network, molecules)
     if found is None:
@@ -556,6 +723,21 @@ def _batch(answer: Answer) -> str | None:
     return None
 
 
+def _explain_batch(error: BaseException, _: tuple[Any, ...]) -> str | None:
+    said = str(error)
+    if isinstance(error, ValueError) and re.search("cannot assign|could not broadcast input", said):
+        return (
+            "a molecule does not fit into so few slots: pad to the number of atoms of the largest, "
+            "int(molecules.n_atoms.max())"
+        )
+    if isinstance(error, IndexError) and "cannot take" in said:
+        return (
+            "rows count the molecules that the function is given, from 0: "
+            "np.arange(len(molecules)), however many there are"
+        )
+    return None
+
+
 def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> str:
     atoms = molecules.n_atoms
     right = np.isclose(found, expected, rtol=1e-4, atol=1e-4)
@@ -568,7 +750,7 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
         return "these are energies per atom; return those of the molecules"
     if not np.isfinite(found).all():
         return (
-            f"{int((~np.isfinite(found)).sum())} energies are infinite or no number: two atoms "
+            f"{int((~np.isfinite(found)).sum())} of the energies are infinite or NaN: two atoms "
             "with a nonzero atomic number stand in one place. Padded atoms have the number 0"
         )
     if right[atoms == atoms.max()].all() and not right[atoms < atoms.max()].any():
@@ -677,10 +859,21 @@ def _judge_gaps(found: np.ndarray) -> str | None:
             "prediction. A network has to find them from the atoms and their positions"
         )
     if abs(found.mean() - truth.mean()) > 2.0:
-        return (
+        means = (
             f"the mean of your gaps is {found.mean():.2g} eV, and that of the training molecules "
-            f"{known.mean():.2g} eV. The network's own output is standardised: model.predict adds "
-            'again what training took off. And is the label "gap"?'
+            f"{known.mean():.2g} eV"
+        )
+        if abs(found.mean()) < 1.0:
+            return (
+                f"{means}. Was a mean taken off before the training, and not added again? The "
+                "network's own output is standardised, too; model.predict adds the mean"
+            )
+        for label in ("homo", "lumo"):
+            if abs(found.mean() - train.target(label, "eV").mean()) < 0.5:
+                return f'{means}. These are energies of the {label}: the label is "gap"'
+        return (
+            f'{means}. Is the label "gap"? And are features of training and test molecules scaled '
+            "by the same numbers, those of the training set?"
         )
     return _compare_with_the_mean(found, error, always_the_mean, test)
 
@@ -793,10 +986,42 @@ EXERCISES = (
                 "the atom's own feature was added; the sum is over the others alone": (
                     lambda edges, features: _step(edges, features) + features
                 ),
+                "the atoms were updated one after the other, so that later ones hear new features: "
+                "all of them hear the old ones": _one_after_the_other,
+                "the edges were made symmetric: they need not be": lambda edges, features: _step(
+                    (edges + edges.T) / 2, features
+                ),
+                "the edges were added to their transpose: they need not be symmetric": (
+                    lambda edges, features: _step(edges + edges.T, features)
+                ),
+                "only atoms with a smaller number are heard: those behind count, too": (
+                    lambda edges, features: np.tril(edges, -1) @ features
+                ),
+                "only atoms with a larger number are heard: those before count, too": (
+                    lambda edges, features: np.triu(edges, 1) @ features
+                ),
+                "zeros were put on the diagonal of the result: they belong on that of the edges": (
+                    lambda edges, features: (
+                        (edges @ features) * (1 - np.eye(len(edges), features.shape[1]))
+                    )
+                ),
+                "what is negative became 0, as in an activation function: none is asked for": (
+                    lambda edges, features: np.maximum(_step(edges, features), 0)
+                ),
+                "the last atom is not heard: range(n - 1) ends before it": (
+                    lambda edges, features: _off_diagonal(edges)[:, :-1] @ features[:-1]
+                ),
+                "the first atom is not heard": (
+                    lambda edges, features: _off_diagonal(edges)[:, 1:] @ features[1:]
+                ),
+                "all edges count 1, whatever their weight: multiply by edges[i, j]": (
+                    lambda edges, features: (_off_diagonal(edges) > 0) @ features
+                ),
                 "this is the largest message; add up all of them": lambda edges, features: np.max(
                     _off_diagonal(edges)[:, :, None] * features[None, :, :], axis=1
                 ),
             },
+            whole=lambda: [Case("one-hot features that are integers", _whole_features())],
             rtol=1e-4,
             atol=1e-5,
         ),
@@ -814,14 +1039,15 @@ EXERCISES = (
         "turning_number",
         _turning,
         (
-            "Which simple properties of a molecule depend on how it lies in the room? Its height "
-            "does, for instance.",
+            "Which simple properties of a molecule depend on how it is turned? Its height does, "
+            "for one.",
             "Height is measured along z. Its place does not matter if you take a difference of "
             "two heights, and its numbering does not if all atoms are treated alike.",
             "The largest z minus the smallest: positions[:, 2].max() - positions[:, 2].min().",
         ),
         "one invariance broken and two kept, each of them tested: this is how a test shows that "
         "it can fail",
+        explain=_explain_elements,
     ),
     Exercise(
         "4.5",
@@ -880,6 +1106,22 @@ EXERCISES = (
                 "all molecules were added up to one number: sum over the last axis, axis=1": (
                     lambda energies, mask: np.where(mask, energies, 0.0).sum()
                 ),
+                "the padded atoms are not always at the end: look into the mask, and not at the "
+                "number of atoms": lambda energies, mask: _pool(
+                    energies, np.arange(mask.shape[1]) < mask.sum(axis=1, keepdims=True)
+                ),
+                "all rows are cut to the size of the largest molecule, and the padding of smaller "
+                "ones takes part": lambda energies, mask: energies[:, : mask.sum(axis=1).max()].sum(
+                    axis=1
+                ),
+                "the sum was multiplied by places over atoms: a mean over real atoms is multiplied "
+                "by their number, and not by the length of the row": (
+                    lambda energies, mask: _pool(energies, mask) / mask.sum(axis=1) * mask.shape[1]
+                ),
+                "a mean over the whole batch was taken off: the energy of a molecule does not "
+                "depend on the others": lambda energies, mask: (
+                    _pool(energies, mask) - _pool(energies, mask).mean()
+                ),
                 "these are numbers of atoms: add up the energies": (
                     lambda energies, mask: mask.sum(axis=1)
                 ),
@@ -925,6 +1167,41 @@ EXERCISES = (
                 "the parameters were added up, not counted: .size in place of .sum()": (
                     lambda network: sum(float(leaf.sum()) for leaf in _leaves(network))
                 ),
+                "the parameters were added up, not counted, and made a whole number: take .size, "
+                "not .sum()": lambda network: int(sum(float(a.sum()) for a in _leaves(network))),
+                "parameters that are zero were left out: a bias begins at zero, and is trained": (
+                    lambda network: sum(int(np.count_nonzero(a)) for a in _leaves(network))
+                ),
+                "equal parameters were counted once: each is trained by itself": (
+                    lambda network: sum(np.unique(a).size for a in _leaves(network))
+                ),
+                "equal parameters were counted once, as in a set: each is trained by itself": (
+                    lambda network: (
+                        np.unique(np.concatenate([np.ravel(a) for a in _leaves(network)])).size
+                    )
+                ),
+                "only the last axis of each array was counted: .size is the product of all": (
+                    lambda network: sum(a.shape[-1] if a.ndim else 1 for a in _leaves(network))
+                ),
+                "only the first two axes of each array were multiplied: weights may have three": (
+                    lambda network: sum(int(np.prod(a.shape[:2])) for a in _leaves(network))
+                ),
+                "only the last array was counted: add each to what there is, n += ...": (
+                    lambda network: _leaves(network)[-1].size
+                ),
+                "only the first array was counted: does `return` stand inside the loop?": (
+                    lambda network: _leaves(network)[0].size
+                ),
+                "arrays of the same size were counted once: a set holds equal numbers once": (
+                    lambda network: sum({a.size for a in _leaves(network)})
+                ),
+                "the lengths of the axes were added, and an array without axes counts 1: an array "
+                "of shape (a, b) holds a · b numbers": lambda network: sum(
+                    sum(a.shape) or 1 for a in _leaves(network)
+                ),
+                "this takes two layers of one size for granted: a network may have more": (
+                    lambda network: 2 * _count(network.layers[0]) + 9
+                ),
                 "this is the first layer alone": lambda network: _count(network.layers[0]),
                 "the layers are right; what turns the global feature into the energy, weight and "
                 "bias of the network, is missing": lambda network: _count(network.layers),
@@ -960,6 +1237,7 @@ EXERCISES = (
         ),
         "one call in place of six, with the same energies: the mask makes padding invisible, and "
         "one shape needs one compiled program",
+        explain=_explain_batch,
     ),
     Exercise(
         "4.9",
