@@ -22,6 +22,7 @@ from typing import Literal
 
 _STARTED = time.perf_counter()
 _TRAINING = 110_000  # molecules of the dimenet split
+_MONTH = 60 * 24 * 31  # minutes
 _AFTERWARDS = 8.0  # seconds kept of a training's minutes for the last validation and the files
 
 
@@ -129,15 +130,21 @@ def _parser() -> argparse.ArgumentParser:
     train = add("train", _train, "train a PaiNN on the dimenet split, and store it")
     train.add_argument("file", type=Path, help="safetensors file to write; its record goes beside")
     train.add_argument(
-        "--minutes", type=_positive(float), default=3.0, help="time for all, from start to end"
+        "--minutes",
+        type=_positive(float, _MONTH),
+        default=3.0,
+        help="time for all, from start to end",
     )
     train.add_argument("--label", type=_label, default="H", help="name of the label")
     train.add_argument("--size", type=_size, default=_TRAINING, help="training molecules")
     train.add_argument("--seed", type=_seed, default=0, help="of initial weights and order")
-    train.add_argument("--features", type=_positive(int), default=32, help="channels")
-    train.add_argument("--layers", type=_positive(int), default=3, help="message layers")
+    train.add_argument("--features", type=_positive(int, 4096), default=32, help="channels")
+    train.add_argument("--layers", type=_positive(int, 64), default=3, help="message layers")
     train.add_argument(
-        "--learning-rate", type=_positive(float), default=6e-3, help="highest, of the optimiser"
+        "--learning-rate",
+        type=_positive(float, 1000),
+        default=6e-3,
+        help="highest, of the optimiser",
     )
     train.add_argument(
         "--devices", type=int, choices=(1, 2, 4, 8, 16, 32), default=_devices(cores),
@@ -170,11 +177,14 @@ def _parser() -> argparse.ArgumentParser:
         "notebook", nargs="+", help="notebooks with exercises of one or more chapters"
     )
     grade.add_argument(
-        "--minutes", type=_positive(float), default=5.0,
+        "--minutes", type=_positive(float, _MONTH), default=5.0,
         help="for one notebook; a cell or an answer may take a tenth of it",
     )  # fmt: skip
     grade.add_argument(
-        "--memory", type=_positive(float), default=8.0, help="GB for one notebook (on Linux)"
+        "--memory",
+        type=_positive(float, 100_000),
+        default=8.0,
+        help="GB for one notebook (on Linux)",
     )
     grade.add_argument(
         "--sandbox", action="store_true",
@@ -223,11 +233,11 @@ def _seed(text: str) -> int:
 _seed.__name__ = "int"  # argparse names it where the text is no number
 
 
-def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
+def _positive(kind: type[int] | type[float], most: int) -> Callable[[str], int | float]:
     def read(text: str) -> int | float:
         value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"{text} is not positive")
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {most:,}")
         return value
 
     read.__name__ = kind.__name__  # argparse names it where the text is no number
@@ -289,8 +299,13 @@ def _train(options: argparse.Namespace) -> int:
         options.features, options.layers, pooling=pooling, key=jax.random.key(options.seed)
     )
     spent = time.perf_counter() - _STARTED + _AFTERWARDS
+    if spent >= 60 * options.minutes:
+        raise DataError(
+            f"{options.minutes:g} minutes are too short: loading the molecules and storing the "
+            f"model take {spent:.0f} s, before and after the training; take more --minutes"
+        )
     settings = training.Settings.for_painn(
-        minutes=max(options.minutes - spent / 60, 0.01),
+        minutes=options.minutes - spent / 60,
         learning_rate=options.learning_rate,
         seed=options.seed,
         **({} if on_cpu else {"chunk_size": None}),
@@ -350,11 +365,13 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _grade(options: argparse.Namespace) -> int:
     from qm9lib import progress
-    from qm9lib.cache import check_writable, replacing
+    from qm9lib.cache import DataError, check_writable, replacing
     from qm9lib.exercises import grade
 
     file: Path | None = getattr(options, "json", None)
     if file is not None:
+        if file.suffix == ".ipynb":  # a forgotten name: `--json *.ipynb`
+            raise DataError(f"--json {file} would replace a notebook; name another file")
         check_writable(file)
     # So that a process of a notebook is ended too where the grader is.
     for number in ("SIGTERM", "SIGHUP"):

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import warnings
@@ -114,7 +115,8 @@ def exclusive() -> Iterator[Path]:
 def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
     """Write a file in a temporary folder beside it, then move it: no reader ever sees half a file.
 
-    It gets the permissions that any new file of the user gets.
+    It gets the permissions that any new file of the user gets. Of a symbolic link the target is
+    replaced.
 
     Parameters
     ----------
@@ -134,15 +136,37 @@ def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
         If the system refuses; the message says what to do.
     """
     try:
+        path = _ordinary(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
             dir=path.parent, prefix=f"{path.name[-50:]}.", suffix=".part"
         ) as folder:
             temporary = Path(folder, path.name)
             yield temporary
+            _give_usual_permissions(temporary)
             os.replace(temporary, path)
     except OSError as error:
         raise refused(path, error, size) from error
+
+
+def _give_usual_permissions(path: Path) -> None:
+    """Do so where a library wrote a file for the user alone; a new one tells what is usual."""
+    other = path.with_name("usual")
+    other.touch()
+    if other.stat().st_mode != path.stat().st_mode:
+        try:
+            os.chmod(path, stat.S_IMODE(other.stat().st_mode))
+        except OSError:  # a file system without permissions
+            pass
+
+
+def _ordinary(path: Path) -> Path:
+    """Follow links; raise an error for a device or pipe, which a file must not replace."""
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError(f"cannot write {path}: it is no ordinary file; name another file")
+    return path
 
 
 def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
@@ -165,6 +189,7 @@ def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
 def check_writable(path: Path) -> None:
     """Raise now, before long work, the error with which `replacing` would end it."""
     try:
+        path = _ordinary(path)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -119,6 +119,42 @@ def test_files_have_the_usual_permissions(
     assert [*path.parent.iterdir()] == [path]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no umask")
+def test_arrays_can_be_read_by_a_class(small_cache: Path, tmp_path: Path) -> None:
+    """Safetensors writes them for the user alone."""
+    previous = os.umask(0o022)
+    try:
+        qm9lib.load()
+        cache.write_safetensors(tmp_path / "model", {"x": np.zeros(3)}, {"format": "x"})
+    finally:
+        os.umask(previous)
+    for path in (small_cache / FILE, tmp_path / "model"):
+        assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_of_a_link_the_target_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with cache.replacing(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_text() == "new"
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="no devices")
+def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/null"), tmp_path / "pipe"):
+        with (
+            pytest.raises(DataError, match="it is no ordinary file; name another file"),
+            cache.replacing(path) as temporary,
+        ):
+            temporary.write_text("new")
+        with pytest.raises(DataError, match="it is no ordinary file"):
+            cache.check_writable(path)
+        assert not path.is_file()
+
+
 def test_a_file_system_without_permissions(tmp_path: Path, monkeypatch) -> None:
     """Some network drives refuse to set them; the file is complete all the same."""
 

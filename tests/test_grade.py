@@ -425,6 +425,7 @@ SANDBOXED = {
         f"except ConnectionRefusedError:\n    pass\n{RIGHT}"
     ),
     "others": "import os\nassert not os.path.exists('{others}')\n" + RIGHT,
+    "secret": f"import os\nassert 'SECRET' not in os.environ\n{RIGHT}",
     "system": (
         "import pathlib, numpy\n"
         f"(pathlib.Path(numpy.__file__).parent / 'x').write_text('x')\n{RIGHT}"
@@ -436,6 +437,8 @@ SANDBOXED = {
 def test_sandbox(tmp_path, monkeypatch):
     """A notebook sees no process, no file of the teacher's, and writes nowhere but to its own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SECRET", "of the teacher")
+    monkeypatch.syspath_prepend(str(tmp_path))  # as the folder that a command is started in
     try:
         student.check_sandbox()
     except DataError as error:  # a system that allows no sandbox: then it is refused, and said
@@ -451,8 +454,8 @@ def test_sandbox(tmp_path, monkeypatch):
     rows = {Path(row.notebook).stem: row for row in grade(paths, minutes=1.0, sandbox=True)}
     found = {name: row.outcomes["1.1"] for name, row in rows.items()}
     assert found == {
-        "killed": "right", "network": "right", "others": "right", "system": "error",
-        "new session": "right",
+        "killed": "right", "network": "right", "others": "right", "secret": "right",
+        "system": "error", "new session": "right",
     }, rows  # fmt: skip
     assert "Read-only file system" in rows["system"].reasons["1.1"]
     assert all(row.outcomes[name] == "right" for row in rows.values() for name in NAMES[1:])
@@ -477,6 +480,14 @@ def test_without_a_sandbox_it_is_said(monkeypatch, capsys):
     monkeypatch.setattr(student.shutil, "which", lambda name: None)
     assert main(["grade", "--sandbox", "x.ipynb"]) == 1
     assert "--sandbox needs bubblewrap (bwrap)" in capsys.readouterr().err
+
+
+def test_a_process_that_cannot_start_is_no_grade(tmp_path):
+    """As with less memory than Python itself needs."""
+    (row,) = grade([stored("solutions", tmp_path / "good.ipynb")], memory=0.001)
+    assert (row.chapter, row.outcomes) == ("", {})
+    (note,) = row.notes
+    assert "before the first cell, which is a matter of this machine" in note
 
 
 def test_a_fault_of_the_grader_costs_one_row(tmp_path, monkeypatch):

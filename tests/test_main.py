@@ -343,9 +343,16 @@ def test_library_errors_reach_the_caller() -> None:
 
 
 TRAIN = """
-import sys
+import functools, itertools, sys, types
 import qm9lib
+import qm9lib.__main__ as program
+from qm9lib import training
 from qm9lib.__main__ import main
+
+# Loading takes no time, and each look at the clock a fifth of a second.
+program.time = types.SimpleNamespace(perf_counter=lambda: program._STARTED)
+clock = functools.partial(next, itertools.count(0, 0.2))
+training.fit = functools.partial(training.fit, clock=clock)
 
 split = qm9lib.load().split("dimenet")
 small = qm9lib.Split(split.train[:300], split.valid[:100], split.test[:100])
@@ -420,7 +427,7 @@ def test_intensive_labels_are_averaged_over_the_atoms(
 def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     command = [sys.executable, "-c", TRAIN, "train", str(path), "--features", "4", "--layers", "1"]
-    command += ["--minutes", "1e6"]  # nothing but Ctrl-C ends it
+    command += ["--minutes", "4e4"]  # nothing but Ctrl-C ends it
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     with subprocess.Popen(command, stderr=theirs, stdout=subprocess.PIPE) as process:
@@ -462,7 +469,15 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
         (["predict", "good.xyz", "--model", "broken"], 1, "error: broken is damaged, or no model"),
         (["predict", "sulfur.xyz"], 1, "warning: sulfur.xyz, line 1 (S): no prediction: the mod"),
         (["train", "x", "--label", "energy"], 2, "argument --label: unknown label 'energy'; use"),
-        (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not positive"),
+        (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not above 0 and at most"),
+        (["train", "x", "--minutes", "inf"], 2, "argument --minutes: inf is not above 0 and at mo"),
+        (["train", "x", "--minutes", "nan"], 2, "argument --minutes: nan is not above 0 and at mo"),
+        (["train", "x", "--minutes", "0.1"], 1, "error: 0.1 minutes are too short: loading the"),
+        (["train", "x", "--features", "99999999"], 2, "argument --features: 99999999 is not abo"),
+        (["train", "x", "--learning-rate", "1e300"], 2, "argument --learning-rate: 1e300 is not"),
+        (["grade", "x.ipynb", "--memory", "1e300"], 2, "argument --memory: 1e300 is not above 0"),
+        (["grade", "x.ipynb", "--json", "x.ipynb"], 1, "error: --json x.ipynb would replace a no"),
+        (["grade", "x.ipynb", "--json", "/dev/null"], 1, "error: cannot write /dev/null: it is no"),
         (["train", "x.json"], 1, "error: model, record and checkpoint need three files"),
         (["train", "x", "--checkpoint", "x"], 1, "error: model, record and checkpoint need"),
         (["train", "x", "--checkpoint", "."], 1, "error: cannot write .: Is a directory; rem"),

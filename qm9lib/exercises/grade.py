@@ -221,12 +221,14 @@ def _run(row: Row, cells: list[str], minutes: float, memory: float, sandbox: boo
     while left > 0 and set(row.outcomes) != set(known):
         job = [cell if i not in skipped else "" for i, cell in enumerate(cells)]
         running: int | str | None = None
+        started = False
         with student.Student(
             row.chapter, job, 60 * minutes * _SHARE, left, memory, sandbox
         ) as process:
             try:
                 for _ in range(2 * len(cells) + 1):  # each begins, and may fail
-                    if "functions" in (message := process.receive()):
+                    message, started = process.receive(), True
+                    if "functions" in message:
                         break
                     running = _told_of_cell(row, message, len(cells))
                 else:
@@ -237,6 +239,12 @@ def _run(row: Row, cells: list[str], minutes: float, memory: float, sandbox: boo
                         running = name
                         _judge(row, exercise, process, message)
             except student.EndedError as ending:
+                if not started:
+                    row.chapter = ""
+                    raise DataError(
+                        f"its process {ending} before the first cell, which is a matter of this "
+                        "machine and not of the notebook; is --memory too small?"
+                    ) from ending
                 if isinstance(running, str):
                     row.outcomes[running] = STOPPED
                     row.reasons[running] = f"the answer {ending}"

@@ -30,6 +30,9 @@ from qm9lib.exercises.checking import NotAttemptedError, StoppedError
 _START = 60.0  # seconds that the process may take for its imports
 _WAITING = 5.0  # times as long may take what waits and does not compute
 _AT_ONCE = 0.05  # seconds within which a reply is not worth looking at the clock of the processor
+_KEPT = ("PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT")
+"""Variables that a notebook sees, beside some of JAX; others may hold secrets of the teacher's."""
+
 _GOODBYE = 20.0  # seconds that it may take to end after it has closed its pipe
 _LARGEST = 64_000_000  # bytes of one message
 
@@ -269,7 +272,7 @@ def _home(folder: Path) -> tuple[Path, dict[str, str]]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "PIP_", "JAX_COMPILATION", "JUPYTER", "VIRTUAL_ENV"))
+        if name in _KEPT or name.startswith(("LC_", "XLA_", "JAX_PLATFORM", "OMP_"))
     }
     home = str(folder / "home")
     return python, {
@@ -298,11 +301,14 @@ def check_sandbox() -> None:
         If it is not here, or the system does not allow what it does.
     """
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "work").mkdir()
-        command = [*sandboxed(Path(folder)), sys.executable, "-c", ""]
-        done = subprocess.run(command, capture_output=True, text=True)
+        python, environment = _home(Path(folder))
+        command = [*sandboxed(Path(folder)), str(python), "-c", "import qm9lib.exercises.child"]
+        done = subprocess.run(
+            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True,
+        )  # fmt: skip
     if done.returncode:
-        raise DataError(f"bubblewrap cannot work here: {' '.join(done.stderr.split())[:300]}")
+        raise DataError(f"bubblewrap cannot work here: {' '.join(done.stderr.split())[-300:]}")
 
 
 def sandboxed(folder: Path) -> list[str]:
@@ -318,14 +324,18 @@ def sandboxed(folder: Path) -> list[str]:
         raise DataError(
             "--sandbox needs bubblewrap (bwrap), on Linux: install your system's package bubblewrap"
         )
-    seen = {sys.prefix, sys.base_prefix, *(path for path in sys.path if os.path.isdir(path))}
+    # What Python needs, and not the folder that the grader was started in.
+    seen = {sys.prefix, sys.base_prefix, str(Path(__file__).parents[1])}
+    seen |= {path for path in sys.path if "-packages" in path and os.path.isdir(path)}
     if cache.cache_folder().is_dir():
         seen.add(str(cache.cache_folder()))
     command = [program, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for hidden in {tempfile.gettempdir(), "/tmp", "/var/tmp", str(Path.home())}:
-        command += ["--tmpfs", hidden]
+    hidden = {tempfile.gettempdir(), "/tmp", "/var/tmp", str(Path.home())} - {"/"}
+    for path in sorted(hidden):
+        if os.path.isdir(path):
+            command += ["--tmpfs", os.path.realpath(path)]
     for path in sorted(seen):
-        command += ["--ro-bind", path, path]
+        command += ["--ro-bind", os.path.realpath(path), path]
     return [
         *command, "--bind", str(folder), str(folder), "--unshare-all", "--die-with-parent",
         "--new-session", "--cap-drop", "ALL", "--chdir", str(folder / "work"), "--",
