@@ -447,7 +447,9 @@ def test_sandbox(tmp_path, monkeypatch):
         return
     paths = [
         stored(
-            "solutions", tmp_path / f"{name}.ipynb", first(body.replace("{others}", str(tmp_path)))
+            "solutions",
+            tmp_path / f"{name}.ipynb",
+            first(body.replace("{others}", str(tmp_path / "killed.ipynb"))),
         )
         for name, body in SANDBOXED.items()
     ]
