@@ -225,6 +225,10 @@ _judge_cutoff = compared(
         "this is a polynomial that is 1 and 0 at the same places: a cosine is asked for": (
             _inside(lambda u: (1 - u**2) ** 2)
         ),
+        "where the first distance lies beyond the cutoff, decimals are cut off: np.vectorize takes "
+        "the type of its first result, and 0 is an integer. Return 0.0": (
+            lambda r, c: np.trunc(_cosine(r, c)) if np.ravel(r)[0] > c else _cosine(r, c)
+        ),
         "% makes the function begin again beyond the cutoff: it is 0 there": (
             lambda r, c: _cosine(r % c, c)
         ),
@@ -324,7 +328,7 @@ _judge_radial = compared(
         "the sine is divided by r twice: once is enough": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r**2)
         ),
-        "k multiplies the sine, and belongs into it: sin(k pi r / c)": (
+        "k multiplies the sine, and belongs inside it: sin(k pi r / c)": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * k * np.sin(np.pi * r / c) / r)
         ),
         "beyond 5 Å it is zero: the cutoff is the argument, and not always 5 Å": (
@@ -564,7 +568,7 @@ def _bowl(x: Any) -> Any:
 
 
 def _deep(x: Any) -> Any:
-    return _spring(x) - 25_000.0  # as total energies are
+    return _spring(x) - 5000.0  # total energies are large, too
 
 
 def _force_cases() -> list[Case]:
@@ -575,7 +579,7 @@ def _force_cases() -> list[Case]:
         Case("a bond as a spring", (_spring, bond), atoms=2),
         Case("four atoms of argon", (_argon, argon), atoms=4),
         Case("two atoms in a bowl that holds them near the origin", (_bowl, bond), atoms=2),
-        Case("a bond whose energy is about -25,000 kcal/mol", (_deep, bond), atoms=2),
+        Case("a bond with an energy of about -5,000 kcal/mol", (_deep, bond), atoms=2),
     ]
 
 
@@ -611,7 +615,7 @@ _judge_forces = compared(
         "this is the gradient: it points to where the energy rises. A force points downhill": (
             lambda energy, x: -_forces(energy, x)
         ),
-        "this is the energy: the force is minus its derivative by the positions": (
+        "this is the energy: the force is minus its derivative with respect to the positions": (
             lambda energy, x: energy(x)
         ),
         "this is the force on the first atom alone: return one row for each atom": (
@@ -636,7 +640,8 @@ _judge_forces = compared(
         ),
         "the forces were converted from hartree/bohr: the energy is in kcal/mol and the positions "
         "are in Å already": lambda energy, x: _forces(energy, x) * 627.5095 / 0.529177,
-        "the sum of the forces was made zero: an outer field, here a bowl, may act on all atoms": (
+        "the sum of the forces is zero here: was the mean force taken off, or the mean position "
+        "inside the derivative? An outer field, here a bowl, may act on all atoms": (
             lambda energy, x: _forces(energy, x) - _forces(energy, x).mean(axis=0)
         ),
         "the molecule was moved, so that its mean is at 0, before the derivative: the energy may "
@@ -916,10 +921,10 @@ _judge_learning = compared(
         "this is an array with one number in it: take the number out, with [0]": (
             lambda n, e: np.array([_slope(np.log(n), np.log(e))])
         ),
-        "the slope is rounded to two digits: do not round, the reader of a number can": (
+        "the slope is rounded to two digits: return it as it is": (
             lambda n, e: round(_slope(np.log(n), np.log(e)), 2)
         ),
-        "the slope is rounded to one digit: do not round, the reader of a number can": (
+        "the slope is rounded to one digit: return it as it is": (
             lambda n, e: round(_slope(np.log(n), np.log(e)), 1)
         ),
         "this fits the errors; the exercise fits the logarithms of the errors": _fit_of_errors,
@@ -1031,7 +1036,7 @@ def _comparisons() -> list[Case]:
         Case("the same runs twice, all equal,", (np.full(3, 0.6), np.full(3, 0.6))),
         Case(
             "a new model that scatters much, and a little improvement,",
-            (np.array([0.600, 0.601, 0.599]), np.array([0.50, 0.62, 0.57])),
+            (np.array([0.600, 0.601, 0.599]), np.array([0.50, 0.64, 0.57])),
         ),
         Case(
             "an old model that scatters much, and a little improvement,",
@@ -1141,11 +1146,11 @@ _judge_comparison = compared(
         ),
         "both numbers are right, but an improvement of one standard error happens by chance: ask "
         "for two of them": _with(times=1.0),
-        "both numbers are right, but any improvement larger than zero is told True: ask for two "
+        "both numbers are right, but any improvement larger than zero is called clear: ask for two "
         "standard errors": _with(times=0.0),
-        "both numbers are right, but an improvement of 2.2 standard errors is told False: more "
+        "both numbers are right, but an improvement of 2.2 standard errors gets False: more "
         "than two of them are enough here": _with(times=3.0),
-        "both numbers are right, but an improvement of 1.9 standard errors is told True: it must "
+        "both numbers are right, but an improvement of 1.9 standard errors gets True: it must "
         "be larger than two of them": _with(times=1.8),
         "both numbers are right, but the verdict is the other way round: True if the improvement "
         "is larger than two standard errors": _opposite,
@@ -1181,6 +1186,10 @@ _judge_comparison = compared(
         "these are medians: compare the means": _by_statistic(np.median),
         "the improvement is in per cent of the old error: it is a difference, in kcal/mol": (
             lambda old, new: (100 * _versus(old, new)[0] / old.mean(), *_versus(old, new)[1:])
+        ),
+        "the improvement, and with it the verdict, is in per cent of the old error: it is a "
+        "difference, in kcal/mol": lambda old, new: _verdict(
+            100 * _versus(old, new)[0] / old.mean(), _versus(old, new)[1]
         ),
         "the improvement is a share of the old error: it is a difference, in kcal/mol": (
             lambda old, new: (_versus(old, new)[0] / old.mean(), *_versus(old, new)[1:])

@@ -912,7 +912,7 @@ def _misshapen(found: object, qm9: QM9) -> str | None:
         bad = np.flatnonzero(~np.isfinite(numbers.astype(float)).all(axis=1))
     if len(bad):
         return (
-            f"features of {len(bad)} of {n} molecules are infinite or no number, such as those of "
+            f"features of {len(bad)} of {n} molecules are infinite or NaN, such as those of "
             f"{qm9.smiles[bad[0]]}: look for a division by zero, or for a mean of nothing"
         )
     return None

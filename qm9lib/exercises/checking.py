@@ -356,7 +356,7 @@ _MEANINGS: dict[str, str] = {
     "RecursionError": "the function calls itself without end",
     "ModuleNotFoundError": "this package is not installed here",
     "LinAlgError": "this matrix cannot be solved or inverted: often it is not square, is singular, "
-    "or holds a value that is no number",
+    "or holds NaN or infinity",
     "SyntaxError": "Python cannot read the line",
     "MemoryError": "an array is larger than the memory",
     "SystemExit": "exit() ends the program: use return",

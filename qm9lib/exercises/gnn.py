@@ -245,7 +245,7 @@ def _edges(answer: Answer) -> str | None:
         values = found.astype(float)
         if not np.isfinite(np.diag(values)).any() and np.isfinite(values).sum() == 6:
             return (
-                "the diagonal is infinite or no number: the distance of an atom from itself is 0. "
+                "the diagonal is infinite or NaN: the distance of an atom from itself is 0. "
                 "Put another number there before you divide, and 0 into the result"
             )
     with_padding = _padded()[1]
@@ -255,8 +255,8 @@ def _edges(answer: Answer) -> str | None:
         between_padded = np.isnan(values[3, 4]) and np.isnan(values[4, 3])
         if between_padded and np.isfinite(values[:3, :3]).all():
             return (
-                "two padded atoms in one place get no number (NaN): 1/0 is infinite, and infinite "
-                "times 0 is no number. A mask cannot be multiplied on afterwards: put a 1 for the "
+                "the edge between two padded atoms in one place is NaN: 1/0 is infinite, and "
+                "infinity times 0 is NaN. It is too late to multiply by a mask: put a 1 for the "
                 "distance before you divide, or choose with np.where"
             )
     said = _compared_edges(answer)
@@ -408,7 +408,7 @@ def _one_number(value: object) -> float | str:
     if number.size != 1:
         return f"it returns {describe(number)}, expected one number for the whole molecule"
     found = float(number.reshape(())[()])
-    return found if np.isfinite(found) else "it returns infinity, or no number at all"
+    return found if np.isfinite(found) else "it returns infinity or NaN"
 
 
 def _scale(pairs: Pairs) -> float:
@@ -530,7 +530,7 @@ def _hand(answer: Answer) -> str | None:
         )
     mirrored = pairs["in the mirror"]
     if all(abs(after + before) <= 1e-3 * scale for before, after in mirrored):
-        return _hand_of_small_molecules(answer)
+        return _hand_of_small_molecules(answer, scale)
     if all(abs(after - before) <= 1e-3 * scale for before, after in mirrored):
         if np.ptp([before for before, _ in mirrored]) <= 1e-6 * scale:
             return "it is the same number for every molecule, whatever the positions are"
@@ -546,13 +546,13 @@ def _hand(answer: Answer) -> str | None:
     )
 
 
-def _hand_of_small_molecules(answer: Answer) -> str | None:
+def _hand_of_small_molecules(answer: Answer, scale: float) -> str | None:
     """Try molecules in which a centre lies on an atom, or four of the atoms in a plane."""
     for name, row in (("methane", 0), ("propane", 12), ("cyclopropane", 15)):
         value = _one_number(answer(_molecule(row)[1]))
         if isinstance(value, str):
             return f"for {name} {value}"
-        if abs(value) <= _SMALLEST:
+        if abs(value) <= 1e-4 * scale:
             return (
                 f"for {name} it is zero, so that its mirror image has the same number. The mean of "
                 "all atoms may lie on an atom, or in a plane with others, and the last four atoms "
@@ -832,7 +832,7 @@ def _judge_gaps(found: np.ndarray) -> str | None:
     truth, known = test.target("gap", "eV"), train.target("gap", "eV")
     if not np.isfinite(found).all():
         return (
-            f"{int((~np.isfinite(found)).sum())} of {len(found)} gaps are infinite or no number. "
+            f"{int((~np.isfinite(found)).sum())} of {len(found)} gaps are infinite or NaN. "
             "The labels of `test` are hidden (nan), and only its atoms can be used; or the "
             "learning rate is too large"
         )

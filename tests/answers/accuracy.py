@@ -552,7 +552,7 @@ def forces(energy, positions):
     return -jax.grad(energy)(positions)[0]
 
 
-@wrong("5.5", "almost: the forces are off by up to")
+@wrong("5.5", "one-sided difference with a step of 0.05")
 def forces(energy, positions):
     return differences(energy, positions, 0.05, sides=1)
 
@@ -572,7 +572,7 @@ def forces(energy, positions):
     return 2 * differences(energy, positions, 1e-3)
 
 
-@wrong("5.5", "value per atom")
+@wrong("5.5", "divided by the number of atoms")
 def forces(energy, positions):
     return -jax.grad(energy)(positions) / len(positions)
 
@@ -607,7 +607,7 @@ def forces(energy, positions):
     return jax.value_and_grad(energy)(positions)
 
 
-@wrong("5.5", "values are wrong")
+@wrong("5.5", "the sum of the forces is zero here")
 def forces(energy, positions):
     gradient = jax.grad(energy)(positions)
     return gradient.mean(axis=0) - gradient  # as if the sum were always zero
@@ -636,7 +636,7 @@ def mean_and_deviation(predictions):
     return [by_molecule.mean(axis=1), [np.std(row, ddof=1) for row in by_molecule]]
 
 
-@wrong("5.6", "taken over the molecules")
+@wrong("5.6", "run over the molecules")
 def mean_and_deviation(predictions):
     return predictions.mean(axis=1), predictions.std(axis=1, ddof=1)
 
@@ -777,7 +777,7 @@ def exponent(sizes, errors):
     return np.polyfit(np.log(sizes), np.log(errors), 1)[:1]
 
 
-@wrong("5.7", "do not round")
+@wrong("5.7", "rounded to two digits")
 def exponent(sizes, errors):
     return round(np.polyfit(np.log(sizes), np.log(errors), 1)[0], 2)
 
@@ -897,14 +897,14 @@ def is_better(old, new):
     return improvement, error, improvement > 0
 
 
-@wrong("5.8", "2.2 standard errors is told False")
+@wrong("5.8", "2.2 standard errors gets False")
 def is_better(old, new):
     improvement = old.mean() - new.mean()
     error = np.hypot(standard_error(old), standard_error(new))
     return improvement, error, improvement > 3 * error
 
 
-@wrong("5.8", "1.9 standard errors is told True")
+@wrong("5.8", "1.9 standard errors gets True")
 def is_better(old, new):
     improvement = old.mean() - new.mean()
     error = np.hypot(standard_error(old), standard_error(new))
@@ -1060,12 +1060,12 @@ def own_molecule(qm9):
     return lines(symbols, x, "").replace("\n", "\r\n") + "\r\n\r\n"
 
 
-@wrong("5.9", "as it was")
+@wrong("5.9", "of the sample: all distances")
 def own_molecule(qm9):
     return lines(*taken(qm9, 1))
 
 
-@wrong("5.9", "as it was: all distances between its atoms agree")
+@wrong("5.9", "of the sample: all distances between its atoms agree")
 def own_molecule(qm9):
     symbols, x = taken(qm9, 215)
     return lines(symbols[::-1], -x[::-1] + 3.0)  # turned over is still the same molecule

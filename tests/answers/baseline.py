@@ -841,7 +841,7 @@ def features(qm9):
     return counted(qm9, "C", "N", "O")
 
 
-@wrong("3.7", "are infinite or no number")
+@wrong("3.7", "are infinite or NaN")
 def features(qm9):
     double = counted(qm9, "=")
     with np.errstate(all="ignore"):

@@ -202,7 +202,7 @@ def edge_weights(positions, mask):
     return (1 - np.eye(n)) / (distances(positions[:n]) + np.eye(n))
 
 
-@wrong("4.2", "infinite times 0 is no number")
+@wrong("4.2", "infinity times 0 is NaN")
 def edge_weights(positions, mask):
     with np.errstate(divide="ignore", invalid="ignore"):
         weights = 1 / distances(positions)
@@ -406,7 +406,7 @@ def turning_number(atomic_numbers, positions):
     return positions[heaviest, 2] - positions[lightest, 2]
 
 
-@wrong("4.4", "know nothing of the room")
+@wrong("4.4", "the same whichever way")
 def turning_number(atomic_numbers, positions):
     """Stretching does not change it, either: the longest distance by the mean distance."""
     r = distances(positions)
@@ -841,7 +841,7 @@ def predict_gap(train, valid, test):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@wrong("4.9", "infinite or no number")
+@wrong("4.9", "infinite or NaN")
 def predict_gap(train, valid, test):
     return 27.2114 * test.labels[:, 8]
 
