@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from functools import cache
 from pathlib import Path
@@ -154,6 +155,123 @@ def test_exercise_explains_exceptions_in_its_own_words():
     assert "from 0, and the last" in checking.examine(exercise, lambda x: [][x]).message
 
 
+def said_of(name, answer):
+    outcome = examine(name, answer)
+    assert outcome.status == "error"
+    return outcome.message
+
+
+def test_name_that_is_used_twice_is_named():
+    def called(energy):
+        sum = 0.0
+        return sum(627.5095 * energy)
+
+    def unbound(energy):
+        max = max(energy)  # noqa: F823
+        return 627.5095 * max
+
+    def of_the_notebook(energy):
+        HALF = HALF / 2  # noqa: F823
+        return HALF * energy
+
+    def too_late(energy):
+        if np.ndim(energy) == 7:
+            factor = 627.5095
+        return factor * energy
+
+    def product(energy):
+        return energy(627.5095)
+
+    assert "the name `sum` is used twice" in said_of("1.1", called)
+    assert "the name `max` is used twice" in said_of("1.1", unbound)
+    assert "no longer Python's own" in said_of("1.1", unbound)
+    assert "no longer that of the notebook" in said_of("1.1", of_the_notebook)
+    assert "factor is used before it has a value" in said_of("1.1", too_late)
+    assert "`energy` is no function but a number" in said_of("1.1", product)
+    assert "round brackets behind something" in said_of("1.1", lambda energy: [energy][0](2))
+
+
+HALF = 0.5
+
+
+def test_cache_is_not_explained_as_a_dictionary():
+    @functools.lru_cache
+    def cached(energy):
+        return 627.5095 * energy
+
+    def inner(energy):
+        return cached(energy)
+
+    def with_jax(energy):
+        return cached(jnp.asarray(energy))
+
+    for answer in (cached, inner, with_jax):
+        said = said_of("1.1", answer)
+        assert "functools.cache or lru_cache" in said
+        assert "one key at a time" not in said
+    assert "one key at a time" in said_of("1.1", lambda energy: {1.0: 627.5095}.get(np.ones(2)))
+
+
+@pytest.mark.parametrize(
+    ("work", "says"),
+    [
+        (lambda x: np.ones((3, 2)) @ np.ones(3), "Is a .T missing"),
+        (lambda x: np.dot(np.ones((3, 2)), np.ones(3)), "is a .T missing"),
+        (lambda x: np.ones(3) * np.ones((3, 2)), "Make a column of them, x[:, None]"),
+        (lambda x: np.ones((3, 2)) * np.ones(3), "Make a column of them, x[:, None]"),
+        (lambda x: np.ones(4) * np.ones((3, 2)), "print the .shape of each"),
+        (lambda x: [None][0] + x, "something here is None"),
+        (lambda x: list(x), "this is a single number"),
+        (lambda x: len(x), "a single number has no length"),
+        (lambda x: np.ones(5).reshape(2, -1), "to a shape of just as many numbers"),
+    ],
+)
+def test_meanings_of_exceptions(work, says):
+    assert says in said_of("1.1", work)
+
+
+def judge_of(answer, **options):
+    cases = [checking.Case("one and two", (np.array([1.0, 2.0]),))]
+    return checking.compared(lambda x: 1.5 * x, lambda: cases, **options)(answer)
+
+
+def test_decimals_that_integers_lose_are_found_after_all_else():
+    whole = {"whole": lambda: [checking.Case("integers", (np.array([1, 3]),))]}
+
+    def cut(x):
+        result = np.zeros_like(x)
+        result[:] = 1.5 * x
+        return result
+
+    def in_place(x):
+        x *= 1.5
+        return x
+
+    def stopped(x):
+        if x.dtype.kind == "i":
+            raise checking.StoppedError
+        return 1.5 * x
+
+    assert judge_of(cut) is None
+    assert "the decimals are cut off" in judge_of(cut, **whole)
+    assert judge_of(stopped, **whole) is None
+    assert judge_of(lambda x: 1.5 * x, **whole) is None
+    assert isinstance(judge_of(in_place, **whole), checking.Right)
+
+
+def test_answer_that_remembers_or_changes_numbers_is_told():
+    def growing(x, found=[]):  # noqa: B006
+        found.append(x)
+        return sum(found)
+
+    def changing(x):
+        x[0] += 1.0
+        return 1.5 * x
+
+    assert "it remembers earlier calls" in judge_of(growing)
+    assert "It also changes the array that it is given" in judge_of(changing)
+
+
 @pytest.mark.parametrize("exercise", [e for e in ALL if e.explain], ids=lambda e: e.name)
 def test_no_exercise_has_words_for_what_the_student_did_not_do(exercise):
     def slow(*arguments):
@@ -222,6 +340,16 @@ def test_data_that_are_missing_make_it_not_checkable():
     assert str(outcome) == "0.1 not checkable: no data here"
 
 
+def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
+    wanted = [np.arange(2.0), np.arange(2.0) + 5, np.arange(2.0) + 9]
+    texts, atoms = ["a", "b", "c,"], [None] * 3
+    assert explain([np.ones(2)] * 3, wanted, texts, atoms).startswith("whatever the arguments are")
+    found = [wanted[0], np.array([5.0, 7.0]), wanted[2]]
+    assert explain(found, wanted, texts, atoms).endswith("expected 6. It is right for a and c")
+    with pytest.raises(ValueError, match="nothing to explain"):
+        explain(wanted, wanted, texts, atoms)
+
+
 @pytest.mark.parametrize(
     ("found", "expected", "says"),
     [
@@ -258,6 +386,30 @@ def test_data_that_are_missing_make_it_not_checkable():
         ([jnp.array(False)], [True], "it returns False, expected True"),
         ([[1.0, 2.0]], [1.0], "expected one number"),
         ([None], [1.0], "`return` missing"),
+        ([np.array([1.2, 3.5])], [np.array([1.23, 3.47])], "everything is rounded to 1 decimal:"),
+        ([np.array([1.0, -3.0])], [np.array([1.2, -3.5])], "the decimals are cut off"),
+        ([np.array([2.0, 5.0])], [np.array([-2.0, 5.0])], "minus signs are lost"),
+        ([np.array([3.0, 4.5, 6.0])], [np.array([1.0, 1.5, 2.0])], "everything is 3 times what"),
+        ([np.pi * np.arange(4)], [1.0 * np.arange(4)], r"times what it should be \(pi\)"),
+        ([1.001 * np.arange(4)], [1.0 * np.arange(4)], "is a constant rounded, or mistyped"),
+        ([np.array([2.0, 0.5])], [np.array([0.5, 2.0])], "reciprocals"),
+        ([np.array([1.0, 4.0, 9.0])], [np.array([9.0, 4.0, 1.0])], "in reverse order"),
+        ([np.array([1.0, 3.0, 7.0])], [np.array([1.0, 2.0, 4.0])], "start again from 0"),
+        ([np.ones((3, 1))], [np.ones(3)], "the numbers are right, so give them this shape"),
+        ([np.arange(1.0, 4)], [np.arange(4.0)], "the first value is missing"),
+        ([np.arange(3.0)], [np.arange(4.0)], "the last value is missing"),
+        ([np.arange(3.0)], [np.arange(9.0).reshape(3, 3)], "this is the first row alone"),
+        ([np.arange(6.0, 9)], [np.arange(9.0).reshape(3, 3)], "this is the last row alone"),
+        ([np.ones((4, 3))], [np.ones((2, 3))], "there are more rows than asked for"),
+        ([np.ones((2, 5))], [np.ones((2, 3))], "there are more than asked for"),
+        ([np.arange(6.0).reshape(2, 3)[:, ::2]], [np.arange(6.0).reshape(2, 3)], "column 1 is mis"),
+        ([np.arange(6.0).reshape(2, 3).sum(1)], [np.arange(6.0).reshape(2, 3)], "sum along axis 1"),
+        ([6.0], [np.array([1.0, 2.0, 3.0])], "this is the sum of all that is asked for"),
+        ([np.eye(3)], [np.eye(3) * [1, 0, 2]], "all on the diagonal"),
+        ([np.array([[1.0, 2], [5, 6]])], [np.array([[1.0, 2], [3, 4]])], "wrong, all in row 1"),
+        ([np.array([1.0, 0.0, 0.0])], [np.array([1.0, 2.0, 3.0])], "is it never filled in"),
+        ([(1.0, np.ones(2))], [(1.0, np.ones(3))], "the second result is an array of shape"),
+        ([(1.0, [2.0, 6.0])], [(1.0, np.array([1.0, 3.0]))], "in the second result everything is"),
     ],
 )
 def test_explanations(found, expected, says):

@@ -223,13 +223,13 @@ def _related(
     if not isinstance(first, tuple):
         pairs = _pairs_of(found, expected, atoms)
         return _relation(pairs, unit, rtol, atol) if pairs else None
+    rows = [value for value in found if isinstance(value, Sequence) and len(value) == len(first)]
+    if len(rows) < len(found):
+        return None
     named = []
     for place in range(len(first)):
-        try:
-            values = [value[place] for value in found]  # type: ignore[index]
-            wanted = [right[place] for right in expected]  # type: ignore[index]
-        except (IndexError, KeyError, TypeError):
-            return None
+        values = [row[place] for row in rows]
+        wanted = [right[place] for right in expected if isinstance(right, tuple)]
         if all(same(a, b, rtol, atol) for a, b in zip(values, wanted, strict=True)):
             continue
         pairs = _pairs_of(values, wanted, atoms)
@@ -354,13 +354,12 @@ def _reshaped(numbers: np.ndarray, wanted: np.ndarray, rtol: float, atol: float)
         for column in range(wanted.shape[1]):
             if equal(numbers, np.delete(wanted, column, axis=1)):
                 yield f"column {column} is missing, counted from 0"
-    for axis in range(wanted.ndim):
-        for name, change in (("sum", np.sum), ("mean", np.mean)):
-            if equal(numbers, np.asarray(change(wanted, axis=axis))):
-                yield f"this is the {name} along axis {axis} of what is asked for"
     for name, change in (("sum", np.sum), ("mean", np.mean)):
         if equal(numbers, np.asarray(change(wanted))):
             yield f"this is the {name} of all that is asked for"
+        for axis in range(wanted.ndim):
+            if equal(numbers, np.asarray(change(wanted, axis=axis))):
+                yield f"this is the {name} along axis {axis} of what is asked for"
 
 
 def _relation(pairs: _Pairs, unit: str | None, rtol: float, atol: float) -> str | None:
