@@ -366,7 +366,7 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
         ),
         ([np.array([1.0, 2.0, 9.0])], [np.array([1.0, 2.0, 3.0])], r"such as \[2\]: it is 9"),
         ([np.array([1, 0])], [np.array([True, False])], "expected True and False"),
-        ([(1.0,)], [(1.0, 2.0)], "1 results, expected 2, as in `return a, b`"),
+        ([(1.0,)], [(1.0, 2.0)], "1 result, expected 2, as in `return a, b`"),
         ([np.ones(3)], [(1.0, 2.0, 3.0)], "one array, expected 3 results, as in `return a, b, c`"),
         ([jnp.ones(3)], [(1.0, 2.0)], "one array, expected 2 results, as in `return a, b`"),
         ([7.0], [(1.0, 2.0)], "it returns 7, expected 2 results, as in `return a, b`"),

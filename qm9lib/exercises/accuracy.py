@@ -460,12 +460,19 @@ def _breaks(
         apart = one.copy()
         apart[atom] = 3 * other[atom]  # so long that it may be the largest of all
         rest = np.arange(len(one)) != atom
-        if not _alike(number(apart)[rest], before[rest]):
+        after = number(apart)[rest]
+        if _alike(after, before[rest]):
+            continue
+        said = (
+            "the result of an atom depends on the vectors of the others: each atom works on its "
+            "own features here"
+        )
+        if _alike(after * (before[rest] ** 2).sum(), before[rest] * (after * before[rest]).sum()):
             return (
-                "the result of an atom depends on the vectors of the others: each atom works on "
-                "its own features here. A sum, mean, maximum or length without axis=1 runs over "
-                "all atoms"
+                f"{said}. All of the others were multiplied by one number: a norm, sum or maximum "
+                "without axis=1 runs over all atoms"
             )
+        return f"{said}. A mean, sum or maximum over axis 0 runs over the atoms"
     return None
 
 
@@ -485,7 +492,7 @@ def _how_it_does_not_turn(
     share = before[keep] / one[keep]
     largest = float(np.abs(share).max())
     if np.ptp(share, axis=1).max() < 1e-3 * largest:
-        along = [float(number(_along(one.shape, axis))[0, axis, 0]) for axis in range(3)]
+        along = [float(number(size * _along(one.shape, k))[0, k, 0]) for k in range(3)]
         if np.ptp(along) > 1e-3 * np.max(np.abs(along)):
             return (
                 "each vector is multiplied by a number that knows only one or two of x, y and z: "

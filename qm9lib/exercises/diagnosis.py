@@ -281,9 +281,12 @@ def _form(
     if numbers is not None and numbers.ndim:
         return f"it returns one array, expected {len(right)} results, as in `return {letters}`"
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != len(right):
-        many = isinstance(value, tuple)
-        given = f"{len(value)} results" if many else describe(value)  # type: ignore[arg-type]
-        return f"it returns {given}, expected {len(right)} results, as in `return {letters}`"
+        if isinstance(value, tuple):
+            given = f"{len(value)} result{'s' * (len(value) != 1)}"
+            return f"it returns {given}, expected {len(right)}, as in `return {letters}`"
+        return (
+            f"it returns {describe(value)}, expected {len(right)} results, as in `return {letters}`"
+        )
     for place, (a, b) in enumerate(zip(value, right, strict=True)):
         problem = _misshapen(a, b, rtol, atol)
         if problem:

@@ -121,6 +121,64 @@ def dipole_moment(charges, positions):
     return DEBYE * (positions @ charges)
 
 
+@right("5.1")
+def dipole_moment(charges, positions):
+    n, total = len(charges), np.zeros(3)
+    for i in range(n):
+        for j in range(n):
+            total += charges[i] * (positions[i] - positions[j])
+    return 4.8032 * total / n
+
+
+@stops("5.1", "NumPy puts the 2 numbers side by side, along the 3 columns; they")
+def dipole_moment(charges, positions):
+    return 4.8032 * (charges * positions).sum(axis=0)
+
+
+@wrong("5.1", "this is a sum over all pairs of atoms: charge times position has")
+def dipole_moment(charges, positions):
+    total = np.zeros(3)
+    for i in range(len(charges)):
+        for j in range(i):
+            total += (charges[i] - charges[j]) * (positions[i] - positions[j]) / 2
+    return 4.8032 * total
+
+
+@wrong("5.1", "only the most positive and the most negative atom count here: add")
+def dipole_moment(charges, positions):
+    plus, minus = np.argmax(charges), np.argmin(charges)
+    return 4.8032 * charges[plus] * (positions[plus] - positions[minus])
+
+
+@wrong("5.1", "this is the first atom alone: does `return` stand inside the loop?")
+def dipole_moment(charges, positions):
+    total = np.zeros(3)
+    for q, x in zip(charges, positions, strict=False):
+        total += 4.8032 * q * x
+        return total
+
+
+@wrong("5.1", "an absolute value took the signs of the charges, and positions")
+def dipole_moment(charges, positions):
+    x = positions - positions.mean(axis=0)
+    return 4.8032 * (np.abs(charges)[:, None] * x).sum(axis=0)
+
+
+@wrong("5.1", "each charge is multiplied by its direction from the mean, a")
+def dipole_moment(charges, positions):
+    x = positions - positions.mean(axis=0)
+    directions = x / np.linalg.norm(x, axis=1)[:, None]
+    return 4.8032 * charges @ directions
+
+
+@stops("5.1", "an index is beyond the end: Python counts from 0, and the last of")
+def dipole_moment(charges, positions):
+    total = np.zeros(3)
+    for i in range(3):
+        total += charges[i] * positions[i]
+    return 4.8032 * total
+
+
 @right("5.2")
 def cosine_cutoff(distance, cutoff):
     return 0.5 * (jnp.cos(jnp.pi * distance / cutoff) + 1) * (distance < cutoff)
@@ -243,6 +301,62 @@ def cosine_cutoff(distance, cutoff):
     return 0.0
 
 
+@right("5.2")
+def cosine_cutoff(distance, cutoff):
+    u = jnp.asarray(distance) / cutoff
+    return (u < 1) * (0.5 - 0.5 * jnp.sin(jnp.pi * (u - 0.5)))
+
+
+@wrong("5.2", "where the first distance lies beyond the cutoff, decimals are cut")
+def cosine_cutoff(distance, cutoff):
+    def one(r):
+        if r > cutoff:
+            return 0
+        return 0.5 * (np.cos(np.pi * r / cutoff) + 1)
+
+    return np.vectorize(one)(distance)
+
+
+@wrong("5.2", "the decimals are cut off: an array of integers, such as")
+def cosine_cutoff(distance, cutoff):
+    result = np.zeros_like(distance)
+    inside = distance < cutoff
+    result[inside] = 0.5 * (np.cos(np.pi * distance[inside] / cutoff) + 1)
+    return result
+
+
+@wrong("5.2", "it returns an array of shape (1,), expected one number: the")
+def cosine_cutoff(distance, cutoff):
+    distance = np.atleast_1d(distance)
+    result = 0.5 * (np.cos(np.pi * distance / cutoff) + 1)
+    result[distance > cutoff] = 0
+    return result
+
+
+@wrong("5.2", "it returns an array of shape (9,), expected shape (3, 3): the")
+def cosine_cutoff(distance, cutoff):
+    r = np.minimum(np.ravel(distance), cutoff)
+    return 0.5 * (np.cos(np.pi * r / cutoff) + 1)
+
+
+@wrong("5.2", "at the cutoff it is still 1/2: a cosine of pi r / (2 c) has not")
+def cosine_cutoff(distance, cutoff):
+    wave = 0.5 * (np.cos(np.pi * distance / (2 * cutoff)) + 1)
+    return np.where(distance <= cutoff, wave, 0)
+
+
+@wrong("5.2", "this is a polynomial that is 1, 1/2 and 0 at the same places: a")
+def cosine_cutoff(distance, cutoff):
+    u = np.clip(distance / cutoff, 0, 1)
+    return 1 - 3 * u**2 + 2 * u**3
+
+
+@wrong("5.2", "% makes the function begin again beyond the cutoff: it is 0 there")
+def cosine_cutoff(distance, cutoff):
+    r = distance % cutoff
+    return 0.5 * (np.cos(np.pi * r / cutoff) + 1)
+
+
 @right("5.3")
 def radial_functions(distance, n, cutoff):
     columns = [jnp.sin((k + 1) * jnp.pi * distance / cutoff) / distance for k in range(n)]
@@ -353,6 +467,63 @@ def radial_functions(distance, n, cutoff):
 def radial_functions(distance, n, cutoff):
     k = np.arange(1, n + 1)
     return np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff) / distance
+
+
+@right("5.3")
+def radial_functions(distance, n, cutoff):
+    def one(r, k):
+        return jnp.sqrt(2 / cutoff) * jnp.sin(k * jnp.pi * r / cutoff) / r
+
+    k = jnp.arange(1, n + 1)
+    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(jnp.asarray(distance), k)
+
+
+@wrong("5.3", "beyond 5 Å it is zero: the cutoff is the argument, and not always")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    r = distance[:, None]
+    return np.where(r < 5.0, np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / r, 0)
+
+
+@wrong("5.3", "only the 2 is under the root: it is the root of 2 / c")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    r = distance[:, None]
+    return np.sqrt(2) / cutoff * np.sin(k * np.pi * r / cutoff) / r
+
+
+@stops("5.3", "NumPy puts the 5 numbers side by side, along the 4 columns; they")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    return np.sqrt(2 / cutoff) * np.sin(np.pi * np.outer(distance, k) / cutoff) / distance
+
+
+@wrong("5.3", "np.sinc(z) is sin(pi z)/(pi z): multiply by k pi / c; the pi is")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    return np.sqrt(2 / cutoff) * k / cutoff * np.sinc(np.outer(distance, k) / cutoff)
+
+
+@wrong("5.3", "np.sinc(z) is sin(pi z)/(pi z), with its own pi: give it k r / c")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    x = np.pi * np.outer(distance, k) / cutoff
+    return np.sqrt(2 / cutoff) * k * np.pi / cutoff * np.sinc(x)
+
+
+@wrong("5.3", "it returns an array of shape (5, 8), expected shape (5, 4): the")
+def radial_functions(distance, n, cutoff):
+    result = np.zeros((len(distance), 8))
+    for k in range(8):
+        result[:, k] = np.sin((k + 1) * np.pi * distance / cutoff) / distance
+    return np.sqrt(2 / cutoff) * result
+
+
+@wrong("5.3", "the sine is divided by r twice: once is enough")
+def radial_functions(distance, n, cutoff):
+    k = np.arange(1, n + 1)
+    r = distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / r**2
 
 
 @right("5.4")
@@ -469,7 +640,7 @@ def bend_vectors(vectors):
     return np.cross(vectors, np.roll(vectors, 1, axis=2), axis=1)
 
 
-@wrong("5.4", "depends on the vectors of the others")
+@wrong("5.4", "depends on the vectors of the others", "All of the others were multiplied by one")
 def bend_vectors(vectors):
     return vectors * np.linalg.norm(vectors)
 
@@ -497,6 +668,47 @@ def bend_vectors(vectors):
 @stops("5.4", "This means: arrays of shapes", "keepdims=True keeps (5, 1, 4)")
 def bend_vectors(vectors):
     return jnp.asarray(vectors) * jnp.tanh(jnp.linalg.norm(vectors, axis=1))
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    a, b = np.roll(vectors, 1, axis=2), np.roll(vectors, 2, axis=2)
+    cross = np.cross(a, b, axis=1)
+    triple = (vectors * cross).sum(axis=1, keepdims=True)
+    scale = 1 + (vectors**2).sum(axis=(1, 2), keepdims=True) ** 3
+    return vectors / (1 + length) + triple * cross / scale
+
+
+@wrong("5.4", "for short vectors: the result of an atom depends on the vectors of the others")
+def bend_vectors(vectors):
+    return vectors * np.tanh(np.linalg.norm(vectors))
+
+
+@wrong("5.4", "for long vectors: the result of an atom depends on the vectors of the others")
+def bend_vectors(vectors):
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1).max() / 30, 1)
+
+
+@wrong("5.4", "for long vectors: each vector is multiplied by a number", "is not a length")
+def bend_vectors(vectors):
+    return vectors / np.maximum(np.abs(vectors).sum(axis=1, keepdims=True) / 60, 1)
+
+
+@wrong("5.4", "for long vectors: each vector is multiplied by a number that knows only one or two")
+def bend_vectors(vectors):
+    return vectors / np.maximum(np.linalg.norm(vectors[:, :2], axis=1, keepdims=True) / 40, 1)
+
+
+@wrong("5.4", "for long vectors: the length is taken over the atoms")
+def bend_vectors(vectors):
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=0, keepdims=True) / 50, 1)
+
+
+@wrong("5.4", "each vector is multiplied by a number that knows only one or two")
+def bend_vectors(vectors):
+    gate = 1 / (1 + np.exp(-np.clip(vectors[:, 2:3, :], -50, 50)))
+    return vectors * gate
 
 
 def differences(energy, x, step, sides=2):
@@ -618,6 +830,76 @@ def forces(energy, positions):
     return -jax.grad(lambda x: energy(np.array(x)))(positions)
 
 
+@right("5.5")
+def forces(energy, positions):
+    x = jnp.asarray(positions)
+    return jnp.stack(
+        [-jax.grad(lambda p, i=i: energy(x.at[i].set(p)))(x[i]) for i in range(len(x))]
+    )
+
+
+@wrong("5.5", "almost: the forces are off by up to", "so small that digits get lost")
+def forces(energy, positions):
+    h = 1e-12
+    result = np.zeros_like(positions)
+    for i in range(len(positions)):
+        for k in range(3):
+            x = positions.copy()
+            x[i, k] += h
+            result[i, k] = -(energy(x) - energy(positions)) / h
+    return result
+
+
+@wrong("5.5", "this is a one-sided difference with a step of 0.1 Å: take both")
+def forces(energy, positions):
+    h = 0.1
+    e0 = energy(positions)
+    result = np.zeros_like(positions)
+    for i in range(len(positions)):
+        for k in range(3):
+            x = positions.copy()
+            x[i, k] += h
+            result[i, k] = -(energy(x) - e0) / h
+    return result
+
+
+@wrong("5.5", "values are wrong", "It also changes the array that it is given")
+def forces(energy, positions):
+    h = 1e-3
+    result = np.zeros_like(positions)
+    e0 = energy(positions)
+    for i in range(len(positions)):
+        for k in range(3):
+            positions[i, k] += h
+            result[i, k] = -(energy(positions) - e0) / h
+    return result
+
+
+@wrong("5.5", "the molecule was moved, so that its mean is at 0, before the")
+def forces(energy, positions):
+    return -jax.grad(energy)(positions - positions.mean(axis=0))
+
+
+@wrong("5.5", "this is minus the energy: the force is minus its derivative, of")
+def forces(energy, positions):
+    return -jax.value_and_grad(energy)(positions)[0]
+
+
+@wrong("5.5", "all forces are NaN. Is the energy called with one atom at a time?")
+def forces(energy, positions):
+    gradient = jax.grad(energy)
+    return np.concatenate([-gradient(positions[i : i + 1]) for i in range(len(positions))])
+
+
+@wrong("5.5", "only the first two atoms get a force: the number of atoms is")
+def forces(energy, positions):
+    f = -np.asarray(jax.grad(energy)(positions))
+    result = np.zeros((len(positions), 3))
+    for i in range(2):
+        result[i] = f[i]
+    return result
+
+
 @right("5.6")
 def mean_and_deviation(predictions):
     return jnp.mean(predictions, axis=0), jnp.std(predictions, axis=0, ddof=1)
@@ -708,6 +990,50 @@ def mean_and_deviation(predictions):
 @wrong("5.6", "`return` missing")
 def mean_and_deviation(predictions):
     print(predictions.mean(axis=0), predictions.std(axis=0, ddof=1))
+
+
+@right("5.6")
+def mean_and_deviation(predictions):
+    p = jnp.asarray(predictions)
+    return jnp.stack([p.mean(axis=0), p.std(axis=0, ddof=1)])
+
+
+@wrong("5.6", "for two networks the deviation is divided by n: n - 1 is right")
+def mean_and_deviation(predictions):
+    ddof = 1 if len(predictions) > 2 else 0
+    return predictions.mean(axis=0), predictions.std(axis=0, ddof=ddof)
+
+
+@wrong("5.6", "the sum is divided by n - 1 for the mean, too, and the deviations")
+def mean_and_deviation(predictions):
+    n = len(predictions)
+    mean = predictions.sum(axis=0) / (n - 1)
+    deviation = np.sqrt(((predictions - mean) ** 2).sum(axis=0) / (n - 1))
+    return mean, deviation
+
+
+@wrong("5.6", "the mean is right. In the deviation n - 1 stands outside the")
+def mean_and_deviation(predictions):
+    mean = predictions.mean(axis=0)
+    n = len(predictions)
+    return mean, np.sqrt(((predictions - mean) ** 2).sum(axis=0)) / (n - 1)
+
+
+@wrong("5.6", "the mean is right. The second result is the difference of the")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=0), np.abs(predictions[0] - predictions[1]) / np.sqrt(2)
+
+
+@wrong("5.6", "the mean is right. The second result is the range over the root")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=0), np.ptp(predictions, axis=0) / np.sqrt(2)
+
+
+@wrong("5.6", "the mean is zero, since it was taken off before: compute it")
+def mean_and_deviation(predictions):
+    predictions = predictions - predictions.mean(axis=0)
+    deviation = np.sqrt((predictions**2).sum(axis=0) / (len(predictions) - 1))
+    return predictions.mean(axis=0), deviation
 
 
 @right("5.7")
@@ -806,6 +1132,53 @@ def exponent(sizes, errors):
     import math
 
     return np.polyfit(math.log(sizes), math.log(errors), 1)[0]
+
+
+@right("5.7")
+def exponent(sizes, errors):
+    a = np.column_stack([np.ones(len(sizes)), np.log10(sizes)])
+    (log_a, b), *_ = np.linalg.lstsq(a, np.log10(errors), rcond=None)
+    return b
+
+
+@wrong("5.7", "sizes and errors were sorted apart, so that an error stands with")
+def exponent(sizes, errors):
+    x = np.log(np.sort(sizes))
+    y = np.log(np.sort(errors)[::-1])
+    return np.polyfit(x, y, 1)[0]
+
+
+@wrong("5.7", "this is 1 over the slope of the sizes against the errors: for")
+def exponent(sizes, errors):
+    return 1 / np.polyfit(np.log(errors), np.log(sizes), 1)[0]
+
+
+@wrong("5.7", "this is a mean of the slopes between neighbours: fit one line to")
+def exponent(sizes, errors):
+    return np.mean(np.diff(np.log(errors)) / np.diff(np.log(sizes)))
+
+
+@wrong("5.7", "this line goes through the origin: a line has an intercept, too,")
+def exponent(sizes, errors):
+    x, y = np.log(sizes), np.log(errors)
+    return (x @ y) / (x @ x)
+
+
+@wrong("5.7", "np.cov divides by n - 1 and np.var by n: take both in the same")
+def exponent(sizes, errors):
+    x, y = np.log(sizes), np.log(errors)
+    return np.cov(x, y)[0, 1] / np.var(x)
+
+
+@wrong("5.7", "this is the coefficient of correlation, between -1 and 1: the")
+def exponent(sizes, errors):
+    return np.corrcoef(np.log(sizes), np.log(errors))[0, 1]
+
+
+@wrong("5.7", "this is a coefficient of a parabola: fit a straight line, of")
+def exponent(sizes, errors):
+    c = np.polyfit(np.log(sizes), np.log(errors), 2)
+    return c[1]
 
 
 def standard_error(errors, ddof=1):
@@ -992,6 +1365,70 @@ def is_better(old, new):
 def is_better(old, new):
     difference = old - new  # as if run 1 of both belonged together
     return difference.mean(), standard_error(difference), True
+
+
+@right("5.8")
+def is_better(old, new):
+    means = [jnp.mean(jnp.asarray(e)) for e in (old, new)]
+    squares = [jnp.var(jnp.asarray(e), ddof=1) / e.size for e in (old, new)]
+    improvement, error = means[0] - means[1], jnp.sqrt(sum(squares))
+    return [improvement, error, bool(improvement > 2 * error)]
+
+
+@wrong("5.8", "both numbers are right, but two standard errors are not more than")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.sqrt(old.var(ddof=1) / len(old) + new.var(ddof=1) / len(new))
+    return improvement, error, bool(improvement >= 2 * error)
+
+
+@wrong("5.8", "the number of runs of the old model was used for both: each model")
+def is_better(old, new):
+    n = len(old)
+    improvement = old.mean() - new.mean()
+    error = np.sqrt((old.var(ddof=1) + new.var(ddof=1)) / n)
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.8", "this is the pooled variance of a t-test: here each model keeps")
+def is_better(old, new):
+    a, b = len(old), len(new)
+    improvement = old.mean() - new.mean()
+    pooled = ((a - 1) * old.var(ddof=1) + (b - 1) * new.var(ddof=1)) / (a + b - 2)
+    error = np.sqrt(pooled * (1 / a + 1 / b))
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.8", "the standard deviations were divided by n: a standard error has")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    a, b = old.std(ddof=1) / len(old), new.std(ddof=1) / len(new)
+    error = np.sqrt(a**2 + b**2)
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.8", "this uncertainty is zero: were old and new overwritten by their")
+def is_better(old, new):
+    n_old, n_new = len(old), len(new)
+    old, new = np.mean(old), np.mean(new)
+    improvement = old - new
+    error = np.sqrt(np.std(old) ** 2 / n_old + np.std(new) ** 2 / n_new)
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.8", "under the root the squares were subtracted: they add up, also for")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.sqrt(abs(old.var(ddof=1) / len(old) - new.var(ddof=1) / len(new)))
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.8", "the third result (clearly) is 0.04917, expected True or False")
+def is_better(old, new):
+    improvement = old.mean() - new.mean()
+    error = np.sqrt(old.var(ddof=1) / len(old) + new.var(ddof=1) / len(new))
+    clearly = improvement - 2 * error
+    return improvement, error, clearly
 
 
 def lines(symbols, positions, comment="my molecule"):
@@ -1184,3 +1621,108 @@ def own_molecule(qm9):
     molecule = qm9[10]
     molecule.positions[0] += 0.1
     return lines(["C"], molecule.positions)
+
+
+@right("5.9")
+def own_molecule(qm9):
+    from scipy.spatial.transform import Rotation
+
+    m = qm9[13]  # ethanol
+    x = m.positions.copy()
+    o = int(np.flatnonzero(m.atomic_numbers == 8)[0])
+    r = np.linalg.norm(x - x[o], axis=1)
+    h = int(np.argmin(np.where(m.atomic_numbers == 1, r, 9)))
+    c = int(np.argmin(np.where(m.atomic_numbers == 6, r, 9)))
+    axis = (x[o] - x[c]) / np.linalg.norm(x[o] - x[c])
+    x[h] = x[o] + Rotation.from_rotvec(np.radians(120) * axis).apply(x[h] - x[o])
+    return f"{len(x)}\nethanol\n" + "".join(
+        f"{qm9lib.SYMBOLS[int(n)]} {p[0]:.5f} {p[1]:.5f} {p[2]:.5f}\n"
+        for n, p in zip(m.atomic_numbers, x, strict=False)
+    )
+
+
+@wrong("5.9", "this is molecule 104 of the sample: all distances between its")
+def own_molecule(qm9):
+    m = qm9[100]
+    order = np.random.default_rng(0).permutation(len(m.atomic_numbers))
+    lines = [str(len(order)), ""]
+    for i in order:
+        x, y, z = m.positions[i]
+        lines.append(f"{qm9lib.SYMBOLS[int(m.atomic_numbers[i])]} {x:.6f} {y:.6f} {z:.6f}")
+    return "\n".join(lines) + "\n"
+
+
+@wrong("5.9", "this is molecule 621 of the sample: all distances between its")
+def own_molecule(qm9):
+    m = qm9[500]
+    positions = m.positions * [1, 1, -1]
+    text = f"{len(positions)}\nmirror image\n"
+    for z, p in zip(m.atomic_numbers, positions, strict=False):
+        text += f"{qm9lib.SYMBOLS[int(z)]} {p[0]:.6f} {p[1]:.6f} {p[2]:.6f}\n"
+    return text
+
+
+@wrong("5.9", "this is molecule 154 of the sample: all distances between its")
+def own_molecule(qm9):
+    m = qm9[150]
+    a = 0.7
+    turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    positions = m.positions @ turn.T + [1.0, 2.0, 3.0]
+    text = f"{len(positions)}\n\n"
+    for z, p in zip(m.atomic_numbers, positions, strict=False):
+        text += f"{qm9lib.SYMBOLS[int(z)]} {p[0]:.6f} {p[1]:.6f} {p[2]:.6f}\n"
+    return text
+
+
+@wrong("5.9", "this is molecule 14 of the sample: all distances between its")
+def own_molecule(qm9):
+    from scipy.spatial.transform import Rotation
+
+    m = qm9[13]  # ethanol
+    x = m.positions.copy()
+    o = int(np.flatnonzero(m.atomic_numbers == 8)[0])
+    r = np.linalg.norm(x - x[o], axis=1)
+    h = int(np.argmin(np.where(m.atomic_numbers == 1, r, 9)))
+    c = int(np.argmin(np.where(m.atomic_numbers == 6, r, 9)))
+    axis = (x[o] - x[c]) / np.linalg.norm(x[o] - x[c])
+    x[h] = x[o] + Rotation.from_rotvec(np.radians(5) * axis).apply(x[h] - x[o])
+    return f"{len(x)}\nethanol\n" + "".join(
+        f"{qm9lib.SYMBOLS[int(n)]} {p[0]:.5f} {p[1]:.5f} {p[2]:.5f}\n"
+        for n, p in zip(m.atomic_numbers, x, strict=False)
+    )
+
+
+@wrong("5.9", "this is molecule 6 of the sample: all distances between its atoms")
+def own_molecule(qm9):
+    return """4
+formaldehyde
+C  0.000  0.000  0.000
+O  0.000  0.000  1.204
+H  0.000  0.938 -0.580
+H  0.000 -0.938 -0.580
+"""
+
+
+@wrong("5.9", "the package warns of this molecule: the atoms form 2 pieces")
+def own_molecule(qm9):
+    m = qm9[201]
+    numbers, positions = m.atomic_numbers.copy(), m.positions.copy()
+    bond = positions[7] - positions[1]
+    positions[7] = positions[7] + 1.35 * bond / np.linalg.norm(bond)
+    numbers[7] = 9
+    text = f"{len(numbers)}\nfluoropyridine\n"
+    for z, p in zip(numbers, positions, strict=False):
+        text += f"{qm9lib.SYMBOLS[int(z)]} {p[0]:.6f} {p[1]:.6f} {p[2]:.6f}\n"
+    return text
+
+
+@stops("5.9", "this array must not be changed: take a copy of it, array.copy()")
+def own_molecule(qm9):
+    m = qm9[201]
+    bond = m.positions[7] - m.positions[1]
+    m.positions[7] = m.positions[1] + 1.35 * bond / np.linalg.norm(bond)
+    m.atomic_numbers[7] = 9
+    text = f"{len(m.atomic_numbers)}\nfluoropyridine\n"
+    for z, p in zip(m.atomic_numbers, m.positions, strict=False):
+        text += f"{qm9lib.SYMBOLS[int(z)]} {p[0]} {p[1]} {p[2]}\n"
+    return text

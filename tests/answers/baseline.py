@@ -106,6 +106,79 @@ def count_elements(atomic_numbers, offsets):
     ]
 
 
+@right("3.1")
+def count_elements(atomic_numbers, offsets):
+    atoms = np.arange(len(atomic_numbers))
+    counts, *_ = np.histogram2d(
+        atoms, atomic_numbers, bins=[np.array(offsets) - 0.5, [1, 6, 7, 8, 9, 10]]
+    )
+    return counts
+
+
+@wrong("3.1", "the first atom of the next molecule is counted, too: a slice ends")
+def count_elements(atomic_numbers, offsets):
+    rows = []
+    for i in range(len(offsets) - 1):
+        z = atomic_numbers[offsets[i] : offsets[i + 1] + 1]
+        rows.append([(z == e).sum() for e in (1, 6, 7, 8, 9)])
+    return np.array(rows)
+
+
+@wrong("3.1", "it returns an array of shape (1, 5), expected shape (2, 5): the")
+def count_elements(atomic_numbers, offsets):
+    counts = []
+    for i in range(len(offsets) - 2):
+        z = list(atomic_numbers[offsets[i] : offsets[i + 1]])
+        counts.append([z.count(e) for e in (1, 6, 7, 8, 9)])
+    return np.array(counts)
+
+
+@wrong("3.1", "every row counts all molecules together: each needs its own. [[0]")
+def count_elements(atomic_numbers, offsets):
+    column = {1: 0, 6: 1, 7: 2, 8: 3, 9: 4}
+    counts = [[0] * 5] * (len(offsets) - 1)
+    for i in range(len(offsets) - 1):
+        for z in atomic_numbers[offsets[i] : offsets[i + 1]]:
+            counts[i][column[int(z)]] += 1
+    return np.array(counts)
+
+
+@wrong("3.1", "the sums are too large for int8, which ends at 127: they need")
+def count_elements(atomic_numbers, offsets):
+    hit = (np.asarray(atomic_numbers)[:, None] == [1, 6, 7, 8, 9]).astype(np.int8)
+    total = np.vstack([np.zeros((1, 5), np.int8), np.cumsum(hit, axis=0, dtype=np.int8)])
+    return np.diff(total[np.asarray(offsets)].astype(int), axis=0)
+
+
+@wrong("3.1", "cumulative sums need a 0 in front: before offsets[i] there are as")
+def count_elements(atomic_numbers, offsets):
+    hit = np.asarray(atomic_numbers)[:, None] == np.array([1, 6, 7, 8, 9])
+    total = np.cumsum(hit, axis=0)
+    offsets = np.asarray(offsets)
+    ends = total[offsets[1:] - 1]
+    starts = total[offsets[:-1]]
+    return ends - starts
+
+
+@wrong("3.1", "np.unique leaves out elements that a molecule does not have, and")
+def count_elements(atomic_numbers, offsets):
+    rows = []
+    for start, stop in zip(offsets[:-1], offsets[1:], strict=False):
+        _, counts = np.unique(atomic_numbers[start:stop], return_counts=True)
+        row = np.zeros(5, dtype=int)
+        row[: len(counts)] = counts
+        rows.append(row)
+    return np.array(rows)
+
+
+@stops("3.1", "np.bincount counts only up to the largest number that occurs, so")
+def count_elements(atomic_numbers, offsets):
+    rows = []
+    for start, stop in zip(offsets[:-1], offsets[1:], strict=False):
+        rows.append(np.bincount(atomic_numbers[start:stop])[[1, 6, 7, 8, 9]])
+    return np.array(rows)
+
+
 @right("3.2")
 def fit_elements(counts, energies):
     return np.linalg.solve(counts.T @ counts, counts.T @ energies)
@@ -226,6 +299,51 @@ def fit_elements(counts, energies):
     return np.linalg.solve(counts @ counts.T, counts @ energies)
 
 
+@right("3.2")
+def fit_elements(counts, energies):
+    return np.dot(np.linalg.pinv(counts), energies)
+
+
+@wrong("3.2", "the inverse of XᵀX was multiplied element by element with *; the")
+def fit_elements(counts, energies):
+    return np.linalg.inv(counts.T @ counts).diagonal() * (counts.T @ energies)
+
+
+@wrong("3.2", "it returns an array of shape (5, 1), expected shape (5,): the")
+def fit_elements(counts, energies):
+    x, y = np.asarray(counts, float), np.asarray(energies).reshape(-1, 1)
+    return np.linalg.inv(x.T @ x) @ x.T @ y
+
+
+@wrong("3.2", "XᵀX was divided by the number of molecules, and Xᵀy was not")
+def fit_elements(counts, energies):
+    a = counts.T @ counts / len(counts)
+    b = counts.T @ energies
+    return np.linalg.solve(a, b)
+
+
+@wrong("3.2", "these are the free atoms, which were not fitted: in a molecule an")
+def fit_elements(counts, energies):
+    return np.array([qm9lib.ATOM_REFERENCES["H"][z] for z in (1, 6, 7, 8, 9)])
+
+
+@wrong("3.2", "everything is rounded to 2 decimals: return the numbers as they")
+def fit_elements(counts, energies):
+    return np.round(np.linalg.lstsq(counts, energies, rcond=None)[0], 2)
+
+
+@wrong("3.2", "only the first half of the molecules was used: fit all that the")
+def fit_elements(counts, energies):
+    half = len(counts) // 2
+    x, y = counts[:half], energies[:half]
+    return np.linalg.lstsq(x, y, rcond=None)[0]
+
+
+@wrong("3.2", "5 of 5 values are wrong, such as [0]")
+def fit_elements(counts, energies):
+    return counts.T @ counts @ (counts.T @ energies)
+
+
 @right("3.3")
 def mae_in_kcal(predicted, true):
     return qm9lib.mae(predicted.ravel(), true)
@@ -331,6 +449,56 @@ def mae_in_kcal(predicted, true):
 @stops("3.3", "need the same shape")
 def mae_in_kcal(predicted, true):
     return qm9lib.mae(predicted, true)
+
+
+@right("3.3")
+def mae_in_kcal(predicted, true):
+    errors = [abs(np.asarray(p).item() - float(t)) for p, t in zip(predicted, true, strict=False)]
+    return sum(errors) * 627.5095 / len(errors)
+
+
+@wrong("3.3", "absolute values of the energies were subtracted, so that signs")
+def mae_in_kcal(predicted, true):
+    return np.mean(np.abs(np.abs(predicted.ravel()) - np.abs(true))) * 627.5095
+
+
+@wrong("3.3", "from hartree to kcal/mol you divided by 627.509; multiply by it")
+def mae_in_kcal(predicted, true):
+    return np.abs(np.ravel(predicted) - true).mean() / 627.5095
+
+
+@wrong("3.3", "predicted[0] of a column is the first molecule alone:")
+def mae_in_kcal(predicted, true):
+    if predicted.ndim == 2:
+        predicted = predicted[0]
+    return np.abs(predicted - true).mean() * 627.5095
+
+
+@wrong("3.3", "it returns an array of shape (1,), expected one number: the")
+def mae_in_kcal(predicted, true):
+    error = predicted.reshape(-1, 1) - true.reshape(-1, 1)
+    return np.abs(error).mean(axis=0) * 627.5095
+
+
+@wrong("3.3", "this was divided by n - 1: a mean divides by the number of")
+def mae_in_kcal(predicted, true):
+    error = np.abs(predicted.ravel() - true)
+    return error.sum() / (len(error) - 1) * 627.5095
+
+
+@wrong("3.3", "these are relative errors, divided by the true energies: an error")
+def mae_in_kcal(predicted, true):
+    error = np.abs((predicted.ravel() - true) / true)
+    return 627.5095 * error.mean()
+
+
+@wrong("3.3", "the last molecule is missing in the sum: range(len(true)) ends")
+def mae_in_kcal(predicted, true):
+    predicted = predicted.ravel()
+    total = 0.0
+    for i in range(len(true) - 1):
+        total += abs(predicted[i] - true[i])
+    return total / len(true) * 627.5095
 
 
 @right("3.4")
@@ -443,6 +611,66 @@ def gradient(weights, features, targets):
 @stops("3.4", "Is a .T missing")
 def gradient(weights, features, targets):
     return 2 * features @ (features @ weights - targets) / len(targets)
+
+
+@right("3.4")
+def gradient(weights, features, targets):
+    error = np.einsum("ik,k->i", features, weights) - targets
+    return np.einsum("ik,i->k", features, 2 * error / len(error))
+
+
+@wrong("3.4", "the decimals are cut off: an array of integers, such as")
+def gradient(weights, features, targets):
+    result = np.zeros_like(weights)
+    error = features @ weights - targets
+    for k in range(len(weights)):
+        result[k] = 2 * np.mean(error * features[:, k])
+    return result
+
+
+@wrong("3.4", "this is the mean absolute error times the mean of the features:")
+def gradient(weights, features, targets):
+    error = features @ weights - targets
+    return 2 * np.mean(np.abs(error)) * np.mean(features, axis=0)
+
+
+@wrong("3.4", "this is the gradient of the first molecule alone: does `return`")
+def gradient(weights, features, targets):
+    error = features[0] @ weights - targets[0]
+    return 2 * error * features[0]
+
+
+@wrong("3.4", "the errors are not multiplied by the features: the derivative of")
+def gradient(weights, features, targets):
+    error = features @ weights - targets
+    return np.full(len(weights), 2 * error.mean())
+
+
+@wrong("3.4", "the mean runs over the columns of each molecule: take it over the")
+def gradient(weights, features, targets):
+    error = features @ weights - targets
+    return (2 * error[:, None] * features).mean(axis=1)
+
+
+@wrong("3.4", "the predictions are a column and the targets a row, so that all")
+def gradient(weights, features, targets):
+    predicted = features @ weights[:, None]
+    error = predicted - targets
+    return 2 * (features.T @ error).mean(axis=1) / len(targets)
+
+
+@wrong("3.4", "a one-sided difference with a step of 0.01 is not exact: a")
+def gradient(weights, features, targets):
+    def loss(w):
+        return np.mean((features @ w - targets) ** 2)
+
+    step = 1e-2
+    result = np.zeros(len(weights))
+    for k in range(len(weights)):
+        moved = weights.astype(float)
+        moved[k] += step
+        result[k] = (loss(moved) - loss(weights)) / step
+    return result
 
 
 @right("3.5")
@@ -571,6 +799,64 @@ def largest_rate(features):
 @stops("3.5", "LinAlgError")
 def largest_rate(features):
     return 1 / np.linalg.eigvalsh(features)[-1]
+
+
+@right("3.5")
+def largest_rate(features):
+    hessian = 2 * features.T @ features / len(features)
+    m, log_norm, power = hessian.astype(float), 0.0, 1
+    for _ in range(40):
+        size = np.linalg.norm(m)
+        m, log_norm = m / size, log_norm + np.log(size) / power
+        m, power = m @ m, 2 * power
+    return float(2 / np.exp(log_norm))
+
+
+@wrong("3.5", "for some features this is the bound of another direction than the")
+def largest_rate(features):
+    eigenvalues, _ = np.linalg.eig(2 * features.T @ features / len(features))
+    return 2 / eigenvalues[0]
+
+
+@wrong("3.5", "this takes the largest number on the diagonal of XᵀX: where")
+def largest_rate(features):
+    hessian = 2 * features.T @ features / len(features)
+    return 2 / hessian.diagonal().max()
+
+
+@wrong("3.5", "a column of ones was added: the model here has no constant")
+def largest_rate(features):
+    x = np.column_stack([features, np.ones(len(features))])
+    hessian = 2 * x.T @ x / len(x)
+    return 2 / np.linalg.eigvalsh(hessian).max()
+
+
+@wrong("3.5", "XᵀX was divided by the number of columns: the mean is over")
+def largest_rate(features):
+    matrix = features.T @ features / features.shape[1]
+    return 1 / np.linalg.eigvalsh(matrix).max()
+
+
+@wrong("3.5", "this is the condition number, the largest over the smallest")
+def largest_rate(features):
+    eigenvalues = np.linalg.eigvalsh(2 * features.T @ features / len(features))
+    return eigenvalues[-1] / eigenvalues[0]
+
+
+@wrong("3.5", "near, but not the bound: it is 1 to 1.23 times what is right. A")
+def largest_rate(features):
+    hessian = 2 * features.T @ features / len(features)
+    v = np.random.default_rng(0).normal(size=hessian.shape[0])
+    for _ in range(2):
+        v = hessian @ v
+        v /= np.linalg.norm(v)
+    return 2 / (v @ hessian @ v)
+
+
+@wrong("3.5", "2 / (largest + smallest) is the rate that is fastest; the bound,")
+def largest_rate(features):
+    values = np.linalg.eigvalsh(2 * features.T @ features / len(features))
+    return 2 / (values[0] + values[-1])
 
 
 @right("3.6")
@@ -714,6 +1000,79 @@ def scale(train, other):
 def scale(train, other):
     center, spread = ruler(train)
     return (train - center) / spread
+
+
+@right("3.6")
+def scale(train, other):
+    columns = []
+    for a, b in zip(train.T, other.T, strict=False):
+        ruler = 1.0 if np.all(a == a[0]) else np.sqrt(np.mean((a - a.mean()) ** 2))
+        columns.append(((a - a.mean()) / ruler, (b - a.mean()) / ruler))
+    return [np.transpose([c[0] for c in columns]), np.transpose([c[1] for c in columns])]
+
+
+@wrong("3.6", "in the first result (train) and the second result (other) the")
+def scale(train, other):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std[std == 0] = 1
+    a, b = np.zeros_like(train), np.zeros_like(other)
+    a[:] = (train - mean) / std
+    b[:] = (other - mean) / std
+    return a, b
+
+
+@wrong("3.6", "1 was added to each spread: divide by 1 only where the spread is 0")
+def scale(train, other):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    return (train - mean) / (std + 1), (other - mean) / (std + 1)
+
+
+@wrong("3.6", "the mean was not taken off the other set. Or was it computed when")
+def scale(train, other):
+    std = train.std(axis=0)
+    std[std == 0] = 1
+    train = (train - train.mean(axis=0)) / std
+    other = (other - train.mean(axis=0)) / std
+    return train, other
+
+
+@wrong("3.6", "the first result (train) is an array of shape (1974, 4), expected")
+def scale(train, other):
+    std = train.std(axis=0)
+    keep = std > 0
+    mean = train.mean(axis=0)
+    return ((train - mean) / std)[:, keep], ((other - mean) / std)[:, keep]
+
+
+@wrong("3.6", "where the spread is 0, the mean was not taken off: only the")
+def scale(train, other):
+    a, b = train.astype(float), other.astype(float)
+    for k in range(train.shape[1]):
+        mean, std = train[:, k].mean(), train[:, k].std()
+        if std == 0:
+            continue
+        a[:, k] = (train[:, k] - mean) / std
+        b[:, k] = (other[:, k] - mean) / std
+    return a, b
+
+
+@stops("3.6", "an index is beyond the end: Python counts from 0, and the last of")
+def scale(train, other):
+    a, b = train.astype(float), other.astype(float)
+    for k in range(5):
+        mean, std = train[:, k].mean(), train[:, k].std() or 1.0
+        a[:, k] = (train[:, k] - mean) / std
+        b[:, k] = (other[:, k] - mean) / std
+    return a, b
+
+
+@wrong("3.6", "the other set was divided by its own spread: mean and spread are")
+def scale(train, other):
+    mean = train.mean(axis=0)
+    a, b = train.std(axis=0), other.std(axis=0)
+    a[a == 0] = 1
+    b[b == 0] = 1
+    return (train - mean) / a, (other - mean) / b
 
 
 def counted(qm9, *patterns):
@@ -866,3 +1225,97 @@ def features(qm9):
 @stops("3.7", "nothing of this name")
 def features(qm9):
     return np.column_stack([qm9.composition, qm9.smiles.count("=")])
+
+
+@right("3.7")
+def features(qm9):
+    rows = []
+    for molecule in qm9:
+        z, xyz = molecule.atomic_numbers, molecule.positions
+        counts = [int((z == e).sum()) for e in (1, 6, 7, 8, 9)]
+        d = np.sqrt(((xyz[:, None] - xyz) ** 2).sum(-1))
+        i, j = np.triu_indices(len(z), 1)
+        kind = np.where(z[i] > z[j], 10 * z[i].astype(int) + z[j], 10 * z[j].astype(int) + z[i])
+        row = []
+        for k in (11, 61, 66, 71, 76, 77, 81, 86, 87, 88, 91, 96, 97, 98, 99):
+            r = d[i, j][kind == k]
+            row += [
+                float(np.exp(-(((r - c) / 0.15) ** 2)).sum())
+                for c in (1.1, 1.25, 1.4, 1.55, 2.2, 2.5)
+            ]
+        rows.append(counts + row)
+    return rows
+
+
+@wrong("3.7", "features of 2 of 1000 molecules are infinite or NaN, such as")
+def features(qm9):
+    rows = []
+    for molecule in qm9:
+        s = molecule.smiles
+        heavy = (molecule.atomic_numbers > 1).sum()
+        rows.append(
+            [
+                s.count("="),
+                s.count("#"),
+                s.count("1"),
+                s.count("2"),
+                s.count("3"),
+                s.count("4"),
+                np.float64(s.count("=")) / np.float64(heavy - 1),
+            ]
+        )
+    return np.column_stack([qm9.composition, rows])
+
+
+@wrong("3.7", "the second 1,000 molecules get the very features of the first:")
+def features(qm9, cache={}):  # noqa: B006
+    if len(qm9) not in cache:
+        rows = [[s.count(c) for c in "=#1234"] for s in qm9.smiles]
+        cache[len(qm9)] = np.column_stack([qm9.composition, rows])
+    return cache[len(qm9)]
+
+
+@wrong("3.7", "it returns an array of shape (1, 8), expected an array of shape")
+def features(qm9):
+    rows = []
+    for molecule in qm9:
+        s = molecule.smiles
+        rows.append(
+            [
+                *(np.bincount(molecule.atomic_numbers, minlength=10)[[1, 6, 7, 8, 9]]),
+                s.count("="),
+                s.count("#"),
+                sum(c.isdigit() for c in s),
+            ]
+        )
+        return np.array(rows)
+
+
+@wrong("3.7", "it returns 68 columns for 50 molecules and 58 for 25 of them: the")
+def features(qm9):
+    letters = sorted(set("".join(qm9.smiles)))
+    pairs = sorted({s[i : i + 2] for s in qm9.smiles for i in range(len(s) - 1)})
+    table = [[s.count(p) for p in letters + pairs] for s in qm9.smiles]
+    return np.column_stack([qm9.composition, table])
+
+
+@wrong("3.7", "1,005 columns are too many for 1,000 training molecules: least")
+def features(qm9):
+    table = np.zeros((len(qm9), 1000))
+    for i, s in enumerate(qm9.smiles):
+        for k in range(len(s) - 1):
+            table[i, (ord(s[k]) * 31 + ord(s[k + 1])) % 1000] += 1
+    return np.column_stack([qm9.composition, table])
+
+
+@wrong("3.7", "the array is transposed, of shape (11, 50): each molecule needs a")
+def features(qm9):
+    rows = [[s.count(c) for c in "=#1234"] for s in qm9.smiles]
+    return np.column_stack([qm9.composition, rows]).T
+
+
+@wrong("3.7", "16.9 kcal/mol on the second half, and 17.4 with the counts alone:")
+def features(qm9):
+    n = qm9.composition
+    products = [n[:, i] * n[:, j] for i in range(5) for j in range(i, 5)]
+    return np.column_stack([n, *products])

@@ -1,5 +1,9 @@
+import io
 import itertools
+import random
 import re
+import statistics
+from collections import Counter
 
 import jax.numpy as jnp
 import numpy as np
@@ -189,6 +193,70 @@ def read_positions(record):
     return np.array([[float(word) for word in atom[1:4]] for atom in atoms])
 
 
+@right("2.1")
+def read_positions(record):
+    text = io.StringIO(record.replace("*^", "E"))
+    n = int(text.readline())
+    return np.loadtxt(text, skiprows=1, max_rows=n, usecols=(1, 2, 3), ndmin=2)
+
+
+@stops("2.1", "-4.3961*^-6 stands for a number times a power of ten: `*^` is `e`")
+def read_positions(record):
+    lines = record.replace("*^", "e", 1).splitlines()
+    n = int(lines[0])
+    return np.array([[float(w) for w in line.split()[1:4]] for line in lines[2 : 2 + n]])
+
+
+@wrong("2.1", "only the first digit of the number of atoms was read: it may have")
+def read_positions(record):
+    n = int(record[0])
+    lines = record.replace("*^", "e").splitlines()
+    return np.array([[float(w) for w in line.split()[1:4]] for line in lines[2 : 2 + n]])
+
+
+@wrong("2.1", "atoms of fluorine were left out: QM9 has H, C, N, O and F. Take")
+def read_positions(record):
+    rows = []
+    for line in record.replace("*^", "e").splitlines()[2:]:
+        words = line.split("\t")
+        if len(words) == 5 and words[0] in ("H", "C", "N", "O"):
+            rows.append([float(w) for w in words[1:4]])
+    return np.array(rows)
+
+
+@wrong("2.1", "everything is 0.5292 times what it should be (1 bohr is 0.5292")
+def read_positions(record):
+    lines = record.replace("*^", "e").splitlines()
+    n = int(lines[0])
+    xyz = np.array([[float(w) for w in line.split()[1:4]] for line in lines[2 : 2 + n]])
+    return xyz * 0.529177
+
+
+@wrong("2.1", "atoms of hydrogen were left out: QM9 has H, C, N, O and F. Take")
+def read_positions(record):
+    lines = record.replace("*^", "e").splitlines()
+    n = int(lines[0])
+    rows = [line.split() for line in lines[2 : 2 + n]]
+    return np.array([[float(v) for v in row[1:4]] for row in rows if row[0] != "H"])
+
+
+@wrong("2.1", "it returns an array of shape (1, 3), expected shape (5, 3): this")
+def read_positions(record):
+    lines = record.replace("*^", "e").splitlines()
+    positions = []
+    for line in lines[2 : 2 + int(lines[0])]:
+        positions.append([float(w) for w in line.split()[1:4]])
+        return np.array(positions)
+
+
+@wrong("2.1", "everything is rounded to 2 decimals: return the numbers as they")
+def read_positions(record):
+    lines = record.replace("*^", "e").splitlines()
+    n = int(lines[0])
+    xyz = [[round(float(w), 2) for w in line.split()[1:4]] for line in lines[2 : 2 + n]]
+    return np.array(xyz)
+
+
 @right("2.2")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     row = list(index).index(number)
@@ -333,6 +401,67 @@ def atoms_of(number, index, offsets, atomic_numbers, positions):
     return atomic_numbers[atoms], positions[atoms]
 
 
+@right("2.2")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    cuts = offsets[1:-1]
+    parts = zip(np.split(atomic_numbers, cuts), np.split(positions, cuts), strict=False)
+    return dict(zip(np.asarray(index).tolist(), parts, strict=False))[int(number)]
+
+
+@wrong("2.2", "it returns the atoms that another set has under this number: it")
+def atoms_of(number, index, offsets, atomic_numbers, positions, cache={}):  # noqa: B006
+    if number not in cache:
+        row = int(np.argmax(index == number))
+        s = slice(offsets[row], offsets[row + 1])
+        cache[number] = atomic_numbers[s], positions[s]
+    return cache[number]
+
+
+@wrong("2.2", "right for sorted numbers, wrong where molecules are shuffled: a")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = int((np.asarray(index) < number).sum())
+    begin, end = offsets[row], offsets[row + 1]
+    return atomic_numbers[begin:end], positions[begin:end]
+
+
+@wrong("2.2", "right for other molecules, and the last of all lacks its last")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = int(np.where(index == number)[0][0])
+    begin = offsets[row]
+    end = offsets[row + 1] if row + 1 < len(index) else -1
+    return atomic_numbers[begin:end], positions[begin:end]
+
+
+@wrong("2.2", "the second result (the positions) is a transposed array: its")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = int(np.argmax(index == number))
+    s = slice(offsets[row], offsets[row + 1])
+    return atomic_numbers[s], positions[s].T
+
+
+@wrong("2.2", "the positions are those of one atom, positions[row]: take all of")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = int(np.argmax(index == number))
+    s = slice(offsets[row], offsets[row + 1])
+    return atomic_numbers[s], positions[row]
+
+
+@wrong("2.2", "offsets[row + 1] was taken for the number of atoms: it is where")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    row = int(np.argmax(index == number))
+    begin, n_atoms = offsets[row], offsets[row + 1]
+    atoms = range(begin, min(begin + n_atoms, len(atomic_numbers)))
+    return atomic_numbers[atoms], positions[atoms]
+
+
+@wrong("2.2", "this is the molecule in row index[number]: index holds numbers by")
+def atoms_of(number, index, offsets, atomic_numbers, positions):
+    rows = dict(enumerate(index))
+    row = rows[number]
+    begin, end = offsets[row], offsets[row + 1]
+    return atomic_numbers[begin:end], positions[begin:end]
+
+
 @right("2.3")
 def leaked(train, test):
     return np.intersect1d(train.index, test.index)
@@ -447,6 +576,76 @@ def leaked(train, test):
 @stops("2.3", "unhashable")
 def leaked(train, test):
     return {train.index} & {test.index}
+
+
+@right("2.3")
+def leaked(train, test):
+    counter = Counter(set(train.index.tolist()))
+    counter.update(set(test.index.tolist()))
+    return [n for n, k in counter.items() if k == 2]
+
+
+@wrong("2.3", "these are all numbers between the smallest and the largest that")
+def leaked(train, test):
+    low = max(train.index.min(), test.index.min())
+    high = min(train.index.max(), test.index.max())
+    return set(range(int(low), int(high) + 1))
+
+
+@wrong("2.3", "numbers were compared as parts of texts: 57 stands in 1577, and")
+def leaked(train, test):
+    text = str(train.index.tolist())
+    return {int(n) for n in test.index if str(int(n)) in text}
+
+
+@wrong("2.3", "it returns one molecule, where several are in both: does it stop")
+def leaked(train, test):
+    found = []
+    for n in test.index:
+        if n in train.index:
+            found.append(int(n))
+            break
+    return found
+
+
+@wrong("2.3", "it looks at the first training molecule alone: does `return`")
+def leaked(train, test):
+    common = set()
+    for n in train.index.tolist():
+        if n in test.index:
+            common.add(n)
+        return common
+
+
+@wrong("2.3", "called again with the same arguments, it returns something else:")
+def leaked(train, test, found=set()):  # noqa: B006
+    train_numbers = set(train.index.tolist())
+    for n in test.index.tolist():
+        if n in train_numbers:
+            found.add(n)
+    return found
+
+
+@wrong("2.3", "right for two sets whose numbers are sorted, wrong for two sets")
+def leaked(train, test):
+    a, b = train.index.tolist(), test.index.tolist()
+    i = j = 0
+    common = set()
+    while i < len(a) and j < len(b):
+        if a[i] == b[j]:
+            common.add(a[i])
+            i, j = i + 1, j + 1
+        elif a[i] < b[j]:
+            i += 1
+        else:
+            j += 1
+    return common
+
+
+@wrong("2.3", "this is right for sorted numbers only, as np.searchsorted and a")
+def leaked(train, test):
+    places = np.searchsorted(train.index, test.index).clip(max=len(train) - 1)
+    return test.index[train.index[places] == test.index]
 
 
 @right("2.4")
@@ -578,6 +777,73 @@ def one_hot_and_mask(atomic_numbers):
 def one_hot_and_mask(atomic_numbers):
     one_hot = atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9])
     return one_hot.astype(object), atomic_numbers > 0
+
+
+@right("2.4")
+def one_hot_and_mask(atomic_numbers):
+    columns = np.searchsorted([0, 1, 6, 7, 8, 9], atomic_numbers)
+    one_hot = np.eye(6, dtype=np.uint8)[columns]
+    return one_hot[:, 1:], ~one_hot[:, 0].astype(bool)
+
+
+@wrong("2.4", "where nothing is padding, the mask goes wrong: argmin and argmax")
+def one_hot_and_mask(atomic_numbers):
+    z = np.asarray(atomic_numbers)
+    n_atoms = np.argmin(z)
+    one_hot = (z[:, None] == [1, 6, 7, 8, 9]).astype(float)
+    return one_hot, np.arange(len(z)) < n_atoms
+
+
+@wrong("2.4", "there are columns only for elements that this molecule has: all")
+def one_hot_and_mask(atomic_numbers):
+    z = np.asarray(atomic_numbers)
+    elements = np.unique(z[z > 0])
+    return (z[:, None] == elements).astype(float), z > 0
+
+
+@wrong("2.4", "the columns are those of the atomic numbers 1 to 5, of which only")
+def one_hot_and_mask(atomic_numbers):
+    z = np.asarray(atomic_numbers)
+    one_hot = np.zeros((len(z), 16))
+    one_hot[np.arange(len(z)), z - 1] = 1
+    mask = z > 0
+    one_hot[~mask] = 0
+    return one_hot[:, :5], mask
+
+
+@wrong("2.4", "the column of fluorine is always zero")
+def one_hot_and_mask(atomic_numbers):
+    z = np.asarray(atomic_numbers)
+    one_hot = np.zeros((len(z), 5))
+    for column, element in enumerate([1, 6, 7, 8]):
+        one_hot[z == element, column] = 1
+    return one_hot, z > 0
+
+
+@wrong("2.4", "the mask takes two slots of padding for granted, as in the")
+def one_hot_and_mask(atomic_numbers):
+    z = np.asarray(atomic_numbers)
+    mask = np.ones(len(z), dtype=bool)
+    mask[-2:] = False
+    return (z[:, None] == [1, 6, 7, 8, 9]).astype(float), mask
+
+
+@stops("2.4", "an index is beyond the end: Python counts from 0, and the last of")
+def one_hot_and_mask(atomic_numbers):
+    z = np.asarray(atomic_numbers)
+    one_hot = np.zeros((5, 5), dtype=int)
+    for i in range(5):
+        for j, element in enumerate((1, 6, 7, 8, 9)):
+            if z[i] == element:
+                one_hot[i, j] = 1
+    return one_hot, z != 0
+
+
+@wrong("2.4", "the second result (the mask) is an array of shape (8, 5),")
+def one_hot_and_mask(atomic_numbers):
+    z = np.asarray(atomic_numbers)
+    one_hot = (z[:, None] == np.array([1, 6, 7, 8, 9])).astype(int)
+    return one_hot, one_hot > 0
 
 
 @right("2.5")
@@ -745,6 +1011,68 @@ def three_parts(n_molecules, n_valid, n_test, seed):
     return rows[n_valid + n_test :], rows[:n_valid], rows[n_valid : n_valid + n_test]
 
 
+@right("2.5")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    rng = random.Random(seed)
+    left = list(range(n_molecules))
+    test = [left.pop(rng.randrange(len(left))) for _ in range(n_test)]
+    valid = [left.pop(rng.randrange(len(left))) for _ in range(n_valid)]
+    return tuple(np.array(part, dtype=int) for part in (left, valid, test))
+
+
+@stops("2.5", "something here is None. A function without `return` gives None,")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    rng = np.random.default_rng(seed)
+    order = rng.shuffle(np.arange(n_molecules))
+    a, b = n_molecules - n_valid - n_test, n_molecules - n_test
+    return order[:a], order[a:b], order[b:]
+
+
+@wrong("2.5", "for 1,000 molecules, 100 and 50 of them set apart: 42 molecules")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    rng = np.random.default_rng(seed)
+    n_train = n_molecules - n_valid - n_test
+    return tuple(rng.choice(n_molecules, n, replace=False) for n in (n_train, n_valid, n_test))
+
+
+@wrong("2.5", "for 1,000 molecules, 100 and 50 of them set apart: 265 rows of")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    rng = np.random.RandomState(seed)
+    order = rng.randint(0, n_molecules, n_molecules)
+    a, b = n_molecules - n_valid - n_test, n_molecules - n_test
+    return order[:a], order[a:b], order[b:]
+
+
+@wrong("2.5", "test was cut out in one piece, from rows 950 to 999. QM9 is")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    rest = np.random.default_rng(seed).permutation(n_molecules - n_test)
+    test = np.arange(n_molecules - n_test, n_molecules)
+    return rest[n_valid:], rest[:n_valid], test
+
+
+@wrong("2.5", "for 1,000 molecules, 100 and 50 of them set apart: 50 molecules")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    order = np.random.default_rng(seed).permutation(n_molecules)
+    return order, order[:n_valid], order[n_valid : n_valid + n_test]
+
+
+@wrong("2.5", "valid was cut out in one piece, from rows 0 to 99. QM9 is sorted")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    start = np.random.default_rng(seed).integers(n_molecules)
+    order = np.roll(np.arange(n_molecules), start)
+    a, b = n_molecules - n_valid - n_test, n_molecules - n_test
+    return order[:a], order[a:b], order[b:]
+
+
+@wrong("2.5", "for 1,000 molecules, 100 and 50 of them set apart: valid and test")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    u = np.random.default_rng(seed).random(n_molecules) * n_molecules
+    test = np.flatnonzero(u < n_test)
+    valid = np.flatnonzero((u >= n_test) & (u < n_test + n_valid))
+    train = np.flatnonzero(u >= n_test + n_valid)
+    return train, valid, test
+
+
 @right("2.6")
 def standardise(train, test):
     mean, std = np.mean(train), np.std(train, ddof=1)
@@ -874,6 +1202,61 @@ def standardise(train, test):
     return (train - mean) / std, (test - mean) / std
 
 
+@right("2.6")
+def standardise(train, test):
+    values = [float(x) for x in train]
+    mean, std = statistics.fmean(values), statistics.stdev(values)
+    return tuple(np.array([(float(x) - mean) / std for x in part]) for part in (train, test))
+
+
+@wrong("2.6", "in the first result (the training labels) and the second result")
+def standardise(train, test):
+    mean, std = train.mean(), train.std()
+    a, b = np.empty_like(train), np.empty_like(test)
+    a[:] = (train - mean) / std
+    b[:] = (test - mean) / std
+    return a, b
+
+
+@wrong("2.6", "this was divided by the root of the sum of squares: the standard")
+def standardise(train, test):
+    mean = train.mean()
+    spread = np.linalg.norm(train - mean)
+    return (train - mean) / spread, (test - mean) / spread
+
+
+@wrong("2.6", "this was divided by the root of the mean square, the spread")
+def standardise(train, test):
+    mean, std = train.mean(), np.sqrt((train**2).mean())
+    return (train - mean) / std, (test - mean) / std
+
+
+@wrong("2.6", "this was divided by the mean absolute deviation; the standard")
+def standardise(train, test):
+    mean = train.mean()
+    spread = np.abs(train - mean).mean()
+    return (train - mean) / spread, (test - mean) / spread
+
+
+@wrong("2.6", "the median was taken off: take the mean")
+def standardise(train, test):
+    mean, std = np.median(train), np.std(train)
+    return (train - mean) / std, (test - mean) / std
+
+
+@wrong("2.6", "this was divided by the standard error of the mean, which is")
+def standardise(train, test):
+    mean = train.mean()
+    std = train.std() / np.sqrt(len(train))
+    return (train - mean) / std, (test - mean) / std
+
+
+@wrong("2.6", "the mean was added: take it off")
+def standardise(train, test):
+    mean, std = train.mean(), train.std()
+    return (train + mean) / std, (test + mean) / std
+
+
 def waste(sizes, n_atoms):
     padded = np.sort(sizes)[np.searchsorted(np.sort(sizes), n_atoms)]
     return 1 - n_atoms.sum() / padded.sum()
@@ -986,3 +1369,71 @@ def padded_sizes(n_atoms):
 def padded_sizes(n_atoms):
     sizes = np.array([13, 16, 20])
     return sizes[np.searchsorted(sizes, n_atoms)]
+
+
+@right("2.7")
+def padded_sizes(n_atoms):
+    n = np.asarray(n_atoms).astype(int)
+    top = n.max()
+
+    def slots(sizes):
+        sizes = np.sort(sizes)
+        return sizes[np.searchsorted(sizes, n)].sum()
+
+    sizes = [int(q) for q in np.quantile(n, [0.2, 0.5, 0.85])] + [top]
+    for _ in range(10):
+        for k in range(3):
+            sizes[k] = min(range(1, top + 1), key=lambda s: slots([*sizes[:k], s, *sizes[k + 1 :]]))
+    return np.unique(sizes)[::-1]
+
+
+@wrong("2.7", "for the sample the sizes 9, 15, 21, 27 leave 14.2 % of the slots")
+def padded_sizes(n_atoms):
+    low, high = int(n_atoms.min()), int(n_atoms.max())
+    step = (high - low) / 4
+    return [int(np.ceil(low + step * k)) for k in (1, 2, 3, 4)]
+
+
+@wrong("2.7", "for the sample the largest size is 24, and the largest molecule")
+def padded_sizes(n_atoms):
+    return [int(q) for q in np.quantile(n_atoms, [0.2, 0.5, 0.8, 0.99])]
+
+
+@wrong("2.7", "for its first 500 molecules the sizes 12, 16, 19, 27 leave 13.4 %")
+def padded_sizes(n_atoms):
+    return [12, 16, 19, 27]
+
+
+@wrong("2.7", "it returns 6 sizes; a program is compiled for each, and at most 4")
+def padded_sizes(n_atoms):
+    return sorted({int(np.ceil(q)) for q in np.quantile(n_atoms, [0.1, 0.3, 0.5, 0.7, 0.9, 1])})
+
+
+@wrong("2.7", "it returns [11.42, 15.18, 18.94, 27]")
+def padded_sizes(n_atoms):
+    mean, std = np.mean(n_atoms), np.std(n_atoms)
+    return [mean - std, mean, mean + std, float(np.max(n_atoms))]
+
+
+@wrong("2.7", "for the sample the largest size is 6, and the largest molecule")
+def padded_sizes(n_atoms):
+    n = np.asarray(n_atoms)
+    best, least = None, np.inf
+    for sizes in itertools.combinations(range(n.min(), n.max()), 4):
+        places = np.searchsorted(sizes, n).clip(max=3)
+        slots = np.array(sizes)[places].sum()
+        if slots < least:
+            best, least = sizes, slots
+    return list(best)
+
+
+@wrong("2.7", "for the sample the sizes 10, 15, 20, 30 leave 13.8 % of the slots")
+def padded_sizes(n_atoms):
+    n = np.asarray(n_atoms)
+    top = int(-(-n.max() // 5) * 5)
+    choices = range(5, top, 5)
+    best = min(
+        itertools.combinations(choices, min(3, len(choices))),
+        key=lambda c: np.array([*c, top])[np.searchsorted([*c, top], n)].sum(),
+    )
+    return [*best, top]

@@ -111,6 +111,58 @@ def pair_distances(positions):
     return np.sqrt(np.sum((positions[:, None] - positions.T[None]) ** 2, axis=-1))
 
 
+@right("4.1")
+def pair_distances(positions):
+    import math
+
+    return np.array([[math.dist(a, b) for b in positions] for a in positions])
+
+
+@wrong("4.1", "everything is rounded to 2 decimals: return the numbers as they")
+def pair_distances(positions):
+    difference = positions[:, None, :] - positions[None, :, :]
+    return np.round(np.linalg.norm(difference, axis=-1), 2)
+
+
+@wrong("4.1", "the sum runs over atoms in place of x, y and z: those are the")
+def pair_distances(positions):
+    difference = positions[:, None, :] - positions[None, :, :]
+    return np.sqrt(np.sum(difference**2, axis=1))
+
+
+@stops("4.1", "an index is beyond the end: Python counts from 0, and the last of")
+def pair_distances(positions):
+    n = positions.shape[1]
+    r = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            r[i, j] = np.sqrt(((positions[i] - positions[j]) ** 2).sum())
+    return r
+
+
+@wrong("4.1", "these are differences of two distances from the origin: take the")
+def pair_distances(positions):
+    r = np.linalg.norm(positions, axis=1)
+    return np.abs(r[:, None] - r[None, :])
+
+
+@wrong("4.1", "the decimals are cut off: an array of integers, such as")
+def pair_distances(positions):
+    n = len(positions)
+    r = np.zeros((n, n), dtype=int)
+    for i in range(n):
+        for j in range(n):
+            r[i, j] = np.linalg.norm(positions[i] - positions[j])
+    return r
+
+
+@wrong("4.1", "each pair stands in a list once, as scipy's pdist gives it:")
+def pair_distances(positions):
+    from scipy.spatial.distance import pdist
+
+    return pdist(positions)
+
+
 def distances(x):
     return np.linalg.norm(x[:, None, :] - x[None, :, :], axis=-1)
 
@@ -220,6 +272,72 @@ def edge_weights(positions, mask):
     return weights
 
 
+@right("4.2")
+def edge_weights(positions, mask):
+    r = np.sqrt(((positions[:, None] - positions) ** 2).sum(-1))
+    keep = mask[:, None] & mask & ~np.eye(len(mask), dtype=bool)
+    return np.divide(1.0, r, out=np.zeros_like(r), where=keep)
+
+
+@wrong("4.2", "the padded atoms are not always at the end: look into the mask,")
+def edge_weights(positions, mask):
+    n = int(mask.sum())
+    x = positions[:n]
+    weights = np.zeros((len(mask), len(mask)))
+    r2 = ((x[:, None] - x[None]) ** 2).sum(axis=-1) + np.eye(n)
+    weights[:n, :n] = (1 - np.eye(n)) / np.sqrt(r2)
+    return weights
+
+
+@wrong("4.2", "atoms that are far apart lost their edge: no cutoff is asked for")
+def edge_weights(positions, mask):
+    r = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    good = (r > 0) & (r < 5.0) & mask[:, None] & mask[None, :]
+    return np.where(good, 1 / np.where(good, r, 1), 0)
+
+
+@wrong("4.2", "the padded atoms are cut off: keep their rows and columns, with")
+def edge_weights(positions, mask):
+    x = positions[mask]
+    n = len(x)
+    r2 = ((x[:, None] - x[None]) ** 2).sum(axis=-1) + np.eye(n)
+    return (1 - np.eye(n)) / np.sqrt(r2)
+
+
+@wrong("4.2", "atoms at the origin were taken for padding: the mask tells which")
+def edge_weights(positions, mask):
+    real = np.any(positions != 0, axis=1)
+    r = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    good = real[:, None] & real[None, :] & (r > 0)
+    return np.where(good, 1 / np.where(good, r, 1), 0)
+
+
+@wrong("4.2", "an atom has a huge edge to itself: a small number added to the")
+def edge_weights(positions, mask):
+    difference = positions[:, None, :] - positions[None, :, :]
+    r = np.linalg.norm(difference, axis=-1)
+    with np.errstate(divide="ignore"):
+        weights = np.nan_to_num(1 / r)
+    return weights * mask[:, None] * mask[None, :]
+
+
+@wrong("4.2", "1 was added to the squared distance of all pairs, and not on the")
+def edge_weights(positions, mask):
+    n = len(positions)
+    r2 = ((positions[:, None] - positions[None]) ** 2).sum(axis=-1) + 1
+    real = mask[:, None] & mask[None, :] & ~np.eye(n, dtype=bool)
+    return real / np.sqrt(r2)
+
+
+@wrong("4.2", "where a padded atom takes part, the edges are small, and not")
+def edge_weights(positions, mask):
+    n = len(positions)
+    far = 1000.0 * (1 + np.arange(n))[:, None] * np.ones(3)
+    x = np.where(mask[:, None], positions, far)
+    r = np.linalg.norm(x[:, None] - x[None], axis=-1) + np.eye(n)
+    return (1 - np.eye(n)) / r
+
+
 @right("4.3")
 def message_step(edges, features):
     return (edges * (1 - np.eye(len(edges)))) @ features
@@ -323,6 +441,63 @@ def message_step(edges, features):
     return features @ edges
 
 
+@right("4.3")
+def message_step(edges, features):
+    rows = [np.delete(edges[i], i) @ np.delete(features, i, axis=0) for i in range(len(edges))]
+    return np.stack(rows)
+
+
+@wrong("4.3", "the decimals are cut off: an array of integers, such as")
+def message_step(edges, features):
+    new = np.zeros_like(features)
+    for i in range(len(edges)):
+        others = [j for j in range(len(edges)) if j != i]
+        new[i] = (edges[i, others][:, None] * features[others]).sum(axis=0)
+    return new
+
+
+@wrong("4.3", "the atoms were updated one after the other, so that later ones")
+def message_step(edges, features):
+    new = np.array(features, dtype=float)
+    n = len(edges)
+    for i in range(n):
+        new[i] = sum(edges[i, j] * new[j] for j in range(n) if j != i)
+    return new
+
+
+@wrong("4.3", "the edges were made symmetric: they need not be")
+def message_step(edges, features):
+    symmetric = (edges + edges.T) / 2
+    return (symmetric - np.diag(np.diag(symmetric))) @ features
+
+
+@wrong("4.3", "only atoms with a smaller number are heard: those behind count,")
+def message_step(edges, features):
+    new = np.zeros(features.shape)
+    for i in range(len(features)):
+        for j in range(i):
+            new[i] += edges[i, j] * features[j]
+    return new
+
+
+@wrong("4.3", "zeros were put on the diagonal of the result: they belong on that")
+def message_step(edges, features):
+    new = edges @ features
+    np.fill_diagonal(new, 0)
+    return new
+
+
+@wrong("4.3", "what is negative became 0, as in an activation function: none is")
+def message_step(edges, features):
+    others = 1 - jnp.eye(len(edges))
+    return jax.nn.relu((edges * others) @ features)
+
+
+@stops("4.3", "NumPy puts the 3 numbers side by side, along the 2 columns; they")
+def message_step(edges, features):
+    return edges @ features - np.diag(edges) * features
+
+
 @right("4.4")
 def turning_number(atomic_numbers, positions):
     return np.ptp(positions[:, 2])
@@ -411,6 +586,52 @@ def turning_number(atomic_numbers, positions):
     """Stretching does not change it, either: the longest distance by the mean distance."""
     r = distances(positions)
     return r.max() / r.mean()
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    return np.std(positions[:, 2])
+
+
+@wrong("4.4", "for water it is 0 however the molecule is turned, and is to")
+def turning_number(atomic_numbers, positions):
+    z = positions[np.asarray(atomic_numbers) > 1, 2]
+    return z.max() - z.min()
+
+
+@stops("4.4", "the table lacks this atomic number: molecules may have H, C, N, O")
+def turning_number(atomic_numbers, positions):
+    mass = {1: 1.008, 6: 12.011, 8: 15.999}
+    m = np.array([mass[int(z)] for z in atomic_numbers])
+    z = positions[:, 2]
+    z = z - (m * z).sum() / m.sum()
+    return (m * z**2).sum()
+
+
+@wrong("4.4", "it changes when the atoms are numbered in another order (-0.2485")
+def turning_number(atomic_numbers, positions):
+    return np.mean(positions[:, 2] - positions[0, 2])
+
+
+@wrong("4.4", "it changes when the molecule is carried to another place (-0.1215")
+def turning_number(atomic_numbers, positions):
+    return np.sum(atomic_numbers * positions[:, 2]) / np.sum(atomic_numbers)
+
+
+@wrong("4.4", "it changes when the atoms are numbered in another order (0.2485")
+def turning_number(atomic_numbers, positions):
+    heaviest = np.argmax(atomic_numbers)
+    return positions[heaviest, 2] - positions[:, 2].mean()
+
+
+@wrong("4.4", "it changes when the atoms are numbered in another order (27.21")
+def turning_number(atomic_numbers, positions):
+    return np.abs(np.diff(positions[:, 2])).sum()
+
+
+@wrong("4.4", "it changes when the molecule is carried to another place (2.516")
+def turning_number(atomic_numbers, positions):
+    return np.abs(positions).max() - np.abs(positions).min()
 
 
 @right("4.5")
@@ -504,6 +725,48 @@ def handedness(positions):
     return np.linalg.det(positions[:4])
 
 
+@right("4.5")
+def handedness(positions):
+    a, b, c = positions[1:4] - positions[0]
+    return np.cbrt(a @ np.cross(b, c))
+
+
+@wrong("4.5", "for methane it is zero, so that its mirror image has the same")
+def handedness(positions):
+    x = positions - positions.mean(axis=0)
+    return np.linalg.det(x[:3])
+
+
+@wrong("4.5", "for cyclopropane it is zero, so that its mirror image has the")
+def handedness(positions):
+    a, b, c = positions[-3:] - positions[-4]
+    return np.dot(a, np.cross(b, c))
+
+
+@wrong("4.5", "it changes when the molecule is turned (21.95 becomes -56.74):")
+def handedness(positions):
+    return (positions[1:] - positions[0])[:, 2].sum()
+
+
+@wrong("4.5", "it changes when the molecule is turned (12.14 becomes 47.65): use")
+def handedness(positions):
+    x = positions - positions.mean(axis=0)
+    return np.sum(x[:, 0] * x[:, 1] * x[:, 2])
+
+
+@wrong("4.5", "the mirror image has the same number (0.3297). Lengths, angles,")
+def handedness(positions):
+    a, b, c = positions[1:4] - positions[0]
+    return abs(np.dot(a, np.cross(b, c))) / 6
+
+
+@wrong("4.5", "it changes when the molecule is carried to another place (2.45")
+def handedness(positions):
+    a = positions[1] - positions[0]
+    b = positions[2] - positions[0]
+    return np.dot(np.cross(a, b), positions[3])
+
+
 @right("4.6")
 def pooled_energy(atom_energies, mask):
     return np.where(mask, atom_energies, 0).sum(axis=1)
@@ -564,6 +827,63 @@ def pooled_energy(atom_energies, mask):
 def pooled_energy(atom_energies, mask):
     atom_energies[mask] = 0
     return atom_energies.sum(axis=1)
+
+
+@right("4.6")
+def pooled_energy(atom_energies, mask):
+    return np.ma.array(atom_energies, mask=~mask).sum(axis=1).filled(0.0)
+
+
+@wrong("4.6", "the padded atoms are not always at the end: look into the mask,")
+def pooled_energy(atom_energies, mask):
+    n = mask.sum(axis=1)
+    return np.array([row[:k].sum() for row, k in zip(atom_energies, n, strict=False)])
+
+
+@wrong("4.6", "all rows are cut to the size of the largest molecule, and the")
+def pooled_energy(atom_energies, mask):
+    longest = mask.sum(axis=1).max()
+    return atom_energies[:, :longest].sum(axis=1)
+
+
+@stops("4.6", "an array can be reshaped only to a shape of just as many numbers:")
+def pooled_energy(atom_energies, mask):
+    return atom_energies[mask].reshape(len(mask), -1).sum(axis=1)
+
+
+@wrong("4.6", "it returns an array of shape (3, 1), expected shape (3,): the")
+def pooled_energy(atom_energies, mask):
+    return np.sum(np.where(mask, atom_energies, 0.0), axis=1, keepdims=True)
+
+
+@wrong("4.6", "it returns an array of shape (1,), expected shape (3,): this is")
+def pooled_energy(atom_energies, mask):
+    energies = []
+    for e, m in zip(atom_energies, mask, strict=False):
+        energies.append(e[m].sum())
+        return np.array(energies)
+
+
+@wrong("4.6", "each value has those before it added: start again from 0 for each")
+def pooled_energy(atom_energies, mask):
+    energies = np.zeros(len(atom_energies))
+    total = 0.0
+    for i in range(atom_energies.shape[0]):
+        for j in range(atom_energies.shape[1]):
+            if mask[i, j]:
+                total += atom_energies[i, j]
+        energies[i] = total
+    return energies
+
+
+@stops("4.6", "the name `sum` is used twice: it was Python's function, and in")
+def pooled_energy(atom_energies, mask):
+    sum = 0.0
+    energies = []
+    for e, m in zip(atom_energies, mask, strict=False):
+        sum = sum(e[m])
+        energies.append(sum)
+    return np.array(energies)
 
 
 @right("4.7")
@@ -652,6 +972,56 @@ def number_of_parameters(network):
     return sum(len(leaf) for leaf in jax.tree.leaves(network))
 
 
+@right("4.7")
+def number_of_parameters(network):
+    return np.sum([a.nbytes // a.dtype.itemsize for a in jax.tree.leaves(network)])
+
+
+@wrong("4.7", "parameters that are zero were left out: a bias begins at zero,")
+def number_of_parameters(network):
+    return sum(int(np.count_nonzero(a)) for a in jax.tree.leaves(network))
+
+
+@wrong("4.7", "equal parameters were counted once, as in a set: each is trained")
+def number_of_parameters(network):
+    values = np.concatenate([np.ravel(a) for a in jax.tree.leaves(network)])
+    return len(np.unique(values))
+
+
+@wrong("4.7", "only the last axis of each array was counted: .size is the")
+def number_of_parameters(network):
+    return sum(a.shape[-1] if a.shape else 1 for a in jax.tree.leaves(network))
+
+
+@wrong("4.7", "only the first two axes of each array were multiplied: weights")
+def number_of_parameters(network):
+    total = 0
+    for a in jax.tree.leaves(network):
+        if a.ndim >= 2:
+            total += a.shape[0] * a.shape[1]
+        elif a.ndim == 1:
+            total += a.shape[0]
+        else:
+            total += 1
+    return total
+
+
+@wrong("4.7", "whatever the arguments are, it returns 1321: is a name used in")
+def number_of_parameters(network):
+    return 1321
+
+
+@wrong("4.7", "this takes two layers of one size for granted: a network may have")
+def number_of_parameters(network):
+    one = sum(a.size for a in jax.tree.leaves(network.layers[0]))
+    return 2 * one + 9
+
+
+@wrong("4.7", "the parameters were added up, not counted, and made a whole")
+def number_of_parameters(network):
+    return int(sum(a.sum() for a in jax.tree.leaves(network)))
+
+
 @right("4.8")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), int(molecules.n_atoms.max()))
@@ -736,6 +1106,61 @@ def batch_energies(network, molecules):
 @stops("4.8", "for a batch use jax.vmap(network)")
 def batch_energies(network, molecules):
     return network(*padded(molecules, int(molecules.n_atoms.max())))
+
+
+@right("4.8")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, np.arange(len(molecules)), 29)
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+@stops("4.8", "a molecule does not fit into so few slots: pad to the number of")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, np.arange(len(molecules)), molecules.n_atoms[0])
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+@stops("4.8", "rows count the molecules that the function is given, from 0:")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, np.arange(6), molecules.n_atoms.max())
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+@stops("4.8", "a molecule does not fit into so few slots: pad to the number of")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, np.arange(len(molecules)), 10)
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+@stops("4.8", "rows count the molecules that the function is given, from 0:")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, molecules.index - 1, molecules.n_atoms.max())
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+@wrong("4.8", "1 of the energies are infinite or NaN: two atoms with a nonzero")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, np.arange(len(molecules)), molecules.n_atoms.max())
+    return jax.vmap(network, in_axes=(None, 0))(batch.atomic_numbers[0], batch.positions)
+
+
+@wrong("4.8", "6 of 6 energies are wrong, such as that of CH4O")
+def batch_energies(network, molecules):
+    n = int(molecules.n_atoms.max())
+    total = len(molecules) * n
+    z = np.zeros(total, int)
+    x = np.zeros((total, 3))
+    z[: len(molecules.atomic_numbers)] = molecules.atomic_numbers
+    x[: len(molecules.positions)] = molecules.positions
+    z, x = z.reshape(len(molecules), n), x.reshape(len(molecules), n, 3)
+    return jax.vmap(network)(jnp.array(z), jnp.array(x))
+
+
+@wrong("4.8", "it returns an array of shape (5,), expected (6,)")
+def batch_energies(network, molecules):
+    rows = np.arange(len(molecules) - 1)
+    batch = graphs.pad(molecules, rows, molecules.n_atoms.max())
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
 @right("4.9")
@@ -856,3 +1281,63 @@ def predict_gap(train, valid, test):
     network = gnn.GraphNetwork(1, 9, 8, 8, key=jax.random.key(0))
     model, _ = training.fit(network, train, test, "gap", progress=False)
     return model.predict(test, "eV")
+
+
+@right("4.9")
+def predict_gap(train, valid, test):
+    def features(molecules):
+        rows = np.zeros((len(molecules), 15))
+        for row, m in zip(rows, molecules, strict=False):
+            z = np.asarray(m.atomic_numbers, float)
+            r = np.linalg.norm(m.positions[:, None] - m.positions[None], axis=-1)
+            c = np.outer(z, z) / (r + np.eye(len(z)))
+            np.fill_diagonal(c, 0.5 * z**2.4)
+            row[: len(z)] = np.sort(np.linalg.eigvalsh(c))[::-1]
+        return np.column_stack([rows, 5 * molecules.composition])
+
+    a, b, y = features(train), features(test), train.target("gap", "eV")
+
+    def kernel(p, q):
+        return np.exp(-np.abs(p[:, None] - q[None]).sum(axis=-1) / 100)
+
+    mean = y.mean()
+    alpha = np.linalg.solve(kernel(a, a) + 0.05 * np.eye(len(a)), y - mean)
+    return mean + kernel(b, a) @ alpha
+
+
+@wrong("4.9", "the mean of your gaps is -0.011 eV, and that of the training")
+def predict_gap(train, valid, test):
+    def features(molecules):
+        rows = []
+        for m in molecules:
+            x = m.positions
+            r = np.linalg.norm(x[:, None] - x[None], axis=-1)[np.triu_indices(len(x), 1)]
+            rows.append(np.histogram(r, bins=np.arange(0.9, 4.0, 0.1))[0])
+        return np.array(rows)
+
+    gap = train.target("gap", "eV")
+    f = features(train)
+    centre = f.mean(axis=0)
+    w, *_ = np.linalg.lstsq(f - centre, gap - gap.mean(), rcond=None)
+    return (features(test) - centre) @ w
+
+
+@wrong("4.9", "the mean of your gaps is 9.7 eV, and that of the training")
+def predict_gap(train, valid, test):
+    def features(molecules):
+        rows = []
+        for m in molecules:
+            x = m.positions
+            r = np.linalg.norm(x[:, None] - x[None], axis=-1)[np.triu_indices(len(x), 1)]
+            rows.append(np.histogram(r, bins=np.arange(0.9, 3.0, 0.1))[0])
+        f = np.array(rows, float)
+        return f / f[0].sum()
+
+    a = np.column_stack([features(train), train.composition])
+    w, *_ = np.linalg.lstsq(a, train.target("gap", "eV"), rcond=None)
+    return np.column_stack([features(test), test.composition]) @ w
+
+
+@wrong("4.9", "all molecules get the same gap, 6.93 eV: that is the baseline,")
+def predict_gap(train, valid, test):
+    return np.full(len(test), train.target("gap", "eV").mean())
