@@ -242,7 +242,7 @@ def compared(
                 wrong = [mistake(*_own(case.arguments)) for case in tried]
             except (ArithmeticError, LookupError, TypeError, ValueError):
                 continue  # a mistake that fails here is not what the student made
-            other = unit_of(found, wrong, unit, rtol, atol)
+            other = unit_of(found, wrong, unit, max(rtol, 1e-9), atol)  # some are huge
             if other == (unit or "") or (other is not None and right_in is None):
                 return message + (
                     "" if other == (unit or "") else f". And the number is in {other}"

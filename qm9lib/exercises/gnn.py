@@ -15,7 +15,7 @@ from qm9lib.exercises.checking import Answer, Case, Exercise, Right, compared
 from qm9lib.exercises.diagnosis import as_numbers, describe, same
 from qm9lib.exercises.wire import Counted
 
-_WATER, _METHANE = 2, 0  # rows of the sample
+_WATER, _METHANE, _ALL_FIVE = 2, 0, 1549  # rows of the sample; the last has all elements
 
 
 # 4.1 and 4.2
@@ -351,8 +351,8 @@ Molecule = tuple[np.ndarray, np.ndarray]
 
 
 def _generic_molecules() -> list[Molecule]:
-    """Return molecules without symmetry, the first atoms in no plane; one has all five elements."""
-    return [_molecule(row) for row in (1000, 1900, 100, 1549)]
+    """Return numbers and positions of molecules without symmetry, their first atoms in no plane."""
+    return [_molecule(row) for row in (1000, 1900, 100)]
 
 
 def _molecule(row: int) -> Molecule:
@@ -382,10 +382,12 @@ def _stable(keys: np.ndarray) -> np.ndarray:
 Pairs = dict[str, list[tuple[float, float]]]
 
 
-def _before_and_after(answer: Answer, changes: Sequence[str]) -> Pairs | str:
+def _before_and_after(
+    answer: Answer, changes: Sequence[str], molecules: Sequence[Molecule]
+) -> Pairs | str:
     """Return the answer's numbers before and after each change, or what is wrong with them."""
     pairs: Pairs = {name: [] for name in changes}
-    for molecule in _generic_molecules():
+    for molecule in molecules:
         before = _one_number(answer(*(array.copy() for array in molecule)))
         if isinstance(before, str):
             return before
@@ -429,7 +431,9 @@ def _only_rounding(pairs: Pairs) -> bool:
 
 def _turning(answer: Answer) -> str | None:
     pairs = _before_and_after(
-        answer, ("moved", "renumbered", "sorted", "turned", "deformed", "nearly the same")
+        answer,
+        ("moved", "renumbered", "sorted", "turned", "deformed", "nearly the same"),
+        [*_generic_molecules(), _molecule(_ALL_FIVE)],
     )
     if isinstance(pairs, str):
         return pairs
@@ -451,8 +455,8 @@ def _turning(answer: Answer) -> str | None:
     if renumbered[0] > 1e-3 * scale and by_element[0] <= 1e-3 * scale:
         faults.append(
             f"it changes when the atoms are numbered in another order ({renumbered[1]}): several "
-            "atoms share an element, and np.argmax and np.argmin take the first of them. Take all "
-            "atoms of the element, such as their mean"
+            "atoms share an element, and np.argmax, np.argmin or a sort by element keep those in "
+            "the order that they had. Treat all atoms of an element alike, such as by their mean"
         )
     elif max(renumbered[0], by_element[0]) > 1e-3 * scale:
         faults.append(
@@ -503,7 +507,11 @@ def _hand(answer: Answer) -> str | None:
     def of_positions(numbers: np.ndarray, x: np.ndarray) -> Any:
         return answer(x)
 
-    pairs = _before_and_after(of_positions, ("moved", "turned", "in the mirror", "nearly the same"))
+    pairs = _before_and_after(
+        of_positions,
+        ("moved", "turned", "in the mirror", "nearly the same"),
+        _generic_molecules(),
+    )
     if isinstance(pairs, str):
         return pairs
     scale = _scale(pairs)

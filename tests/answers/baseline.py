@@ -339,7 +339,7 @@ def fit_elements(counts, energies):
     return np.linalg.lstsq(x, y, rcond=None)[0]
 
 
-@wrong("3.2", "5 of 5 values are wrong, such as [0]")
+@wrong("3.2", "XᵀX was multiplied by Xᵀy")
 def fit_elements(counts, energies):
     return counts.T @ counts @ (counts.T @ energies)
 
