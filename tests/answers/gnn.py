@@ -1336,3 +1336,22 @@ def predict_gap(train, valid, test):
     a = np.column_stack([features(train), train.composition])
     w, *_ = np.linalg.lstsq(a, train.target("gap", "eV"), rcond=None)
     return np.column_stack([features(test), test.composition]) @ w
+
+
+@wrong("4.9", "These are energies of the homo")
+def predict_gap(train, valid, test):
+    weights, *_ = np.linalg.lstsq(train.composition, train.target("homo", "eV"), rcond=None)
+    return test.composition @ weights
+
+
+@wrong("4.9", "are the gaps in the order of `test`?")
+def predict_gap(train, valid, test):
+    def table(molecules):
+        rows = []
+        for m in molecules:
+            r = np.linalg.norm(m.positions[:, None] - m.positions[None], axis=-1)
+            rows.append(np.histogram(r, bins=np.arange(0.9, 3.0, 0.1))[0])
+        return np.column_stack([rows, molecules.composition])
+
+    weights, *_ = np.linalg.lstsq(table(train), train.target("gap", "eV"), rcond=None)
+    return table(test[np.argsort(test.n_atoms)]) @ weights
