@@ -282,7 +282,7 @@ def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
     ]
 
 
-def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int) -> Batch:
+def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> Batch:
     """Pad the molecules in the given rows to a number of atoms.
 
     Parameters
