@@ -18,11 +18,16 @@ from qm9lib.exercises.wire import Counted
 _WATER, _METHANE, _ALL_FIVE = 2, 0, 1549  # rows of the sample; the last has all elements
 
 
+@cache
+def _sample() -> QM9:
+    return load_sample()  # its arrays are read-only, so it can be shared
+
+
 # 4.1 and 4.2
 
 
 def _positions() -> list[Case]:
-    sample = load_sample()
+    sample = _sample()
     return [
         Case("two atoms, 5 Å apart,", (np.array([[1.0, 0.0, 2.0], [1.0, 3.0, 6.0]]),)),
         *(
@@ -127,7 +132,7 @@ def _all_pairs(answer: Answer) -> str | None:
 
 
 def _padded() -> list[Case]:
-    sample = load_sample()
+    sample = _sample()
     water, methane = sample[_WATER].positions, sample[_METHANE].positions
     return [
         Case("water", (water.copy(), np.ones(3, bool))),
@@ -297,7 +302,7 @@ def _explained_edges(answer: Answer) -> str | None:
 
 
 def _messages() -> list[Case]:
-    sample = load_sample()
+    sample = _sample()
     water = sample[_WATER]
     elements = (water.atomic_numbers[:, None] == np.array([1, 8])).astype(float)
     one_way = np.array(
@@ -356,7 +361,7 @@ def _generic_molecules() -> list[Molecule]:
 
 
 def _molecule(row: int) -> Molecule:
-    molecule = load_sample()[row]
+    molecule = _sample()[row]
     return molecule.atomic_numbers.astype(int), molecule.positions.copy()
 
 
@@ -683,7 +688,7 @@ def _energies_one_by_one(rows: tuple[int, ...]) -> tuple[QM9, np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    molecules = load_sample()[np.array(rows)]
+    molecules = _sample()[np.array(rows)]
     atoms = int(molecules.n_atoms.max())
     numbers = np.zeros((len(molecules), atoms), np.int32)
     positions = np.zeros((len(molecules), atoms, 3), np.float32)
@@ -700,7 +705,7 @@ def _batch(answer: Answer) -> str | None:
     if reason:
         return reason
     # Others, so that neither the number of molecules nor the largest can be taken for granted.
-    largest = int(np.argmax(load_sample().n_atoms))
+    largest = int(np.argmax(_sample().n_atoms))
     reason = _batch_of(answer, (1, 300, largest, 5))
     return (
         reason and f"right for six molecules, and wrong for four others, which are larger: {reason}"
@@ -803,7 +808,7 @@ def _hidden(qm9: QM9) -> QM9:
 @cache
 def _small_sets() -> tuple[QM9, QM9, QM9]:
     """Return the sets of the exercise's page: of one padded size, so that XLA compiles little."""
-    sample = load_sample()
+    sample = _sample()
     small = sample[sample.n_atoms <= 15]
     order = np.random.default_rng(0).permutation(len(small))
     return small[order[:800]], small[order[800:900]], small[order[900:]]

@@ -1116,13 +1116,13 @@ def batch_energies(network, molecules):
 
 @stops("4.8", "a molecule does not fit into so few slots: pad to the number of")
 def batch_energies(network, molecules):
-    batch = graphs.pad(molecules, np.arange(len(molecules)), molecules.n_atoms[0])
+    batch = graphs.pad(molecules, np.arange(len(molecules)), int(molecules.n_atoms[0]))
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
 @stops("4.8", "rows count the molecules that the function is given, from 0:")
 def batch_energies(network, molecules):
-    batch = graphs.pad(molecules, np.arange(6), molecules.n_atoms.max())
+    batch = graphs.pad(molecules, np.arange(6), int(molecules.n_atoms.max()))
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
@@ -1134,13 +1134,13 @@ def batch_energies(network, molecules):
 
 @stops("4.8", "rows count the molecules that the function is given, from 0:")
 def batch_energies(network, molecules):
-    batch = graphs.pad(molecules, molecules.index - 1, molecules.n_atoms.max())
+    batch = graphs.pad(molecules, molecules.index - 1, int(molecules.n_atoms.max()))
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
 @wrong("4.8", "1 of the energies are infinite or NaN: two atoms with a nonzero")
 def batch_energies(network, molecules):
-    batch = graphs.pad(molecules, np.arange(len(molecules)), molecules.n_atoms.max())
+    batch = graphs.pad(molecules, np.arange(len(molecules)), int(molecules.n_atoms.max()))
     return jax.vmap(network, in_axes=(None, 0))(batch.atomic_numbers[0], batch.positions)
 
 
@@ -1159,7 +1159,7 @@ def batch_energies(network, molecules):
 @wrong("4.8", "it returns an array of shape (5,), expected (6,)")
 def batch_energies(network, molecules):
     rows = np.arange(len(molecules) - 1)
-    batch = graphs.pad(molecules, rows, molecules.n_atoms.max())
+    batch = graphs.pad(molecules, rows, int(molecules.n_atoms.max()))
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
