@@ -762,9 +762,10 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
     if np.allclose(found, expected / atoms, rtol=1e-4, atol=1e-4):
         return "these are energies per atom; return those of the molecules"
     if not np.isfinite(found).all():
+        bad = int((~np.isfinite(found)).sum())
         return (
-            f"{int((~np.isfinite(found)).sum())} of the energies are infinite or NaN: two atoms "
-            "with a nonzero atomic number stand in one place. Padded atoms have the number 0"
+            f"energies are infinite or NaN ({bad} of {len(found)}): two "
+            "atoms with a nonzero atomic number stand in one place. Padded atoms have the number 0"
         )
     if right[atoms == atoms.max()].all() and not right[atoms < atoms.max()].any():
         return (

@@ -1138,7 +1138,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@wrong("4.8", "1 of the energies are infinite or NaN: two atoms with a nonzero")
+@wrong("4.8", "energies are infinite or NaN (1 of 6): two atoms with a nonzero")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), int(molecules.n_atoms.max()))
     return jax.vmap(network, in_axes=(None, 0))(batch.atomic_numbers[0], batch.positions)
