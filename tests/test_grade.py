@@ -515,6 +515,7 @@ def test_a_fault_of_the_grader_costs_one_row(tmp_path, monkeypatch):
         f"import os, time\nos.closerange(3, 200)\nwhile True:\n    time.sleep({AGES})",
         "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
     ],
+    ids=["closed", "stopped"],  # the same in every worker, unlike the numbers in the first
 )
 def test_a_process_that_waits_for_ever_is_ended(tmp_path, monkeypatch, body):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
