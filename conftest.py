@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Generator
@@ -23,7 +24,8 @@ from notebooks import HANG, kernel_environment, sockets
 install_import_hook("qm9lib", "beartype.beartype")
 
 # Kernels and other processes of the tests keep their programs where readers do.
-from qm9lib import programs  # noqa: E402
+from qm9lib import dataset, programs  # noqa: E402
+from qm9lib.cache import DataError  # noqa: E402
 
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(programs.folder())
@@ -46,6 +48,16 @@ def pytest_configure(config: pytest.Config) -> None:
     kernel.KernelManager = kernel_manager
     kernel.start_new_kernel = start_new_kernel
     RunningKernel.await_reply = await_reply
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Write the cache file of the molecules before workers start: who waits for it says so.
+
+    Said in the cell of a notebook, that would be an output which is not the stored one.
+    """
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+        with contextlib.suppress(DataError):
+            dataset.load()
 
 
 def kernel_manager(**traits: Any) -> KernelManager:
