@@ -39,7 +39,7 @@ def predict(
     >>> hydrogen = xyz.parse("2\n\nH 0 0 0\nH 0 0 0.74\n")
     >>> [result] = predict(hydrogen)
     >>> result["formula"], result["warnings"]
-    ('H2', ['2 atoms; QM9 has molecules of 3 and more', 'H and H are 0.74 Å apart, ...'])
+    ('H2', ['2 atoms; QM9 has molecules of 3 and more', 'H and H are 0.74 Å apart; ...'])
     """
     calibration = None
     if ensemble is None:

@@ -140,6 +140,7 @@ ANSWERS = {
     "forged brackets": everywhere("b'[' * 100_000 + b'\\n'", RIGHT),
     "forged reply": everywhere(b'{"reply": "1", "value": 627.5095, "changes": {}}\n', RIGHT),
     "forged outcome": everywhere(b'{"functions": [], "others": {}, "names": []}\n', RIGHT),
+    "no letters": everywhere(b"\xff\xfe\x00\n", RIGHT),
     "flood": everywhere("b'x' * 70_000_000", RIGHT),
     "closed pipes": f"import os\nos.closerange(3, 200)\n{RIGHT}",
     "signal above 31": "import os\nos.kill(os.getpid(), 34)",
@@ -164,6 +165,7 @@ ANSWERS = {
     ),
     "endless list": "x = []\nx.append(x)\nreturn x",
     "deep list": "x = 1.0\nfor _ in range(10**5):\n    x = [x]\nreturn x",
+    "huge number": "return 10 ** 10**5",
     "new session": (
         f"import subprocess\nsubprocess.Popen(['sleep', '{AGES}'], start_new_session=True)\n{RIGHT}"
     ),
@@ -330,7 +332,8 @@ def hostile_class(tmp_path_factory):
 ATTACKS = {
     **dict.fromkeys(ANSWERS, "stopped"),
     **dict.fromkeys(
-        ("checker changed", "always equal", "array that lies", "endless list", "deep list"), "wrong"
+        ("checker changed", "always equal", "array that lies", "endless list", "deep list",
+         "huge number"), "wrong",
     ),
     **dict.fromkeys(
         ("surrogate", "escape sequences", "ten megabytes", "large file", "folder removed"), "error"
