@@ -174,7 +174,7 @@ def table(rows: Sequence[Row], reasons: bool = False) -> str:
     notebook  right  1.1    1.2
     a.ipynb     1/2  right  wrong
     """
-    title = {row.notebook: plain(row.notebook, 10_000) for row in rows}
+    title = {row.notebook: plain(row.notebook, 10_000).replace("\n", "?") for row in rows}
     width = max([len("notebook"), *map(len, title.values())])
     parts = []
     for chapter in CHAPTERS:
