@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from qm9lib import pretrained, xyz
 from qm9lib.dataset import QM9
 from qm9lib.labels import LABELS, convert
@@ -99,11 +101,12 @@ def _warn_of_comments(
 
 def _predict(
     qm9: QM9, ensemble: Ensemble, calibration: Calibration | None, unit: str, small: str
-) -> list[tuple[float, float | None, list[str]]]:
+) -> list[tuple[float | None, float | None, list[str]]]:
     mean, deviation = ensemble.predict(qm9)
     deviation = convert(deviation, unit, small)
     expected = deviation if calibration is None else calibration.uncertainty(deviation)
-    domain, found = pretrained.domain(), []
+    domain = pretrained.domain()
+    found: list[tuple[float | None, float | None, list[str]]] = []
     for molecule, value, spread, error in zip(qm9, mean, deviation, expected, strict=True):
         warnings = domain.concerns(molecule.atomic_numbers, molecule.positions)
         uncertainty = None if len(ensemble.members) == 1 else float(error)
@@ -112,5 +115,11 @@ def _predict(
                 f"the networks disagree by {spread:.2f} {small}, more than for 999 of 1,000 "
                 "molecules of QM9: the error may be far larger than the uncertainty says"
             )
+        if not np.isfinite(value):
+            warnings.insert(
+                0, "no prediction: the networks give no number for these positions"
+            )
+            found.append((None, None, warnings))
+            continue
         found.append((float(value), uncertainty, warnings))
     return found

@@ -5,9 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from networks import filled
+from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
@@ -124,6 +125,8 @@ def test_invariances(sample: QM9, row: int, seed: int, weights: str) -> None:
 def test_invariances_of_random_atoms(n: int, seed: int, weights: str) -> None:
     rng = np.random.default_rng(seed)
     given_ = rng.choice([1, 6, 7, 8, 9], n), rng.normal(scale=2.0, size=(n, 3))
+    # The trained network overflows for heavy atoms at 0.37 Å (n=9, seed=1626), as in no molecule.
+    assume(n == 1 or pdist(given_[1]).min() > 0.7)
     energy = energy_of(network_with(weights))
     invariance.assert_invariant(energy, *given_, tolerance=1e-3, trials=1, seed=seed)
     invariance.assert_permutation_invariant(energy, *given_, trials=1, seed=seed)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -149,3 +150,19 @@ def test_own_models_have_their_own_spread() -> None:
     [one] = predict.predict(xyz.parse(WATER), Ensemble(ensemble.members[:1]))
     assert one["uncertainty (kcal/mol)"] is None and both["uncertainty (kcal/mol)"] > 0
     assert both["H (hartree)"] != one["H (hartree)"]
+
+
+def test_what_is_no_number_is_no_prediction() -> None:
+    """Nine atoms in a heap, two of them at 0.37 Å: the trained networks overflow."""
+    rng = np.random.default_rng(1626)
+    numbers = rng.choice([1, 6, 7, 8, 9], 9)
+    symbols = dict(zip([1, 6, 7, 8, 9], "HCNOF", strict=True))
+    rows = [
+        f"{symbols[z]} {x} {y} {w}"
+        for z, (x, y, w) in zip(numbers, rng.normal(scale=2.0, size=(9, 3)), strict=True)
+    ]
+    with jax.debug_nans(False):
+        [result] = predict.predict(xyz.parse("\n".join(["9", "", *rows])))
+    assert result["H (hartree)"] is None and result["uncertainty (kcal/mol)"] is None
+    assert result["warnings"][0] == "no prediction: the networks give no number for these positions"
+    json.dumps(result, allow_nan=False)
