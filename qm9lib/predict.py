@@ -116,9 +116,7 @@ def _predict(
                 "molecules of QM9: the error may be far larger than the uncertainty says"
             )
         if not np.isfinite(value):
-            warnings.insert(
-                0, "no prediction: the networks give no number for these positions"
-            )
+            warnings.insert(0, "no prediction: the networks give no number for these positions")
             found.append((None, None, warnings))
             continue
         found.append((float(value), uncertainty, warnings))
