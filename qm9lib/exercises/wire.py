@@ -53,7 +53,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         if type(value) is np.ndarray and not value.flags.writeable:
             return _read_only, (value.copy(),)
-        return NotImplemented
+        return NotImplemented  # pickle's word for: as usual
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
