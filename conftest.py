@@ -31,6 +31,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(programs.folder())
     os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(programs.MOST)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(programs.SECONDS)
+# The tests of the package compile a thousand small programs and run each for a moment. Chapters
+# are run as readers run them: see `notebooks.ENVIRONMENT`.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # By default an example that takes 0.2 s fails.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

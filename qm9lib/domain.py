@@ -74,7 +74,8 @@ class Domain:
         if heavy > MOST_HEAVY:
             found.append(f"{heavy} atoms are not hydrogen; QM9 has molecules of up to {MOST_HEAVY}")
         if len(atomic_numbers) < _FEWEST:
-            found.append(f"{len(atomic_numbers)} atoms; QM9 has molecules of {_FEWEST} and more")
+            atoms = "1 atom" if len(atomic_numbers) == 1 else f"{len(atomic_numbers)} atoms"
+            found.append(f"{atoms}; QM9 has molecules of {_FEWEST} and more")
         electrons = int(np.sum(atomic_numbers, dtype=np.int64))
         if electrons % 2:
             found.append(

@@ -213,6 +213,14 @@ class GraphNetwork(eqx.Module):
             the network gives NaN for it.
         """
         check_one_molecule(atomic_numbers, positions)
+        return self._energy(atomic_numbers, positions)
+
+    # Compiled as a whole also where the caller does not: operation by operation, each would be
+    # compiled by itself, which takes many seconds.
+    @eqx.filter_jit
+    def _energy(
+        self, atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
+    ) -> Float[Array, ""]:
         mask = atomic_numbers > 0
         dtype = self.weight.dtype
         edges = self.edge_function(positions.astype(dtype), mask)

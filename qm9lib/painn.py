@@ -11,7 +11,7 @@ computed, as dense arrays: with at most 29 atoms that is faster than lists of ne
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import equinox as eqx
 import jax
@@ -86,7 +86,7 @@ class Message(eqx.Module):
     ) -> tuple[Float[Array, "atoms features"], Float[Array, "atoms 3 features"]]:
         """Return the sums over all senders."""
         atoms, features = scalars.shape
-        sent = jax.vmap(self.network)(scalars).reshape(atoms, -1, features)
+        sent = _per_atom(self.network, scalars).reshape(atoms, -1, features)
         if vectors is None:
             carried = sent[:, :1]
         else:
@@ -133,7 +133,7 @@ class Update(eqx.Module):
         mixed = (vectors.reshape(-1, vectors.shape[2]) @ self.mix).reshape(*vectors.shape[:2], -1)
         u, v = jnp.split(mixed, 2, axis=2)
         length = jnp.sqrt(jnp.sum(v**2, axis=1) + _SMALL)
-        a = jax.vmap(self.network)(jnp.concatenate([scalars, length], axis=1))
+        a = _per_atom(self.network, jnp.concatenate([scalars, length], axis=1))
         ss, sv, *vv = jnp.split(a, a.shape[1] // scalars.shape[1], axis=1)
         new_vectors = vv[0][:, None, :] * u if vv else jnp.zeros_like(vectors)
         return ss + sv * jnp.sum(u * v, axis=1), new_vectors
@@ -230,6 +230,14 @@ class PaiNN(eqx.Module):
     ) -> Float[Array, " atoms"]:
         """Return what each atom adds to the sum or the mean; 0 for a padded atom."""
         check_one_molecule(atomic_numbers, positions)
+        return self._atom_energies(atomic_numbers, positions)
+
+    # Compiled as a whole also where the caller does not: operation by operation, each would be
+    # compiled by itself, which takes a minute.
+    @eqx.filter_jit
+    def _atom_energies(
+        self, atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
+    ) -> Float[Array, " atoms"]:
         mask = atomic_numbers > 0
         positions = positions.astype(self.embedding.dtype)
         edges = Edges(positions, mask, self.radial, self.cutoff)
@@ -240,7 +248,7 @@ class PaiNN(eqx.Module):
             vectors = moved if vectors is None else vectors + moved
             changed, turned = update(scalars, vectors)
             scalars, vectors = scalars + changed, vectors + turned
-        energies = jnp.where(mask, jax.vmap(self.readout)(scalars)[:, 0], 0.0)
+        energies = jnp.where(mask, _per_atom(self.readout, scalars)[:, 0], 0.0)
         return energies * one_if_known(atomic_numbers)
 
     def __call__(
@@ -276,3 +284,18 @@ def _mlp(inputs: int, outputs: int, width: int, key: PRNGKeyArray) -> eqx.nn.MLP
     return eqx.nn.MLP(
         inputs, outputs, width, depth=1, activation=jax.nn.silu, dtype=jnp.float32, key=key
     )
+
+
+def _per_atom(
+    network: eqx.nn.MLP, features: Float[Array, "atoms inputs"]
+) -> Float[Array, "atoms outputs"]:
+    """Return ``jax.vmap(network)(features)``, written as matrix products.
+
+    XLA of jax 0.7 (that of Colab) compiles the former to a wrong gradient in the positions where
+    the atomic numbers are constants, as in ``jax.grad(jax.jit(lambda x: painn(z, x)))``.
+    """
+    for number, layer in enumerate(network.layers):
+        if number:
+            features = jax.nn.silu(features)
+        features = features @ layer.weight.T + cast("Array", layer.bias)[None]
+    return features

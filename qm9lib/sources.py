@@ -40,8 +40,8 @@ def columns(
         raise UnknownNameError("source", source, list(SOURCES))
     if keep_uncharacterized and source in ("qm9pack", "sample"):
         raise DataError(
-            f"{source} does not have the uncharacterized molecules: "
-            'use load("figshare", keep_uncharacterized=True)'
+            f"{source} does not have the uncharacterized molecules: the source figshare has them, "
+            "as in `python -m qm9lib fetch --source figshare --keep-uncharacterized`"
         )
     if source == "sample":
         from qm9lib import qm9pack

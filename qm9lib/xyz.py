@@ -40,8 +40,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-_TELLS = r"(?<![\w.])%s\s*[=:]\s*[\"']?\s*([+-]?\d+)(?![\w.])"  # in a comment, as in "charge=1"
-_CHARGE = re.compile(_TELLS % r"(?:total[ _-]?)?charge", re.IGNORECASE)
+# In a comment, as in "charge=1", "charge: +1.0" and "charge -1".
+_TELLS = r"(?<![\w.])(?:%s)\s*(?:[=:]\s*)?[\"']?\s*([+-]?\d+)(?:\.0*)?(?![\w.])"
+_CHARGE = re.compile(_TELLS % r"(?:total[ _-]?)?charge|q(?=\s*[=:])", re.IGNORECASE)
 _MULTIPLICITY = re.compile(_TELLS % r"(?:spin[ _-]?)?mult(?:iplicity)?", re.IGNORECASE)
 _BOTH = re.compile(r"\s*([+-]?\d)\s+([1-9])\s*")  # "0 1", as input files of Gaussian have it
 _PROPERTIES = re.compile(r"(?<![\w.])Properties\s*=\s*(\"[^\"]*\"|'[^']*'|\S*)", re.IGNORECASE)

@@ -91,7 +91,7 @@ def test_too_many_heavy_atoms(sample: QM9, measured: Domain) -> None:
 
 def test_atoms_that_are_no_molecule(sample: QM9, measured: Domain) -> None:
     alone = measured.concerns(np.array([6], np.int8), np.zeros((1, 3)))
-    assert alone == ["1 atoms; QM9 has molecules of 3 and more"]
+    assert alone == ["1 atom; QM9 has molecules of 3 and more"]
     methane = sample[0]
     two = np.vstack([methane.positions, methane.positions + [8.0, 0, 0]])
     concerns = measured.concerns(np.tile(methane.atomic_numbers, 2), two)

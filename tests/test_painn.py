@@ -165,6 +165,16 @@ def test_forces_against_finite_differences(sample: QM9, weights: str) -> None:
     np.testing.assert_allclose(gradient, found, rtol=1e-6, atol=1e-7)
 
 
+def test_forces_where_all_but_the_positions_is_constant(sample: QM9) -> None:
+    """Where XLA of jax 0.7 has made another gradient of networks applied by `jax.vmap`."""
+    network, molecule = network_with("trained"), sample[100]
+    numbers = jnp.asarray(molecule.atomic_numbers, jnp.int32)
+    x = jnp.asarray(molecule.positions, jnp.float32)
+    expected = _value_and_gradient(network, numbers, x)[1]
+    found = jax.jit(jax.grad(lambda x: network(numbers, x)))(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * float(abs(expected).max()))
+
+
 @pytest.mark.parametrize(
     "positions",
     [np.zeros((1, 3)), np.zeros((3, 3)), np.array([[0.0, 0, 0], [0, 0, 5.0]]),

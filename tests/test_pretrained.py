@@ -1,9 +1,11 @@
 """Weights, records, model card and the chapters' stored numbers, all against the real data."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from jax import tree
@@ -16,6 +18,14 @@ from qm9lib.labels import UnknownNameError
 from qm9lib.models import Ensemble
 
 BOOK = Path(tool.__file__).parents[1] / "book"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _optimized() -> Iterator[None]:
+    """Compile as readers do: here few programs run for long."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="module")

@@ -215,7 +215,10 @@ def test_any_order_of_columns(order: list[str], quote: str) -> None:
         ("0 1", 0, 1), ("-1 2", -1, 2), (" +1\t1 ", 1, 1), ("1 2 3", None, None),
         ("10 20", None, None), ("charge=0.5", None, None), ("recharge=1", None, None),
         ("Properties=species:S:1:pos:R:3:charge:R:1", None, None), ("1 0", None, None),
-        ("multiplicity 1", None, None), ("mult=1", None, 1), ("1.5 2", None, None),
+        ("multiplicity 1", None, 1), ("mult=1", None, 1), ("1.5 2", None, None),
+        ("q=+1", 1, None), ("total charge -1", -1, None), ("charge 1.0", 1, None),
+        ("charge = 2.", 2, None), ("charge 0.5", None, None), ("q 1", None, None),
+        ("charges 1 2", None, None), ("water charge 1 multiplicity 2", 1, 2),
     ],
 )  # fmt: skip
 def test_what_comments_tell(comment: str, charge: int | None, multiplicity: int | None) -> None:

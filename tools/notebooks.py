@@ -42,6 +42,7 @@ from exercises import EXERCISES, SOLUTIONS, ExerciseError, overview, student
 ROOT = Path(__file__).resolve().parents[1]
 
 ENVIRONMENT: Mapping[str, str] = {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "0",
     "JAX_PLATFORMS": "cpu",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -53,28 +54,32 @@ ENVIRONMENT: Mapping[str, str] = {
 RESUMED = ("gnn", "accuracy")
 """Chapters that train for minutes, most of which the tests are spared by checkpoints.
 
-`execute` trains from the beginning and keeps a checkpoint of each training, before the last tenth
-of its epochs; the tests train that tenth. The Colab check knows nothing of it."""
+`execute` trains from the beginning and keeps a checkpoint of each training, which says that the
+last steps are still to do; the tests do them. The Colab check knows nothing of it."""
+
+LAST_STEPS = 50
+"""Steps of each training that the tests do."""
 
 CHECKPOINTS = ROOT / "tests" / "data" / "trainings"
 """Where they are: `NAME-1.safetensors` of a chapter's first training, and so on."""
 
 STARTUP = """\
 def _resume():  # in a function: a startup file shares the names of the notebook
-    import itertools
+    import dataclasses, itertools
     from qm9lib import training
 
     fit, write, numbers = training.fit, training._write_checkpoint, itertools.count(1)
 
-    def write_all_but_the_last(path, state, best, run):
-        if len(run.history) <= run.settings.epochs - max(run.settings.epochs // 10, 1):
-            write(path, state, best, run)
+    def write_the_end(path, state, best, run):
+        if len(run.history) == run.settings.epochs:
+            state = state._replace(steps=state.steps - {steps})
+            write(path, state, best, dataclasses.replace(run, history=run.history[:-1]))
 
     def resume(*arguments, **options):
         path = {prefix!r} + f"-{{next(numbers)}}.safetensors"
         return fit(*arguments, checkpoint=path, **options)
 
-    training.fit, training._write_checkpoint = resume, write_all_but_the_last
+    training.fit, training._write_checkpoint = resume, write_the_end
 
 _resume()
 del _resume
@@ -390,7 +395,9 @@ def kernel_environment(path: Path) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         startup = Path(folder, "profile_default", "startup", "00-resume.py")
         startup.parent.mkdir(parents=True)
-        startup.write_text(STARTUP.format(prefix=str(CHECKPOINTS / path.stem)), "utf-8")
+        startup.write_text(
+            STARTUP.format(prefix=str(CHECKPOINTS / path.stem), steps=LAST_STEPS), "utf-8"
+        )
         yield {**ENVIRONMENT, "IPYTHONDIR": folder}
 
 
