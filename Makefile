@@ -50,7 +50,7 @@ pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
 	$(BIN)/python tools/pdf.py
 
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
-	$(PYTEST) $(NBVAL) book tests qm9lib
+	$(PYTEST) $(NBVAL) book tests qm9lib qm9course
 
 # Pages are also waited for: one worker more.
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
@@ -80,7 +80,7 @@ fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEE
 	$(BIN)/python tests/fuzz_records.py --runs $(RUNS) --seed $(SEED)
 
 # Of mutmut only the changes that it makes, which need libcst alone.
-mutants: $(INSTALLED) ## change modules in one place at a time: do their tests notice? (MODULES="gnn painn": only these)
+mutants: $(INSTALLED) ## change modules in one place at a time: do their tests notice? (MODULES="models.gnn labels": only these)
 	$(RUN) pip install --quiet --no-deps "mutmut==3.8.1" "libcst>=1.9"
 	$(BIN)/python tools/mutants.py $(MODULES)
 

@@ -21,11 +21,12 @@ from nbval.kernel import RunningKernel
 from notebooks import HANG, kernel_environment, sockets
 
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
-install_import_hook("qm9lib", "beartype.beartype")
+install_import_hook(["qm9lib", "qm9course"], "beartype.beartype")
 
 # Kernels and other processes of the tests keep their programs where readers do.
-from qm9lib import dataset, programs  # noqa: E402
-from qm9lib.cache import DataError  # noqa: E402
+from qm9lib.data import dataset  # noqa: E402
+from qm9lib.errors import DataError  # noqa: E402
+from qm9lib.models import programs  # noqa: E402
 
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(programs.folder())

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from limits import HANG
 
 import qm9lib
-from qm9lib import cache, figshare, qm9pack, sources
-from qm9lib.cache import DataError
-from qm9lib.dataset import QM9
+from qm9lib.data import cache, figshare, files, qm9pack, sources
+from qm9lib.data.dataset import QM9
+from qm9lib.errors import DataError
 
 FILE = "qm9-v2-qm9pack.safetensors"
 
@@ -111,7 +111,7 @@ def test_files_have_the_usual_permissions(
         path.touch(before)
     previous = os.umask(umask)
     try:
-        with cache.replacing(path) as temporary:
+        with files.replacing(path) as temporary:
             temporary.write_text("text")
     finally:
         os.umask(previous)
@@ -125,7 +125,7 @@ def test_arrays_can_be_read_by_a_class(small_cache: Path, tmp_path: Path) -> Non
     previous = os.umask(0o022)
     try:
         qm9lib.load()
-        cache.write_safetensors(tmp_path / "model", {"x": np.zeros(3)}, {"format": "x"})
+        files.write_safetensors(tmp_path / "model", {"x": np.zeros(3)}, {"format": "x"})
     finally:
         os.umask(previous)
     for path in (small_cache / FILE, tmp_path / "model"):
@@ -136,7 +136,7 @@ def test_arrays_can_be_read_by_a_class(small_cache: Path, tmp_path: Path) -> Non
 def test_of_a_link_the_target_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "target")
-    with cache.replacing(tmp_path / "link") as temporary:
+    with files.replacing(tmp_path / "link") as temporary:
         temporary.write_text("new")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_text() == "new"
 
@@ -147,11 +147,11 @@ def test_a_device_is_not_replaced(tmp_path: Path) -> None:
     for path in (Path("/dev/null"), tmp_path / "pipe"):
         with (
             pytest.raises(DataError, match="it is no ordinary file; name another file"),
-            cache.replacing(path) as temporary,
+            files.replacing(path) as temporary,
         ):
             temporary.write_text("new")
         with pytest.raises(DataError, match="it is no ordinary file"):
-            cache.check_writable(path)
+            files.check_writable(path)
         assert not path.is_file()
 
 
@@ -162,7 +162,7 @@ def test_a_file_system_without_permissions(tmp_path: Path, monkeypatch) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(os, "chmod", refuse)
-    with cache.replacing(tmp_path / "file") as temporary:
+    with files.replacing(tmp_path / "file") as temporary:
         temporary.write_text("text")
     assert (tmp_path / "file").read_text() == "text"
 
@@ -172,7 +172,7 @@ def test_threads_that_write_one_file(tmp_path: Path) -> None:
     path, both = tmp_path / "file", threading.Barrier(2, timeout=HANG)
 
     def write(text: str) -> None:
-        with cache.replacing(path) as temporary:
+        with files.replacing(path) as temporary:
             temporary.write_text(text[:5])
             both.wait()
             temporary.write_text(text)
@@ -186,12 +186,12 @@ def test_threads_that_write_one_file(tmp_path: Path) -> None:
 
 def test_names_of_any_length(tmp_path: Path) -> None:
     path = tmp_path / ("a" * 255)
-    with cache.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         temporary.write_text("text")
     assert path.read_text() == "text"
     with (
         pytest.raises(DataError, match="name too long; take a shorter name"),
-        cache.replacing(tmp_path / ("a" * 256)) as temporary,
+        files.replacing(tmp_path / ("a" * 256)) as temporary,
     ):
         temporary.write_text("text")
 
@@ -212,7 +212,7 @@ NUMBERS = {
 def test_only_a_full_disk_needs_space(tmp_path: Path, number: int) -> None:
     with (
         pytest.raises(DataError) as caught,
-        cache.replacing(tmp_path / "file", "1 MB"),
+        files.replacing(tmp_path / "file", "1 MB"),
     ):
         raise OSError(number, os.strerror(number))
     said = str(caught.value)
@@ -222,9 +222,9 @@ def test_only_a_full_disk_needs_space(tmp_path: Path, number: int) -> None:
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path))
-    assert cache.cache_folder() == tmp_path
+    assert files.cache_folder() == tmp_path
     monkeypatch.delenv("QM9LIB_CACHE")
-    assert cache.cache_folder().name == "qm9lib"
+    assert files.cache_folder().name == "qm9lib"
 
 
 @pytest.mark.parametrize("text", ["~/qm9", "$HOME/qm9", "${HOME}/qm9", " ~/qm9 ", "~/qm9\n"])
@@ -232,7 +232,7 @@ def test_cache_folder_as_a_shell_reads_it(monkeypatch, tmp_path: Path, text: str
     """Variables of a settings file come without a shell."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("QM9LIB_CACHE", text)
-    assert cache.cache_folder() == tmp_path / "qm9"
+    assert files.cache_folder() == tmp_path / "qm9"
 
 
 @given(st.text(st.characters(exclude_characters="\0/~$%", exclude_categories=["Cs"]), max_size=20))
@@ -243,7 +243,7 @@ def test_cache_folder_that_is_none(text: str) -> None:
         pytest.raises(DataError, match="QM9LIB_CACHE is .*, expected the whole path of a folder"),
     ):
         patch.setenv("QM9LIB_CACHE", text)
-        cache.cache_folder()
+        files.cache_folder()
 
 
 @pytest.mark.parametrize("text", ["", " ", "./qm9", "~nobody-of-this-name/x", "$NOT_SET_AT_ALL/x"])
@@ -251,7 +251,7 @@ def test_more_that_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch, text: str
     monkeypatch.delenv("NOT_SET_AT_ALL", raising=False)
     monkeypatch.setenv("QM9LIB_CACHE", text)
     with pytest.raises(DataError, match="expected the whole path of a folder, such as ~/qm9; or"):
-        cache.cache_folder()
+        files.cache_folder()
 
 
 def test_only_our_own_leftovers_go(small_cache: Path) -> None:
@@ -299,7 +299,7 @@ def test_lock_is_taken_again_by_its_holder(small_cache: Path) -> None:
 
 HOLDING = """
 import sys
-from qm9lib import cache
+from qm9lib.data import cache
 with cache.exclusive():
     print("held", flush=True)
     sys.stdin.readline()

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 import qm9lib
-from qm9lib import composition
-from qm9lib.dataset import QM9
+from qm9lib.data.dataset import QM9
+from qm9lib.models import composition
 
 
 def test_least_squares_on_the_dimenet_split(qm9: QM9) -> None:

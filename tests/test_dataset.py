@@ -6,8 +6,8 @@ import pytest
 from scipy import constants
 
 import qm9lib
-from qm9lib import qm9pack
-from qm9lib.dataset import QM9, Molecule
+from qm9lib.data import qm9pack
+from qm9lib.data.dataset import QM9, Molecule
 
 UNCHARACTERIZED = Path(__file__).parent / "data" / "uncharacterized.txt"
 
@@ -205,7 +205,7 @@ def test_loading_again_gives_the_same(qm9: QM9, monkeypatch: pytest.MonkeyPatch)
         asked.append(arguments)
         return {name: getattr(qm9, name) for name in QM9.__dataclass_fields__}
 
-    monkeypatch.setattr("qm9lib.sources.columns", columns)
+    monkeypatch.setattr("qm9lib.data.sources.columns", columns)
     qm9lib.load()
     qm9lib.load("figshare", keep_uncharacterized=True)
     qm9lib.load_sample()

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from qm9lib import domain
-from qm9lib.dataset import QM9
-from qm9lib.domain import Domain
+from qm9lib.data.dataset import QM9
+from qm9lib.pretrained import domain
+from qm9lib.pretrained.domain import Domain
 
 
 @pytest.fixture(scope="module")

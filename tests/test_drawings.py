@@ -6,8 +6,8 @@ from scipy.spatial.transform import Rotation
 from test_plots import check_element, text_sizes
 
 import qm9lib
-from qm9lib import drawings
-from qm9lib.dataset import QM9
+from qm9course import drawings
+from qm9lib.data.dataset import QM9
 
 SAMPLE = qm9lib.load_sample()
 FORMAMIDE = SAMPLE[11]

@@ -14,32 +14,32 @@ from answers import ANSWERS
 
 import exercises as pages
 import notebooks
-from qm9lib import exercises
+import qm9course
 
 pytestmark = [pytest.mark.usefixtures("lenient"), pytest.mark.filterwarnings("default")]
 SOLUTIONS = notebooks.ROOT / "book" / pages.SOLUTIONS
 FIXTURE = (Path(__file__).parent / "data" / "doubling.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("chapter", exercises.CHAPTERS)
+@pytest.mark.parametrize("chapter", qm9course.CHAPTERS)
 def test_page_of_the_students_is_derived_from_the_solutions(chapter):
     assert notebooks.check_student_page(SOLUTIONS / f"{chapter}.md") == []
 
 
-@pytest.mark.parametrize("chapter", exercises.CHAPTERS)
+@pytest.mark.parametrize("chapter", qm9course.CHAPTERS)
 def test_sections_are_the_exercises(chapter):
     text = (SOLUTIONS / f"{chapter}.md").read_text("utf-8")
     found = [(heading["number"], heading["title"]) for heading in pages.HEADING.finditer(text)]
-    assert found == [(e.name, e.title) for e in exercises.exercises(chapter)]
+    assert found == [(e.name, e.title) for e in qm9course.exercises(chapter)]
     for exercise, section in zip(
-        exercises.exercises(chapter), re.split(r"^## ", text, flags=re.MULTILINE)[1:], strict=False
+        qm9course.exercises(chapter), re.split(r"^## ", text, flags=re.MULTILINE)[1:], strict=False
     ):
         assert f'check("{exercise.name}", {exercise.function})' in section
         for word in ("**Trains:**", "**Time:**", "**In your head:**"):
             assert word in section
 
 
-@pytest.mark.parametrize("chapter", exercises.CHAPTERS)
+@pytest.mark.parametrize("chapter", qm9course.CHAPTERS)
 def test_untouched_page_runs_from_top_to_bottom(chapter, tmp_path):
     page = notebooks.student_page(SOLUTIONS / f"{chapter}.md")
     notebook = notebooks.read_notebook(page.with_suffix(".ipynb"))
@@ -49,7 +49,7 @@ def test_untouched_page_runs_from_top_to_bottom(chapter, tmp_path):
         output.get("text", "") for cell in notebooks.code_cells(notebook) for output in cell.outputs
     )
     numbers = re.findall(r"^(\d\.\d) not attempted: ", said, re.MULTILINE)
-    assert numbers == [exercise.name for exercise in exercises.exercises(chapter)]
+    assert numbers == [exercise.name for exercise in qm9course.exercises(chapter)]
     assert f"{chapter}: 0 of {len(numbers)} right" in said
 
 
@@ -85,10 +85,10 @@ def outcomes(chapter, monkeypatch, replaced="", answer=None):
         # Some answers train: each does so once, not for each variant of the page.
         key = (name, *program(function))
         if key not in FOUND:
-            FOUND[key] = exercises.examine(name, function).status
+            FOUND[key] = qm9course.examine(name, function).status
         found[name] = FOUND[key]
 
-    monkeypatch.setattr(exercises, "check", check)
+    monkeypatch.setattr(qm9course, "check", check)
     monkeypatch.setenv("MPLBACKEND", "agg")
     names: dict[str, object] = {"__name__": "__main__"}
     section = ""
@@ -109,14 +109,14 @@ def outcomes(chapter, monkeypatch, replaced="", answer=None):
 
 @pytest.mark.parametrize(
     "exercise",
-    [exercise.name for chapter in exercises.CHAPTERS for exercise in exercises.exercises(chapter)],
+    [exercise.name for chapter in qm9course.CHAPTERS for exercise in qm9course.exercises(chapter)],
 )
 def test_a_wrong_answer_fails_its_own_exercise_alone(exercise, monkeypatch):
     wrong = next(a for a in ANSWERS if a.exercise == exercise and a.status == "wrong")
-    chapter = exercises.BY_NUMBER[exercise.partition(".")[0]]
+    chapter = qm9course.BY_NUMBER[exercise.partition(".")[0]]
     found = outcomes(chapter, monkeypatch, exercise, wrong.function)
     assert [name for name, status in found.items() if status != "right"] == [exercise]
-    assert len(found) == len(exercises.exercises(chapter))
+    assert len(found) == len(qm9course.exercises(chapter))
 
 
 def test_derived_page_of_a_small_fixture():
@@ -159,7 +159,7 @@ def test_table_of_the_teachers_is_that_of_the_exercises():
     text = (notebooks.ROOT / "book" / notebooks.TEACHERS).read_text("utf-8")
     assert text == notebooks.teachers_text(notebooks.ROOT)
     assert text.count("](exercises/") == sum(
-        len(exercises.exercises(c)) for c in exercises.CHAPTERS
+        len(qm9course.exercises(c)) for c in qm9course.CHAPTERS
     )
 
 

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from answers import ANSWERS
 
-from qm9lib import exercises
-from qm9lib.exercises import CHAPTERS, check, checking, examine, hint, progress
-from qm9lib.exercises.diagnosis import explain, same
-from qm9lib.labels import UnknownNameError
+import qm9course
+from qm9course import CHAPTERS, check, checking, examine, hint, progress
+from qm9course.diagnosis import explain, same
+from qm9lib.errors import UnknownNameError
 
 pytestmark = [pytest.mark.usefixtures("lenient"), pytest.mark.filterwarnings("default")]
-ALL = [exercise for chapter in CHAPTERS for exercise in exercises.exercises(chapter)]
+ALL = [exercise for chapter in CHAPTERS for exercise in qm9course.exercises(chapter)]
 
 
 @pytest.fixture
 def session(monkeypatch):
     """An interpreter in which nothing has been checked yet."""
-    monkeypatch.setattr(exercises, "_outcomes", {})
-    monkeypatch.setattr(exercises, "_hinted", {})
+    monkeypatch.setattr(qm9course, "_outcomes", {})
+    monkeypatch.setattr(qm9course, "_hinted", {})
 
 
 @cache
@@ -82,7 +82,7 @@ def test_exercise_is_complete(exercise):
 
 def test_names_count_from_one_in_the_order_of_the_chapters():
     for place, chapter in enumerate(CHAPTERS, 1):
-        names = [exercise.name for exercise in exercises.exercises(chapter)]
+        names = [exercise.name for exercise in qm9course.exercises(chapter)]
         assert names == [f"{place}.{i}" for i in range(1, len(names) + 1)]
         assert len(names) >= 5
 

@@ -34,11 +34,11 @@ import pytest
 from limits import HANG
 
 import make_archive
-from qm9lib import QM9, figshare, load, qm9pack
-from qm9lib.cache import DataError
-from qm9lib.columns import concatenate
-from qm9lib.figshare import Release, RemoteFile
-from qm9lib.records import RecordError
+from qm9lib import QM9, load
+from qm9lib.data import figshare, qm9pack
+from qm9lib.data.columns import concatenate
+from qm9lib.data.figshare import Release, RemoteFile
+from qm9lib.errors import DataError, RecordError
 
 ARCHIVE, UNCHARACTERIZED, REFERENCES = "dsgdb9nsd.xyz.tar.bz2", "uncharacterized.txt", "atomref.txt"
 MOLECULES = 122
@@ -554,7 +554,7 @@ def script(code: str) -> list[str]:
         "-c",
         "import hashlib, sys\n"
         "from qm9lib import cache, figshare, load\n"
-        "from qm9lib.figshare import Release, RemoteFile\n"
+        "from qm9lib.data.figshare import Release, RemoteFile\n"
         f"figshare.PUBLISHED = {figshare.PUBLISHED!r}\n"
         f"figshare.TIMEOUT = {figshare.TIMEOUT!r}\n"
         f"{inspect.getsource(digest)}\n{code}",
@@ -717,7 +717,7 @@ def test_full_disk(
         quota = "" if enlarge else QUOTA.format(size=size)
         done = child(
             f"{quota}\n"
-            "try:\n    load('figshare')\nexcept cache.DataError as error:\n    print(error)"
+            "try:\n    load('figshare')\nexcept errors.DataError as error:\n    print(error)"
         )
         assert done.returncode == 0, done.stderr
         takes = "110 MB" if stage == "arrays" else "87 MB"
@@ -872,7 +872,7 @@ NO_RECORDS = r"is damaged, or no file of qm9_fetch\(\)"
 @pytest.fixture(scope="module")
 def tfdata():
     pytest.importorskip("tensorflow")
-    from qm9lib import tfdata
+    from qm9lib.data import tfdata
 
     return tfdata
 
@@ -970,7 +970,7 @@ def test_damaged_records_in_the_cache_are_written_again(
 
 
 SLOW_RECORDS = """
-from qm9lib import tfdata
+from qm9lib.data import tfdata
 def stop_half_way(tf, molecule, example=tfdata._example):
     if molecule.index > 80:
         print("half", flush=True)
@@ -1123,7 +1123,7 @@ def test_negative_size(members: list[bytes], tmp_path: Path) -> None:
         "import resource\nfrom pathlib import Path\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
         f"try:\n    figshare.read_archive(Path({str(path)!r}), {MOLECULES})\n"
-        "except cache.DataError as error:\n    print(error)"
+        "except errors.DataError as error:\n    print(error)"
     )
     assert "a header cannot be read" in done.stdout
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qm9lib import figshare
-from qm9lib.cache import DataError
+from qm9lib.data import figshare
+from qm9lib.errors import DataError
 from qm9lib.labels import ATOM_REFERENCES, SYMBOLS
 
 ALL_RECORDS = """
@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 import make_archive
-from qm9lib import cache, figshare, qm9pack, verify
-from qm9lib.records import format_record, parse_record
+from qm9lib.data import cache, figshare, qm9pack, verify
+from qm9lib.data.records import format_record, parse_record
 
 
 def checked():

@@ -1,4 +1,4 @@
-"""Properties of qm9lib.records on mutated, made and impossible records.
+"""Properties of qm9lib.data.records on mutated, made and impossible records.
 
 ``fuzz_records.py`` beside this file has the mutations and the second reader that is compared with;
 run as a program, it tries millions of inputs.
@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from qm9lib.records import Record, RecordError, format_record, parse_record, split_record
+from qm9lib.data.records import Record, format_record, parse_record, split_record
+from qm9lib.errors import RecordError
 
 spec = importlib.util.spec_from_file_location(
     "qm9_fuzz_records", Path(__file__).with_name("fuzz_records.py")

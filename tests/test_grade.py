@@ -20,13 +20,13 @@ import pytest
 from limits import HANG
 
 import notebooks
-from qm9lib import exercises
-from qm9lib.cache import DataError
-from qm9lib.exercises import student
-from qm9lib.exercises.grade import grade, table
+import qm9course
+from qm9course import student
+from qm9course.grade import grade, table
+from qm9lib.errors import DataError
 
 BOOK = notebooks.ROOT / "book"
-NAMES = [exercise.name for exercise in exercises.exercises("labels")]
+NAMES = [exercise.name for exercise in qm9course.exercises("labels")]
 CHECK = 'check("1.1", to_kcal_per_mol)'
 AGES = f"{10**6 + os.getpid()}"
 """Seconds that outlast any test, and by which its sleeper is known."""
@@ -96,7 +96,7 @@ BROKEN = {
     "new_checker": (
         [
             first("return 1.0"),
-            ("hint", "import qm9lib.exercises as e\ne.examine = e.check = None"),
+            ("hint", "import qm9course as e\ne.examine = e.check = None"),
         ],
         "wrong",
         "whatever the arguments are, it returns 1",
@@ -151,8 +151,8 @@ ANSWERS = {
     "interrupt": "raise KeyboardInterrupt",
     "no exception": "class E(BaseException):\n    pass\nraise E",
     "checker changed": (
-        "import qm9lib.exercises.checking as c, qm9lib.exercises.diagnosis as d\n"
-        "import qm9lib.exercises.wire as w\nc.same = d.same = lambda *a, **k: True\n"
+        "import qm9course.checking as c, qm9course.diagnosis as d\n"
+        "import qm9course.wire as w\nc.same = d.same = lambda *a, **k: True\n"
         "c.judged = c.examine = c.guarded = lambda *a, **k: True\n"
         "w.encode = lambda *a, **k: 627.5095\nreturn 1.0"
     ),
@@ -239,7 +239,7 @@ def graded(tmp_path_factory):
         number, paths = part
         results = folder / f"grades-{number}.json"
         done = subprocess.run(
-            [sys.executable, "-m", "qm9lib", "grade", *map(str, paths), "--minutes", "1",
+            [sys.executable, "-m", "qm9course", "grade", *map(str, paths), "--minutes", "1",
              "--memory", "1", "--json", str(results), "--reasons"],
             capture_output=True, text=True, cwd=work, check=False, timeout=HANG,
         )  # fmt: skip
@@ -321,7 +321,7 @@ def hostile_class(tmp_path_factory):
     stored("solutions", odd)
     results = folder / "grades.json"
     done = subprocess.run(
-        [sys.executable, "-m", "qm9lib", "grade", *map(str, paths), str(odd), "--minutes", "1",
+        [sys.executable, "-m", "qm9course", "grade", *map(str, paths), str(odd), "--minutes", "1",
          "--memory", "2", "--json", str(results), "--reasons"],
         capture_output=True, check=False, timeout=HANG,
         env=os.environ | {"PYTHONIOENCODING": "ascii", "TMPDIR": str(folder)},

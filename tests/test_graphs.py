@@ -8,11 +8,11 @@ import pytest
 from networks import filled
 from scipy.spatial.distance import cdist
 
-from qm9lib import graphs
-from qm9lib.dataset import QM9
-from qm9lib.gnn import GraphNetwork, bessel_edges
-from qm9lib.graphs import bucketed, chunks, distances, inverse_distance, one_hot
-from qm9lib.painn import PaiNN
+from qm9lib.data.dataset import QM9
+from qm9lib.models import graphs
+from qm9lib.models.gnn import GraphNetwork, bessel_edges
+from qm9lib.models.graphs import bucketed, chunks, distances, inverse_distance, one_hot
+from qm9lib.models.painn import PaiNN
 
 
 def test_one_hot_is_the_classic_one(sample: QM9) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from qm9lib.invariance import (
+from qm9lib.models.invariance import (
     assert_invariant,
     assert_padding_invariant,
     assert_permutation_invariant,

@@ -17,10 +17,11 @@ import pytest
 from limits import HANG
 
 import qm9lib
-from qm9lib import cache, doctor, figshare, qm9pack, training, verify
+from qm9lib import doctor, training
 from qm9lib.__main__ import main
-from qm9lib.cache import DataError
-from qm9lib.dataset import QM9
+from qm9lib.data import cache, figshare, files, qm9pack, verify
+from qm9lib.data.dataset import QM9
+from qm9lib.errors import DataError
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -35,7 +36,7 @@ def test_doctor_prints_what_a_report_needs() -> None:
     assert rows["qm9pack"] == "1.0.3"
     assert rows["devices"].startswith(("cpu", "TFRT_CPU", "cuda"))
     assert rows["qm9pack data"].endswith("data")
-    assert rows["cache folder"] == str(cache.cache_folder())
+    assert rows["cache folder"] == str(files.cache_folder())
     assert "qm9-v2-qm9pack.safetensors" in rows
 
 

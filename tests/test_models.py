@@ -13,13 +13,14 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import qm9lib
-from qm9lib import models, pretrained
-from qm9lib.cache import DataError
-from qm9lib.composition import Composition
-from qm9lib.dataset import QM9
-from qm9lib.gnn import GraphNetwork
+from qm9lib import models
+from qm9lib.data.dataset import QM9
+from qm9lib.errors import DataError
 from qm9lib.models import Ensemble, Model
-from qm9lib.painn import PaiNN
+from qm9lib.models.composition import Composition
+from qm9lib.models.gnn import GraphNetwork
+from qm9lib.models.painn import PaiNN
+from qm9lib.pretrained import weights
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,7 @@ def test_ensemble_is_of_one_label() -> None:
 
 def test_files_of_this_version_stay_readable() -> None:
     """The shipped weights: their format, and what stands where in them."""
-    path = pretrained.FOLDER / "H-0.safetensors"
+    path = weights.FOLDER / "H-0.safetensors"
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     record = json.loads(metadata["model"])

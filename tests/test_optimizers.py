@@ -5,7 +5,7 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from qm9lib import optimizers
+from qm9lib.training import optimizers
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,11 @@ from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
-from qm9lib import invariance, models, pretrained
-from qm9lib.dataset import QM9
-from qm9lib.gnn import count_parameters
-from qm9lib.painn import Edges, PaiNN
+from qm9lib import models
+from qm9lib.data.dataset import QM9
+from qm9lib.models import invariance
+from qm9lib.models.gnn import count_parameters
+from qm9lib.models.painn import Edges, PaiNN
 
 
 @eqx.filter_jit
@@ -97,7 +98,7 @@ NETWORKS = ("random", "trained")
 @cache
 def network_with(weights: str) -> PaiNN:
     if weights == "trained":
-        return models.load(pretrained.FOLDER / "H-0.safetensors").network
+        return models.load(weights.FOLDER / "H-0.safetensors").network
     return filled(PaiNN, 16, 3, 8, seed=1)
 
 

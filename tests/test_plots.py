@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import notebooks
-from qm9lib import plots
+from qm9lib.figures import plots
 
 ROOT = notebooks.ROOT
 PHONE = 350  # pixels that a phone has for a figure

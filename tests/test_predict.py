@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm9lib import models, predict, pretrained, xyz
-from qm9lib.composition import Composition
-from qm9lib.dataset import QM9
+from qm9lib import models, pretrained
+from qm9lib.data import xyz
+from qm9lib.data.dataset import QM9
 from qm9lib.models import Ensemble
+from qm9lib.models.composition import Composition
+from qm9lib.pretrained import predict
 
 WATER = "3\nwater\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n"
 

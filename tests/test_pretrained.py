@@ -11,11 +11,12 @@ import pytest
 from jax import tree
 
 import pretrained as tool
-from qm9lib import domain, ladder, mae, models, pretrained
-from qm9lib.cache import DataError
-from qm9lib.dataset import QM9
-from qm9lib.labels import UnknownNameError
+from qm9course import ladder
+from qm9lib import mae, models, pretrained
+from qm9lib.data.dataset import QM9
+from qm9lib.errors import DataError, UnknownNameError
 from qm9lib.models import Ensemble
+from qm9lib.pretrained import domain, weights
 
 BOOK = Path(tool.__file__).parents[1] / "book"
 
@@ -72,7 +73,7 @@ def test_accuracy_that_the_course_promises(validation) -> None:
     molecules, predicted, _ = validation
     errors = 43.364104 * np.abs(predicted - molecules.target("H", "kcal/mol"))  # meV
     assert errors.mean() < 14
-    card = (pretrained.FOLDER / "README.md").read_text(encoding="utf-8")
+    card = (weights.FOLDER / "README.md").read_text(encoding="utf-8")
     [stated] = re.findall(r"^\| validation \| 10,000 \| [\d.]+ \| ([\d.]+) \|", card, re.MULTILINE)
     assert float(stated) == pytest.approx(errors.mean(), abs=0.06)
 
@@ -88,24 +89,24 @@ def test_each_member_has_its_record(ensemble: Ensemble) -> None:
 
 
 def test_files_are_small() -> None:
-    for path in pretrained.FOLDER.iterdir():
+    for path in weights.FOLDER.iterdir():
         assert path.stat().st_size < 5_000_000, path
 
 
 def test_the_model_card_is_made_of_the_stored_numbers() -> None:
-    assert (pretrained.FOLDER / "README.md").read_text(encoding="utf-8") == tool.card()
+    assert (weights.FOLDER / "README.md").read_text(encoding="utf-8") == tool.card()
 
 
 def test_the_domain_is_that_of_the_training_molecules(qm9: QM9) -> None:
     few = qm9.split("dimenet").train[::50]
-    counts, part = pretrained.domain().counts, domain.measure(few).counts
+    counts, part = pretrained.training_domain().counts, domain.measure(few).counts
     assert np.all(part <= counts)
     # A fiftieth of the molecules has about a fiftieth of the pairs.
     assert part.sum() * 50 == pytest.approx(counts.sum(), rel=0.01)
 
 
 def test_few_validation_molecules_are_outside_of_it(qm9: QM9) -> None:
-    known = pretrained.domain()
+    known = pretrained.training_domain()
     few = qm9.split("dimenet").valid[:2_000]
     told = sum(bool(known.concerns(m.atomic_numbers, m.positions)) for m in few)
     assert told <= 0.02 * len(few)
@@ -179,7 +180,7 @@ def test_weights_are_finite(ensemble: Ensemble) -> None:
 
 
 def test_a_damaged_domain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     (tmp_path / "domain.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match="no domain of this version of qm9lib .*install qm9lib"):
-        pretrained.domain()
+        pretrained.training_domain()

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from limits import HANG
 
-from qm9lib import programs
+from qm9lib.models import programs
 
 PROCESS = """
 import sys
 import jax
 import jax.numpy as jnp
-from qm9lib import programs
+from qm9lib.models import programs
 
 programs._processor = lambda: sys.argv[1]
 events = []

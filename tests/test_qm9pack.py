@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qm9lib import qm9pack
-from qm9lib.cache import DataError
+from qm9lib.data import qm9pack
+from qm9lib.data.qm9pack import parse_csv
+from qm9lib.data.records import parse_record
+from qm9lib.errors import DataError
 from qm9lib.labels import SYMBOLS
-from qm9lib.qm9pack import parse_csv
-from qm9lib.records import parse_record
 
 DATA = Path(__file__).parent / "data"
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import make_archive
-from qm9lib.records import Record, RecordError, format_record, parse_record
+from qm9lib.data.records import Record, format_record, parse_record
+from qm9lib.errors import RecordError
 
 DATA = Path(__file__).parent / "data"
 

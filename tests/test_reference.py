@@ -17,8 +17,8 @@ from bs4 import BeautifulSoup
 from sphinx.util.inventory import InventoryFile
 
 import qm9lib
-from qm9lib import figshare
-from qm9lib.exercises import CHAPTERS
+from qm9course import CHAPTERS
+from qm9lib.data import figshare
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -28,9 +28,9 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]
 INTERNAL = {
     "qm9lib": "its names are documented where they are defined",
     "qm9lib.__main__": "its help texts are the page on the command line",
-    "qm9lib.exercises.child": "a process of the grader",
-    "qm9lib.exercises.diagnosis": "for the judges alone",
-    **{f"qm9lib.exercises.{name}": "judges" for name in CHAPTERS},
+    "qm9course.child": "a process of the grader",
+    "qm9course.diagnosis": "for the judges alone",
+    **{f"qm9course.{name}": "judges" for name in CHAPTERS},
 }
 
 
@@ -195,10 +195,10 @@ def test_data_flow_one_way_as_the_overview_says():
 def test_code_links_to_the_package_alone(api):
     code = page(api / "use.html").select_one("pre")
     links = {link.get_text(): link["href"] for link in code.select("a")}
-    assert links["qm9lib.load_sample"] == "data.html#qm9lib.dataset.load_sample"
-    assert links["molecules.target"] == "data.html#qm9lib.dataset.QM9.target"
+    assert links["qm9lib.load_sample"] == "data.html#qm9lib.data.dataset.load_sample"
+    assert links["molecules.target"] == "data.html#qm9lib.data.dataset.QM9.target"
     assert links["qm9lib.LABELS"] == "data.html#qm9lib.labels.LABELS"
-    assert links["painn.PaiNN"] == "models.html#qm9lib.painn.PaiNN"
+    assert links["painn.PaiNN"] == "models.html#qm9lib.models.painn.PaiNN"
     assert all(href.split("#")[0] in {"data.html", "models.html"} for href in links.values())
 
 
@@ -235,8 +235,8 @@ class TestPackageReference:
             extension.help_text("qm9lib", ["flyy"])
 
     def test_a_name_documented_in_two_modules_leads_to_its_own(self, extension):
-        known = ["qm9lib.models.load", "qm9lib.dataset.load", "qm9lib.pretrained.load"]
-        assert extension.reexports("qm9lib", known) == {"qm9lib.load": "qm9lib.dataset.load"}
+        known = ["qm9lib.models.load", "qm9lib.data.dataset.load", "qm9lib.pretrained.load"]
+        assert extension.reexports("qm9lib", known) == {"qm9lib.load": "qm9lib.data.dataset.load"}
         assert extension.reexports("qm9lib", ["qm9lib.load", *known]) == {}
 
     def test_a_command_that_does_not_exist_fails_the_build(self, extension, tmp_path):

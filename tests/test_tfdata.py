@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qm9lib import tfdata
-from qm9lib.cache import DataError
-from qm9lib.dataset import QM9
+from qm9lib.data import tfdata
+from qm9lib.data.dataset import QM9
+from qm9lib.errors import DataError
 
 pytest.importorskip("tensorflow")
 
@@ -53,7 +53,8 @@ FULL_SET = """
 import sys
 import numpy as np
 import qm9lib
-from qm9lib import qm9_fetch, qm9_parse, tfdata
+from qm9lib import qm9_fetch, qm9_parse
+from qm9lib.data import tfdata
 
 path = qm9_fetch()
 tfdata.load = None  # the second call has to find the file

@@ -783,7 +783,7 @@ def test_survivors_have_to_be_explained() -> None:
 def test_explained_survivors_are_still_in_the_modules() -> None:
     for entry in tomllib.loads(mutants.EXPLAINED.read_text(encoding="utf-8"))["survivor"]:
         assert entry["module"] in mutants.TESTS and entry["before"] != entry["after"]
-        source = mutants.ROOT / "qm9lib" / f"{entry['module']}.py"
+        source = mutants.path_of(entry["module"])
         assert entry["before"] in " ".join(source.read_text(encoding="utf-8").split()), entry
         assert len(entry["why"]) > 20, entry
     for names in mutants.TESTS.values():
@@ -793,11 +793,11 @@ def test_explained_survivors_are_still_in_the_modules() -> None:
 def test_results_are_kept_until_the_tests_change(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for path in ("qm9lib/gnn.py", "tests/test_gnn.py"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+    for path in ("qm9lib/models/gnn.py", "tests/test_gnn.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("pass")
     monkeypatch.setattr(mutants, "ROOT", tmp_path)
-    results = mutants.Results("gnn", tmp_path / "results")
+    results = mutants.Results("models.gnn", tmp_path / "results")
     results.restart(keep=False)
     results.note("one", "a test")
     results.note("two", mutants.UNNOTICED)

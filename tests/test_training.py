@@ -24,10 +24,10 @@ from safetensors.numpy import save_file
 
 import qm9lib
 from qm9lib import training
-from qm9lib.cache import DataError
-from qm9lib.dataset import QM9
-from qm9lib.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
-from qm9lib.painn import PaiNN
+from qm9lib.data.dataset import QM9
+from qm9lib.errors import DataError
+from qm9lib.models.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
+from qm9lib.models.painn import PaiNN
 from qm9lib.training import Settings, fit
 
 
@@ -351,7 +351,7 @@ if port:
     )
 import numpy as np
 import qm9lib
-from qm9lib.painn import PaiNN
+from qm9lib.models.painn import PaiNN
 from qm9lib.training import Settings, fit
 
 sample = qm9lib.load_sample()
@@ -591,7 +591,7 @@ def test_errors_by_hand(parts, label: str, unit: str) -> None:
     train, valid = parts[0][:80], parts[1][:20]
     model, run = tiny(parts, label, epochs=2, learning_rate=1e-30)
     published = qm9lib.LABELS[label].unit
-    reference = qm9lib.composition.fit(train, label)
+    reference = qm9lib.models.composition.fit(train, label)
     residual = train.target(label) - reference.predict(train)
     assert (model.mean, model.scale) == pytest.approx((residual.mean(), residual.std()), rel=1e-9)
     in_unit = {"unit": published, "to": unit}

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import qm9lib
-from qm9lib import geometry
-from qm9lib.viewer import View
+from qm9lib.data import geometry
+from qm9lib.figures.viewer import View
 
 
 class Page(HTMLParser):
@@ -216,7 +216,7 @@ def test_letters_can_be_read() -> None:
             0.2126, 0.7152, 0.0722,
         ]  # fmt: skip
 
-    from qm9lib.viewer import BALLS, _ink, _Scale
+    from qm9lib.figures.viewer import BALLS, _ink, _Scale
 
     scales = [_Scale([-1.0, 1.0]), _Scale([0.0, 1.0])]
     colors = [*BALLS.values(), *(s.color(v) for s in scales for v in np.linspace(s.low, 1, 50))]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from qm9lib.dataset import QM9
-from qm9lib.exercises import wire
-from qm9lib.exercises.diagnosis import as_numbers, describe
+from qm9course import wire
+from qm9course.diagnosis import as_numbers, describe
+from qm9lib.data.dataset import QM9
 
 
 def handed_over(value: object) -> object:

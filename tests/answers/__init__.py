@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from qm9lib.exercises import CHAPTERS
+from qm9course import CHAPTERS
 
 Function = Callable[..., Any]
 
