@@ -1,15 +1,16 @@
 """What a bug report needs: versions, data, cache and device, as text to paste.
 
-It is asked where something is broken. So nothing is imported before it is reported, and what fails
-is a line of the report.
+It is asked where something is broken. So packages are imported by another process, which a broken
+one may end, and what fails is a line of the report.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import json
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
@@ -20,6 +21,26 @@ _PACKAGES = (
     "tensorflow-cpu",
 )  # fmt: skip
 _NOT_IMPORTED = ("qm9pack", "tensorflow", "tensorflow-cpu")  # they take seconds, and print
+
+# Imports what it is told to, and says of each when it begins, and what came of it. "devices" are
+# those of JAX. What the packages print themselves goes elsewhere.
+_TRY = """
+import importlib, json, os, sys
+
+lines = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+for name in sys.argv[1:]:
+    print(json.dumps([name]), file=lines, flush=True)
+    said = ""
+    try:
+        if name == "devices":
+            said = ", ".join(str(device) for device in importlib.import_module("jax").devices())
+        else:
+            importlib.import_module(name)
+    except BaseException as error:
+        said = f"broken: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    print(json.dumps([name, said]), file=lines, flush=True)
+"""
 
 Rows = list[tuple[str, str]]
 
@@ -33,8 +54,13 @@ def report() -> str:
     python
     """
     rows = [("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")]
-    rows += [(name, _told(_version, name)) for name in _PACKAGES]
-    rows += [("processors", str(os.cpu_count())), ("devices", _told(_devices))]
+    versions = {name: _version(name) for name in _PACKAGES}
+    here = [name for name, version in versions.items() if version]
+    tried = _try([name for name in here if name not in _NOT_IMPORTED] + ["devices"])
+    for name, version in versions.items():
+        said = tried.get(name, "")
+        rows.append((name, ", ".join(filter(None, [version or "not installed", said]))))
+    rows += [("processors", str(os.cpu_count())), ("devices", tried["devices"])]
     return table(rows + data())
 
 
@@ -84,24 +110,28 @@ def _broken(error: Exception) -> str:
 
 
 def _version(name: str) -> str:
+    """Return the version of a package, or nothing if it is not installed."""
     try:
-        version = metadata.version(name)
+        return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "not installed"
-    if name not in _NOT_IMPORTED:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            return f"{version}, {_broken(error)}"
-    return version
+        return ""
 
 
-def _devices() -> str:
-    if importlib.util.find_spec("jax") is None:
-        return "jax is not installed"
-    import jax
-
-    return ", ".join(str(device) for device in jax.devices())
+def _try(names: list[str]) -> dict[str, str]:
+    """Import packages, and return what came of each: nothing, or why it is broken."""
+    found: dict[str, str] = {}
+    while left := [name for name in names if name not in found]:
+        done = subprocess.run(
+            [sys.executable, "-c", _TRY, *left],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        begun = left[0]
+        for line in done.stdout.splitlines():
+            begun, *said = json.loads(line)
+            found.update({begun: said[0]} if said else {})
+        if begun not in found:
+            found[begun] = f"broken: it ends Python with status {done.returncode}"
+    return found
 
 
 def _qm9pack() -> str:
