@@ -59,10 +59,11 @@ test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
 	$(BIN)/python tools/lighthouse.py
 
-check: $(INSTALLED) ## lint, formatting, types, and whether all pairs are in step
+check: $(INSTALLED) ## lint, formatting, types, the way of imports, and whether all pairs are in step
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python tools/notebooks.py check
 
 notebooks: $(INSTALLED) ## derive and execute the chapters (NAMES="labels data": only these)

@@ -264,7 +264,7 @@ def _home(folder: Path) -> tuple[Path, dict[str, str]]:
     python = folder / "python" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     # pip installs into this one, and may not remove what is ours.
     (own,) = (folder / "python").rglob("site-packages")
-    found = [*sys.path, str(Path(__file__).parents[2])]
+    found = [*sys.path, str(Path(__file__).parents[1])]
     added = [p for p in found if "-packages" in p or not p.startswith(sys.base_prefix)]
     lines = [f"import site; site.addsitedir({p!r})" for p in added if os.path.isabs(p)]
     (own / "grader.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -325,7 +325,8 @@ def sandboxed(folder: Path) -> list[str]:
             "--sandbox needs bubblewrap (bwrap), on Linux: install your system's package bubblewrap"
         )
     # What Python needs, and not the folder that the grader was started in.
-    seen = {sys.prefix, sys.base_prefix, str(Path(__file__).parents[1])}
+    packages = Path(__file__).parent, Path(files.__file__).parents[1]
+    seen = {sys.prefix, sys.base_prefix, *map(str, packages)}
     seen |= {path for path in sys.path if "-packages" in path and os.path.isdir(path)}
     if files.cache_folder().is_dir():
         seen.add(str(files.cache_folder()))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,17 @@ def test_doctor_prints_what_a_report_needs() -> None:
     assert "qm9-v2-qm9pack.safetensors" in rows
 
 
+def called(arguments: Sequence[str]) -> list[str]:
+    """Return the command line of a command, whichever package has it."""
+    package = "qm9course" if arguments[0] == "grade" else "qm9lib"
+    return [sys.executable, "-m", package, *arguments]
+
+
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command of the package as a user does; more options are those of `subprocess.run`."""
     environment = options.pop("env", os.environ) | {"PYTHONUNBUFFERED": ""}
     return subprocess.run(
-        [sys.executable, "-m", "qm9lib", *arguments], stderr=subprocess.PIPE, text=True,
+        called(arguments), stderr=subprocess.PIPE, text=True,
         timeout=HANG, env=environment, **options,
     )  # fmt: skip
 
@@ -134,7 +141,7 @@ def test_streams_that_are_closed(streams: str) -> None:
 def test_terminals_of_any_encoding(encoding: str, arguments: list[str]) -> None:
     environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = subprocess.run(
-        [sys.executable, "-m", "qm9lib", *arguments], capture_output=True, env=environment,
+        called(arguments), capture_output=True, env=environment,
         timeout=HANG,
     )  # fmt: skip
     shown = (done.stdout + done.stderr).decode(encoding, "replace")
@@ -501,8 +508,7 @@ def test_bad_input_to_train_evaluate_and_predict(
     }  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    command = [sys.executable, "-m", "qm9lib", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(called(arguments), cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == status and message in done.stderr
     assert "Traceback" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == set(files)

@@ -27,8 +27,12 @@ from qm9lib import training
 from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
 from qm9lib.models.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
+from qm9lib.models.graphs import bucketed
 from qm9lib.models.painn import PaiNN
-from qm9lib.training import Settings, fit
+from qm9lib.training import Settings, fit, loop
+from qm9lib.training import run as records
+from qm9lib.training import step as stepping
+from qm9lib.training.checkpoint import State
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +74,7 @@ def test_the_best_epoch_is_what_is_returned(parts, monkeypatch) -> None:
         predictions.append(predicted)
         return [3.0, 1.0, 2.0][len(predictions) - 1]
 
-    monkeypatch.setattr(training, "mae", validation_error)
+    monkeypatch.setattr(loop, "mae", validation_error)
     model, record = run(parts, epochs=3)
     assert record.best_epoch == 1 and record.valid_mae == [3.0, 1.0, 2.0]
     kept = model.predict(parts[1]) - model.reference.predict(parts[1]) - model.mean
@@ -105,9 +109,9 @@ def test_one_step_against_plain_gradient_descent(parts) -> None:
         return eqx.combine(unravel(weights), static)
 
     optimizer = optax.scale(-1.0)
-    gradient_of, update = training._make_step(network_of, optimizer, Settings(average=0.0))
-    state = training._State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
-    bucket = training.bucketed(train, sizes=(29,))[0]
+    gradient_of, update = stepping.make_step(network_of, optimizer, Settings(average=0.0))
+    state = State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
+    bucket = bucketed(train, sizes=(29,))[0]
     targets = jnp.arange(6.0)
     rows = np.array([0, 2, 5, -1], np.int32)
     with jax.numpy_dtype_promotion("strict"):
@@ -133,10 +137,10 @@ def test_one_step_against_plain_gradient_descent(parts) -> None:
 
 
 def test_every_molecule_once_an_epoch(parts) -> None:
-    buckets = training.bucketed(parts[0])
+    buckets = bucketed(parts[0])
     seen = [
         int(buckets[number].row[row])
-        for number, rows in training._order(buckets, 32, np.random.default_rng(0))
+        for number, rows in loop._order(buckets, 32, np.random.default_rng(0))
         for row in rows
         if row >= 0
     ]
@@ -256,7 +260,7 @@ def test_rounding_is_nothing_to_learn(sample, parts, molecules, label) -> None:
 
 def test_patience_ends_the_training(parts, monkeypatch) -> None:
     errors = iter([3.0, 2.0, 2.5, 2.4, 1.0])
-    monkeypatch.setattr(training, "mae", lambda *_, **__: next(errors))
+    monkeypatch.setattr(loop, "mae", lambda *_, **__: next(errors))
     _, record = run(parts, epochs=5, patience=2)
     assert record.valid_mae == [3.0, 2.0, 2.5, 2.4]
 
@@ -265,14 +269,14 @@ def test_interrupt_before_the_first_step(parts, monkeypatch) -> None:
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_order", interrupted)
+    monkeypatch.setattr(loop, "_order", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(parts, epochs=1)
 
 
 def interrupt_at(monkeypatch, epoch: int) -> None:
     """Press Ctrl-C in the middle of an epoch, counted from 0."""
-    order, started = training._order, []
+    order, started = loop._order, []
 
     def interrupted(*arguments):
         started.append(None)
@@ -281,7 +285,7 @@ def interrupt_at(monkeypatch, epoch: int) -> None:
                 raise KeyboardInterrupt
             yield entry
 
-    monkeypatch.setattr(training, "_order", interrupted)
+    monkeypatch.setattr(loop, "_order", interrupted)
 
 
 def test_interrupted_training_keeps_the_best(parts, monkeypatch) -> None:
@@ -483,7 +487,7 @@ def test_bad_input(parts) -> None:
 def watched(monkeypatch) -> dict[str, list]:
     """What goes in and out of each step of the trainings of a test, as float64, and their rows."""
     seen = {name: [] for name in ("before", "gradient", "rate", "after", "averaged", "rows")}
-    make, order = training._make_step, training._order
+    make, order = stepping.make_step, loop._order
 
     def watching(*arguments, **keywords):
         gradient, update = make(*arguments, **keywords)
@@ -506,8 +510,8 @@ def watched(monkeypatch) -> dict[str, list]:
         ])  # fmt: skip
         return iter(entries)
 
-    monkeypatch.setattr(training, "_make_step", watching)
-    monkeypatch.setattr(training, "_order", watching_order)
+    monkeypatch.setattr(loop, "make_step", watching)
+    monkeypatch.setattr(loop, "_order", watching_order)
     return seen
 
 
@@ -539,7 +543,7 @@ def test_training_by_hand(parts, watched) -> None:
     """Warm-up, cosine, clipping, AdamW with decay, and the average, in NumPy and float64."""
     model, run = tiny(parts, learning_rate=0.05, warmup=4, weight_decay=0.3, clip=0.8, average=0.6)
     steps = len(watched["rate"])
-    assert steps == 3 * sum(-(-len(b.row) // 16) for b in training.bucketed(parts[0][:80]))
+    assert steps == 3 * sum(-(-len(b.row) // 16) for b in bucketed(parts[0][:80]))
     weights, first, second = watched["before"][0], 0.0, 0.0
     average, lengths, apart = weights, [], []
     for step in range(steps):
@@ -578,7 +582,7 @@ def test_each_epoch_has_its_own_order(parts, watched) -> None:
 
 def test_training_ends_when_the_error_is_no_number(parts, monkeypatch, capsys) -> None:
     errors = iter([3.0, 2.0, float("nan"), 1.0, 1.0])
-    monkeypatch.setattr(training, "mae", lambda *_, **__: next(errors))
+    monkeypatch.setattr(loop, "mae", lambda *_, **__: next(errors))
     _, run = tiny(parts, epochs=5)
     np.testing.assert_array_equal(run.valid_mae, [3.0, 2.0, np.nan])
     assert run.best_epoch == 1
@@ -611,7 +615,7 @@ def test_gradient_of_each_loss_by_finite_differences(parts, loss: str) -> None:
     train = parts[0][:6]
     tree, static = eqx.partition(Tiny(), eqx.is_inexact_array)
     weights, unravel = ravel_pytree(tree)
-    bucket = training.bucketed(train, sizes=(29,))[0]
+    bucket = bucketed(train, sizes=(29,))[0]
     targets = jnp.linspace(-1.0, 1.0, 6)
     rows = np.array([5, 0, 3, 2, -1, -1], np.int32)
 
@@ -632,7 +636,7 @@ def test_gradient_of_each_loss_by_finite_differences(parts, loss: str) -> None:
     slope = (mean_loss(weights + 1e-3 * direction) - mean_loss(weights - 1e-3 * direction)) / 2e-3
     for chunk_size in (None, 2, 3, 6, 8):
         settings = Settings(loss=loss, chunk_size=chunk_size)
-        gradient_of, _ = training._make_step(network_of, optax.identity(), settings)
+        gradient_of, _ = stepping.make_step(network_of, optax.identity(), settings)
         gradient, squared = gradient_of(weights, bucket, targets, rows)
         assert float(gradient @ direction) == pytest.approx(slope, rel=2e-2, abs=1e-4)
         expected = np.sum(np.asarray(errors(weights))[[5, 0, 3, 2]] ** 2)
@@ -708,8 +712,8 @@ def test_best_epoch_and_patience(errors: list[float], best: int, without_better:
 def test_a_run_tells_what_it_was(parts) -> None:
     train, valid, _ = parts
     content = np.concatenate([train.index, valid.index]).astype("<i8").tobytes()
-    assert training._index_sha256(train, valid) == hashlib.sha256(content).hexdigest()
-    found = training._environment()
+    assert records.index_sha256(train, valid) == hashlib.sha256(content).hexdigest()
+    found = records.environment()
     for package in ("jax", "jaxlib", "numpy", "optax", "equinox", "qm9lib"):
         assert found[package] == version(package)
     assert found["python"] == platform.python_version()
@@ -735,16 +739,16 @@ def test_work_that_cannot_be_divided(unchecked: None, monkeypatch) -> None:
         (Settings(chunk_size=5), None, "the 32 molecules of each device cannot be cut .* of 5"),
     ):
         with pytest.raises(ValueError, match=message):
-            training._checked(mesh(*shape) if shape else None, settings)
+            stepping.checked_mesh(mesh(*shape) if shape else None, settings)
     for chunk_size in (None, 2, 8, 9, 32):
-        divided = training._checked(mesh(4, "a"), Settings(chunk_size=chunk_size))
+        divided = stepping.checked_mesh(mesh(4, "a"), Settings(chunk_size=chunk_size))
         assert divided.axis_names == ("a",) and divided.devices.tolist() == devices.tolist()
-    assert training._checked(None, Settings(chunk_size=33)) is None
-    assert training._checked(None, Settings(minutes=1.0)) is None
+    assert stepping.checked_mesh(None, Settings(chunk_size=33)) is None
+    assert stepping.checked_mesh(None, Settings(minutes=1.0)) is None
     monkeypatch.setattr(jax, "process_count", lambda: 2)
-    assert training._checked(None, Settings()) is None
+    assert stepping.checked_mesh(None, Settings()) is None
     with pytest.raises(ValueError, match="several processes cannot train by the clock"):
-        training._checked(None, Settings(minutes=1.0))
+        stepping.checked_mesh(None, Settings(minutes=1.0))
 
 
 def test_all_devices_learn_the_same(parts) -> None:
@@ -828,7 +832,7 @@ def test_what_the_progress_bar_is_told(parts, monkeypatch, tmp_path: Path) -> No
         def set_postfix_str(self, text: str, refresh: bool) -> None:
             self.texts.append(text)
 
-    monkeypatch.setattr(training, "progress_bar", Bar)
+    monkeypatch.setattr(loop, "progress_bar", Bar)
     sets = Tiny(), parts[0][:80], parts[1][:20]
     keywords = {"checkpoint": tmp_path / "checkpoint"}
     by_clock = Settings(minutes=0.5, batch_size=16)

@@ -3,6 +3,6 @@
 The models are in `composition`, `gnn` and `painn`; here is what holds of all of them.
 """
 
-from qm9lib.models.storage import Ensemble, Model, Network, describe, load, predict_all
+from qm9lib.models.storage import Ensemble, Model, describe, load, predict_all
 
-__all__ = ["Ensemble", "Model", "Network", "describe", "load", "predict_all"]
+__all__ = ["Ensemble", "Model", "describe", "load", "predict_all"]
