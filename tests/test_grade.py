@@ -390,7 +390,7 @@ HEEDING = """
 import os, signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
-os.execv(sys.executable, [sys.executable, "-m", "qm9lib", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, "-m", "qm9course", *sys.argv[1:]])
 """
 
 

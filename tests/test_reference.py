@@ -122,7 +122,8 @@ def api(tmp_path_factory):
     kept = ("autodoc", "autosummary", "napoleon", "codeautolink", "package_reference", "python_")
     files = {file.name: file.read_text() for file in (BOOK / "api").glob("*.md")}
     files["use.md"] = (
-        "---\norphan: true\n---\n# Use\n\n```python\nimport qm9lib\nfrom qm9lib.models import painn\n"
+        "---\norphan: true\n---\n# Use\n\n"
+        "```python\nimport qm9lib\nfrom qm9lib.models import painn\n"
         'molecules = qm9lib.load_sample()\nmolecules.target("H")\nqm9lib.LABELS\npainn.PaiNN\n```\n'
     )
     files["index.md"] += "\n```{toctree}\n:glob:\n*\n```\n"
