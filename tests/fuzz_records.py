@@ -547,8 +547,8 @@ def mutate(data: bytes, random: Random, breaking: int) -> bytes:
 
 
 def true_records() -> list[bytes]:
-    """Return the records of ``tests/data``, and variants with what is rare in published ones."""
-    published = [path.read_bytes() for path in sorted((ROOT / "tests/data").glob("*.xyz"))]
+    """Return the records of ``tests/files``, and variants with what is rare in published ones."""
+    published = [path.read_bytes() for path in sorted((ROOT / "tests/files").glob("*.xyz"))]
     variants = []
     for text in published:
         lines = text.split(b"\n")

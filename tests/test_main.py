@@ -96,7 +96,7 @@ COMMANDS = {
     "info": ["info"],
     "doctor": ["doctor"],
     "help": ["train", "--help"],
-    "predict": ["predict", str(Path(__file__).with_name("data") / "dsgdb9nsd_000005.xyz")],
+    "predict": ["predict", str(Path(__file__).with_name("files") / "dsgdb9nsd_000005.xyz")],
     "grade": ["grade", "nothing.ipynb"],
 }
 
@@ -400,7 +400,7 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     assert result["mae (meV)"] == pytest.approx(43.364104 * result["mae (kcal/mol)"], rel=1e-6)
     assert result["rmse (meV)"] >= result["mae (meV)"]
 
-    record_of_qm9 = Path(__file__).with_name("data") / "dsgdb9nsd_000001.xyz"
+    record_of_qm9 = Path(__file__).with_name("files") / "dsgdb9nsd_000001.xyz"
     done = run("predict", str(record_of_qm9), "--model", str(path), str(path))
     assert (done.returncode, done.stderr) == (0, "")
     [methane] = json.loads(done.stdout)

@@ -793,7 +793,7 @@ def test_explained_survivors_are_still_in_the_modules() -> None:
 def test_results_are_kept_until_the_tests_change(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for path in ("qm9lib/models/gnn.py", "tests/test_gnn.py"):
+    for path in ("qm9lib/models/gnn.py", "tests/models/test_gnn.py"):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("pass")
     monkeypatch.setattr(mutants, "ROOT", tmp_path)
@@ -804,10 +804,10 @@ def test_results_are_kept_until_the_tests_change(
     results.restart(keep=False)
     found = results.read()
     assert (found["one"], found["two"]) == ("a test", mutants.UNNOTICED)
-    (tmp_path / "tests/test_gnn.py").write_text("assert True")
+    (tmp_path / "tests/models/test_gnn.py").write_text("assert True")
     results.restart(keep=True)
     assert {*results.read()} == {"tests", "one"}
-    (tmp_path / "tests/test_gnn.py").write_text("assert 1")
+    (tmp_path / "tests/models/test_gnn.py").write_text("assert 1")
     results.restart(keep=False)
     assert {*results.read()} == {"tests"}
 

@@ -60,7 +60,7 @@ last steps are still to do; the tests do them. The Colab check knows nothing of 
 LAST_STEPS = 50
 """Steps of each training that the tests do."""
 
-CHECKPOINTS = ROOT / "tests" / "data" / "trainings"
+CHECKPOINTS = ROOT / "tests" / "files" / "trainings"
 """Where they are: `NAME-1.safetensors` of a chapter's first training, and so on."""
 
 STARTUP = """\

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from limits import HANG
 from sphinx.errors import ExtensionError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXTENSIONS = ROOT / "book" / "_ext"
 PAGE = r"""
 Energy

@@ -20,7 +20,7 @@ import qm9lib
 from qm9course import CHAPTERS
 from qm9lib.data import figshare
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 EXTENSIONS = ("glossary_links", "package_reference", "status", "versions")
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]

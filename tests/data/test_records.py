@@ -8,7 +8,7 @@ import make_archive
 from qm9lib.data.records import Record, format_record, parse_record
 from qm9lib.errors import RecordError
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "files"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sphinx.errors import ExtensionError
 import qm9lib
 from qm9lib import LABELS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "book" / "_ext" / "explorer.py"
 PAGE = (ROOT / "book" / "explorer.md").read_text(encoding="utf-8")
 

@@ -55,7 +55,7 @@ def test_several_molecules_and_an_empty_comment() -> None:
 
 
 def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
-    record = Path(__file__).with_name("data") / "dsgdb9nsd_000005.xyz"
+    record = Path(__file__).parents[1] / "files" / "dsgdb9nsd_000005.xyz"
     [hcn] = xyz.read(record)
     assert (hcn.comment, hcn.formula) == ("gdb 5", "CHN")
     np.testing.assert_array_equal(hcn.positions, sample[4].positions)

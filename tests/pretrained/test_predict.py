@@ -50,7 +50,7 @@ def opposite(label: str, coefficients: list[float]) -> Ensemble:
 
 
 def published(number: int) -> list[xyz.XYZMolecule]:
-    return xyz.read(Path(__file__).parent / "data" / f"dsgdb9nsd_{number:06}.xyz")
+    return xyz.read(Path(__file__).parents[1] / "files" / f"dsgdb9nsd_{number:06}.xyz")
 
 
 def test_expected_error_and_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:

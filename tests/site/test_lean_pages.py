@@ -12,7 +12,7 @@ from docutils.core import publish_doctree
 from fontTools.ttLib import TTFont
 from sphinx.errors import ExtensionError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
 
 

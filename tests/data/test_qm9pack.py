@@ -12,7 +12,7 @@ from qm9lib.data.records import parse_record
 from qm9lib.errors import DataError
 from qm9lib.labels import SYMBOLS
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "files"
 
 HEADER = b"XYZ_file,Index,SMILES,...\n"
 ROW = (

@@ -18,7 +18,7 @@ import qm9course
 
 pytestmark = [pytest.mark.usefixtures("lenient"), pytest.mark.filterwarnings("default")]
 SOLUTIONS = notebooks.ROOT / "book" / pages.SOLUTIONS
-FIXTURE = (Path(__file__).parent / "data" / "doubling.md").read_text("utf-8")
+FIXTURE = (Path(__file__).parents[1] / "files" / "doubling.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("chapter", qm9course.CHAPTERS)

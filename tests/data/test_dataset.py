@@ -9,7 +9,7 @@ import qm9lib
 from qm9lib.data import qm9pack
 from qm9lib.data.dataset import QM9, Molecule
 
-UNCHARACTERIZED = Path(__file__).parent / "data" / "uncharacterized.txt"
+UNCHARACTERIZED = Path(__file__).parents[1] / "files" / "uncharacterized.txt"
 
 
 # The whole set ---------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ print(len(columns["index"]), "records round-trip and give the arrays of qm9pack"
 
 def test_all_records_round_trip_and_both_sources_agree(tmp_path: Path) -> None:
     """In a process of its own, where no array is checked twice: about a minute."""
-    tools = Path(__file__).parents[1] / "tools"
+    tools = Path(__file__).parents[2] / "tools"
     command = [sys.executable, "-c", ALL_RECORDS, str(tmp_path)]
     done = subprocess.run(command, cwd=tools, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -81,7 +81,7 @@ def test_list_of_uncharacterized_molecules(tmp_path: Path) -> None:
 
 
 def test_atom_references_are_those_of_the_published_file() -> None:
-    text = (Path(__file__).parent / "data" / "atomref.txt").read_bytes()
+    text = (Path(__file__).parents[1] / "files" / "atomref.txt").read_bytes()
     assert hashlib.sha256(text).hexdigest() == figshare.PUBLISHED.atom_references.sha256
     rows = {line.split()[0]: line.split()[1:] for line in text.decode().splitlines()[5:10]}
     for column, label in enumerate(("U0", "U", "H", "G"), start=1):
