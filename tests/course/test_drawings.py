@@ -2,8 +2,8 @@ import re
 
 import numpy as np
 import pytest
+from pictures import check_element, text_sizes
 from scipy.spatial.transform import Rotation
-from test_plots import check_element, text_sizes
 
 import qm9lib
 from qm9course import drawings

@@ -20,7 +20,7 @@ from qm9lib.data.records import Record, format_record, parse_record, split_recor
 from qm9lib.errors import RecordError
 
 spec = importlib.util.spec_from_file_location(
-    "qm9_fuzz_records", Path(__file__).with_name("fuzz_records.py")
+    "qm9_fuzz_records", Path(__file__).parents[1] / "fuzz_records.py"
 )
 fuzz = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
 spec.loader.exec_module(fuzz)
