@@ -24,9 +24,10 @@ BOOK = Path(tool.__file__).parents[1] / "book"
 @pytest.fixture(scope="module", autouse=True)
 def _optimized() -> Iterator[None]:
     """Compile as readers do: here few programs run for long."""
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
     yield
-    jax.config.update("jax_disable_most_optimizations", True)
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(scope="module")
