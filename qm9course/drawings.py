@@ -15,8 +15,8 @@ from matplotlib.patches import Circle, Rectangle
 
 from qm9lib.data.dataset import Molecule
 from qm9lib.data.geometry import COVALENT_RADII, bonds, principal_axes
-from qm9lib.figures.plots import COLORS, SMALL, WIDTH, Picture, styled
-from qm9lib.figures.viewer import BALLS
+from qm9lib.figures.balls import BALLS
+from qm9lib.figures.picture import COLORS, SMALL, WIDTH, Picture, styled
 from qm9lib.labels import ELEMENTS, SYMBOLS
 from qm9lib.models.invariance import Energy
 

@@ -10,7 +10,7 @@ from typing import Any
 from qm9lib import pretrained
 from qm9lib.errors import UnknownNameError
 from qm9lib.figures import plots
-from qm9lib.figures.plots import Picture
+from qm9lib.figures.picture import Picture
 from qm9lib.labels import convert
 
 FOLDER = Path(__file__).parent / "results"

@@ -1,220 +1,24 @@
-"""Figures of the course. Each is a `Picture`: an SVG drawing with a text alternative and a caption.
-
-Whatever is black takes the colour of the text around the figure, so that one file suits light and
-dark pages. Nothing else may be needed to read a figure than what `COLORS` and black can show.
-"""
+"""Plots that the course draws more than once. Each is a `qm9lib.figures.picture.Picture`."""
 
 from __future__ import annotations
 
-import hashlib
-import html
-import io
-import re
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
-from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from qm9lib.figures.picture import COLORS, Picture, axes, legend, styled
 from qm9lib.labels import written
 from qm9lib.metrics import mae
 
-COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-"""Colours that colour-blind readers can tell apart, visible on white and on a dark page.
-
-Those of Okabe and Ito (2008) that have a contrast of 3 to both. Black is another.
-"""
-
-WIDTH = 5.2
-"""Width of a figure, inches. On a phone it is shown at 70 % of that, and its text is readable."""
-
-SMALL = 10.0
-"""Smallest size of text in a figure of that width, points."""
-
-_DASHES = ("-", (0, (4, 1.2)), (0, (4, 1.2, 1, 1.2)), (0, (1.2, 0.8)), (0, (7, 2)))
 _MARKERS = "osD^vP"
 _REFERENCE = ((0, (6, 4)), (0, (2, 3)), (0, (6, 3, 1, 3)))
 
 _NUMBER = "{x:,.10g}"  # 10,000 and 0.1, never 1e+04 or a power whose exponent is too small to read
-
-_STYLE = {
-    # Four colours and five dashes: the first twenty curves all differ.
-    "axes.prop_cycle": mpl.cycler(
-        color=COLORS * 5, linestyle=_DASHES * 4, linewidth=[1.8] * 5 * len(COLORS)
-    ),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "grid.color": "black",
-    "grid.alpha": 0.18,
-    "grid.linewidth": 0.6,
-    "font.size": 11.0,
-    "legend.frameon": False,
-    "legend.handlelength": 2.4,
-    "svg.hashsalt": "qm9lib",  # the same figure gives the same file
-    "svg.fonttype": "path",
-    "figure.dpi": 100,
-}
-
-styled = mpl.rc_context(_STYLE)
-"""Decorator of functions that make figures: they do so in the style of the course."""
-
-
-class Picture:
-    """A figure with a text alternative and a caption, shown in notebooks and on the page.
-
-    Black lines and text take the colour of the page's text, and the background is that of the page.
-
-    Parameters
-    ----------
-    figure
-        The figure; it is drawn at once.
-    alt
-        What the figure shows, in a sentence or two, for those who do not see it. Numbers in it
-        should be computed.
-    caption
-        What to look at, below the figure, for everybody; plain text. Every figure of the book has
-        one.
-
-    Raises
-    ------
-    ValueError
-        If the text alternative is empty.
-
-    Examples
-    --------
-    >>> figure, (ax,) = axes()
-    >>> picture = Picture(figure, "Two empty axes.", caption="Nothing to see & nothing to miss.")
-    >>> picture
-    [figure] Two empty axes.
-    >>> picture.html[-71:]
-    '<figcaption>Nothing to see &amp; nothing to miss.</figcaption></figure>'
-    """
-
-    @styled
-    def __init__(self, figure: Figure, alt: str, *, caption: str = "") -> None:
-        if not alt.strip():
-            raise ValueError("a picture needs a text alternative: say what it shows")
-        self.figure = figure
-        self.alt = alt
-        self.caption = caption
-        for box in figure.findobj(Legend):
-            box.set_frame_on(False)  # white, it would hide text that is light on a dark page
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", dpi=150)
-        self.svg = _adaptable(buffer.getvalue().decode("utf-8"))
-
-    @property
-    def html(self) -> str:
-        """The figure as a piece of HTML."""
-        below = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
-        return (
-            f'<figure class="qm9-figure" style="margin:1em 0"><div role="img" '
-            f'aria-label="{html.escape(self.alt)}">{self.svg}</div>{below}</figure>'
-        )
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": repr(self)}
-
-    def __repr__(self) -> str:
-        return f"[figure] {self.alt}"
-
-
-def _adaptable(svg: str) -> str:
-    """Turn matplotlib's SVG file into an element that can stand in a page beside others.
-
-    What is black becomes the colour of the text. The element is as wide as its figure, or as the
-    page if that is narrower. What is not needed is left out, and the names within begin with a hash
-    of the content: two figures in a page must not share names.
-    """
-    root = ElementTree.fromstring(svg)  # without prolog and comments
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {name.rpartition("}")[2]: v for name, v in element.attrib.items()}
-        element.text = element.tail = None
-    # The style sheet would hold for the whole page; its one rule is inherited from the root.
-    width = float(root.attrib["width"].removesuffix("pt")) * 96 / 72
-    root.attrib = {
-        "xmlns": "http://www.w3.org/2000/svg",
-        "viewBox": root.attrib["viewBox"],
-        "style": f"display:block;width:{width:.0f}px;max-width:100%;height:auto",
-        "fill": "currentColor",  # matplotlib does not mention it where it is black
-        "stroke-linejoin": "round",
-    }
-    _simplify(root)
-    names: dict[str, str] = {}
-    for element in root.iter():
-        for name, value in element.attrib.items():
-            if used := re.search(r"url\(#([^)]+)\)" if name != "href" else r"^#(.+)", value):
-                short = names.setdefault(used[1], f"~{len(names)}")
-                element.attrib[name] = value.replace(f"#{used[1]}", f"#{short}")
-    for element in root.iter():
-        if (own := element.attrib.pop("id", None)) in names:
-            element.attrib["id"] = names[own]
-    _simplify(root)  # a group may have lost its name, and with it its use
-    text = ElementTree.tostring(root, encoding="unicode")
-    return text.replace("~", f"q{hashlib.sha256(text.encode()).hexdigest()[:6]}-")
-
-
-def _simplify(parent: ElementTree.Element) -> None:
-    """Shorten numbers and paths, and remove what shows nothing."""
-    kept: list[ElementTree.Element] = []
-    for child in parent:
-        _simplify(child)
-        attributes = child.attrib
-        for name in {"d", "x", "y", "width", "height"} & attributes.keys():
-            short = re.sub(r"-?\d+\.\d+", _two_decimals, attributes[name])
-            attributes[name] = re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(short.split()))
-        if "transform" in attributes:
-            attributes["transform"] = re.sub(
-                r"translate\([^)]*\)",
-                lambda match: re.sub(r"-?\d+\.\d+", _two_decimals, match[0]),
-                attributes["transform"],
-            )
-        if "style" in attributes:
-            attributes["style"] = re.sub(
-                r"([:;]) +", r"\1", attributes["style"].replace("#000000", "currentColor")
-            )
-        if "href" in attributes:
-            attributes["href"] = re.sub(r"\s", "", attributes["href"])
-        if child.tag in ("metadata", "style") or attributes.get("style") == "fill:none":
-            continue
-        if child.tag in ("g", "defs") and len(child) == 0:
-            continue
-        kept += list(child) if child.tag == "g" and not attributes else [child]
-    parent[:] = kept
-
-
-def _two_decimals(match: re.Match[str]) -> str:
-    """Round to a hundredth of a point, which nobody sees."""
-    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
-
-
-@styled
-def axes(width: float = WIDTH, height: float = 3.4, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure in the style of the course, and its axes from top to bottom.
-
-    Parameters
-    ----------
-    width, height
-        In inches. Up to `WIDTH`, the text can be read on a phone.
-    rows
-        Number of axes, one below the other.
-    """
-    # Not through pyplot: the figure belongs to nobody else and is shown only by its Picture.
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(np.ravel(figure.subplots(rows, 1)))
 
 
 @styled
@@ -278,21 +82,6 @@ def loss_curves(
     legend(figure)
     alt = f"Line plot of {ylabel} against {xlabel}: {'; '.join(told)}."
     return Picture(figure, alt, caption=caption)
-
-
-@styled
-def legend(figure: Figure) -> None:
-    """Write the names of the curves above the axes, where they hide nothing.
-
-    Parameters
-    ----------
-    figure
-        A figure of `axes`, whose curves have labels.
-    """
-    names = [name for ax in figure.axes for name in ax.get_legend_handles_labels()[1]]
-    # Two columns have room for names of 24 letters each.
-    columns = 2 if max(map(len, names)) < 25 else 1
-    figure.legend(loc="outside upper left", ncols=columns)
 
 
 def _below(value: float, bound: float) -> str:
@@ -459,10 +248,10 @@ def bars(
     names = [textwrap.fill(name, 20) for name in values]
     numbers = list(values.values())
     marks = [*numbers, *(reference or {}).values()]
-    for place, (name, value) in enumerate(values.items()):
+    for row, (name, value) in enumerate(values.items()):
         others = name in hatched
         ax.barh(
-            place, value, height=0.62, edgecolor=COLORS[0],
+            row, value, height=0.62, edgecolor=COLORS[0],
             facecolor="none" if others else COLORS[0], hatch="////" if others else None,
         )  # fmt: skip
     ax.set_yticks(range(len(names)), names, linespacing=1.0)

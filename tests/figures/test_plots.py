@@ -7,12 +7,13 @@ from pictures import check_element, text_sizes
 
 import notebooks
 from qm9lib.figures import plots
+from qm9lib.figures.picture import COLORS, Picture, axes
 
 ROOT = notebooks.ROOT
 WHITE, DARK = "#ffffff", "#14181e"
 
 
-def pictures() -> dict[str, plots.Picture]:
+def pictures() -> dict[str, Picture]:
     rng = np.random.default_rng(0)
     x = rng.normal(size=300)
     return {
@@ -51,7 +52,7 @@ def test_contrast_is_that_of_wcag() -> None:
     assert contrast("#767676", WHITE) == pytest.approx(4.54, abs=0.01)  # the well-known grey
 
 
-@pytest.mark.parametrize("color", plots.COLORS)
+@pytest.mark.parametrize("color", COLORS)
 @pytest.mark.parametrize("page", [WHITE, DARK])
 def test_colours_are_visible_on_light_and_dark_pages(color: str, page: str) -> None:
     assert contrast(color, page) >= 3
@@ -72,7 +73,7 @@ def test_colours_differ_for_the_colour_blind() -> None:
         ],
     }
     to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    rgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in plots.COLORS])
+    rgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in COLORS])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     for matrix in blind.values():
         xyz = np.clip(linear @ np.array(matrix).T, 0, 1) @ np.array(to_xyz).T
@@ -126,24 +127,24 @@ def test_picture_in_a_notebook(name: str) -> None:
 
 
 def test_black_follows_the_page_and_colours_stay() -> None:
-    figure, (ax,) = plots.axes()
+    figure, (ax,) = axes()
     ax.plot([0, 1], [0, 1], color="black")
-    ax.plot([0, 1], [1, 0], color=plots.COLORS[0])
+    ax.plot([0, 1], [1, 0], color=COLORS[0])
     ax.text(0, 0, "black")
-    root = check_element(plots.Picture(figure, "Two lines.").svg)
+    root = check_element(Picture(figure, "Two lines.").svg)
     assert root.attrib["fill"] == "currentColor"  # for text, which names no colour
     strokes = " ".join(element.attrib.get("style", "") for element in root.iter())
-    assert "stroke:currentColor" in strokes and f"stroke:{plots.COLORS[0]}" in strokes
+    assert "stroke:currentColor" in strokes and f"stroke:{COLORS[0]}" in strokes
     assert not re.search(r"fill:#f+\b", strokes)  # no white background
 
 
 def test_a_figure_does_not_lose_detail() -> None:
     """Every point of a line is drawn where matplotlib draws it, to a hundredth of a point."""
-    figure, (ax,) = plots.axes()
+    figure, (ax,) = axes()
     x = np.linspace(0, 1, 7)
-    [line] = ax.plot(x, np.exp(x), color=plots.COLORS[2], linestyle="-")
-    svg = plots.Picture(figure, "A line.").svg
-    style = f'd="([^"]+)"[^>]*stroke:{plots.COLORS[2]}'
+    [line] = ax.plot(x, np.exp(x), color=COLORS[2], linestyle="-")
+    svg = Picture(figure, "A line.").svg
+    style = f'd="([^"]+)"[^>]*stroke:{COLORS[2]}'
     drawn = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", re.search(style, svg)[1]), float)
     height = figure.get_size_inches()[1] * 72
     expected = ax.transData.transform(line.get_xydata()) * 72 / figure.dpi
@@ -157,16 +158,16 @@ def test_text_can_be_read_on_a_phone(name: str) -> None:
 
 
 def test_exponents_are_too_small_for_a_phone() -> None:
-    figure, (ax,) = plots.axes()
+    figure, (ax,) = axes()
     ax.set(xscale="log", xlim=(1e-3, 1))
-    assert min(text_sizes(plots.Picture(figure, "Powers of ten.").svg)) < 9
+    assert min(text_sizes(Picture(figure, "Powers of ten.").svg)) < 9
 
 
 def test_legends_have_no_box() -> None:
-    figure, (ax,) = plots.axes()
+    figure, (ax,) = axes()
     ax.plot([0, 1], [0, 1], label="a line")
     ax.legend()
-    assert "fill:#ffffff" not in plots.Picture(figure, "A line.").svg
+    assert "fill:#ffffff" not in Picture(figure, "A line.").svg
 
 
 def test_same_figure_same_file_and_different_figures_share_no_name() -> None:
@@ -183,13 +184,13 @@ def test_axes_have_units() -> None:
 
 
 def test_alt_and_caption_are_escaped_and_alt_is_required() -> None:
-    figure, _ = plots.axes()
-    html = plots.Picture(figure, 'a < "b"', caption="c > <i>d</i>").html
+    figure, _ = axes()
+    html = Picture(figure, 'a < "b"', caption="c > <i>d</i>").html
     assert 'aria-label="a &lt; &quot;b&quot;"' in html
     assert "<figcaption>c &gt; &lt;i&gt;d&lt;/i&gt;</figcaption>" in html
-    assert "figcaption" not in plots.Picture(figure, "a").html
+    assert "figcaption" not in Picture(figure, "a").html
     with pytest.raises(ValueError, match="needs a text alternative"):
-        plots.Picture(figure, " ")
+        Picture(figure, " ")
 
 
 BOOK = sorted(

@@ -216,13 +216,13 @@ def test_letters_can_be_read() -> None:
             0.2126, 0.7152, 0.0722,
         ]  # fmt: skip
 
-    from qm9lib.figures.viewer import BALLS, _ink, _Scale
+    from qm9lib.figures.balls import BALLS, Scale, ink
 
-    scales = [_Scale([-1.0, 1.0]), _Scale([0.0, 1.0])]
+    scales = [Scale([-1.0, 1.0]), Scale([0.0, 1.0])]
     colors = [*BALLS.values(), *(s.color(v) for s in scales for v in np.linspace(s.low, 1, 50))]
     for color in colors:
-        ink = {"#000": 0.0, "#fff": 1.0}[_ink(color)]
-        low, high = sorted((bright(color), ink))
+        letters = {"#000": 0.0, "#fff": 1.0}[ink(color)]
+        low, high = sorted((bright(color), letters))
         assert (high + 0.05) / (low + 0.05) >= 4.5, color
 
 
