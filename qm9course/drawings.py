@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from qm9lib.data.dataset import Molecule
 from qm9lib.data.geometry import COVALENT_RADII, bonds, principal_axes
+from qm9lib.data.molecule import Molecule
 from qm9lib.figures.balls import BALLS
 from qm9lib.figures.picture import COLORS, SMALL, WIDTH, Picture, styled
 from qm9lib.labels import ELEMENTS, SYMBOLS

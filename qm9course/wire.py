@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from qm9course.diagnosis import as_numbers
-from qm9lib.data.dataset import QM9, Molecule
+from qm9lib.data.dataset import QM9
+from qm9lib.data.molecule import Molecule
 
 _DEEPEST = 20  # lists within lists
 _LONGEST = 1_000_000  # things in a list, characters of a text

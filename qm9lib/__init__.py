@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qm9lib.data.dataset import QM9, Molecule, Split, load, load_sample
+    from qm9lib.data.dataset import QM9, Split, load, load_sample
+    from qm9lib.data.molecule import Molecule
     from qm9lib.data.tfdata import qm9_fetch, qm9_parse
     from qm9lib.figures.viewer import view
     from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
@@ -37,7 +38,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "qm9lib.data.dataset": ("QM9", "Molecule", "Split", "load", "load_sample"),
+    "qm9lib.data.dataset": ("QM9", "Split", "load", "load_sample"),
+    "qm9lib.data.molecule": ("Molecule",),
     "qm9lib.labels": ("ATOM_REFERENCES", "ELEMENTS", "LABELS", "SYMBOLS", "convert"),
     "qm9lib.metrics": ("mae", "rmse"),
     "qm9lib.data.tfdata": ("qm9_fetch", "qm9_parse"),

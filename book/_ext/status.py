@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 from versions import version
 
 from qm9lib.data import figshare, qm9pack, verify
-from qm9lib.data.dataset import CHARACTERIZED
+from qm9lib.data.splits import CHARACTERIZED
 
 RUNTIMES = "book/runtimes.json"
 

@@ -5,7 +5,6 @@ A molecule is a slice of long arrays, so that reading all 130,831 of them is map
 
 from __future__ import annotations
 
-import hashlib
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -14,65 +13,10 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from jaxtyping import Float, Int, Int8, Shaped
 
-from qm9lib.data import sources
+from qm9lib.data import sources, splits
+from qm9lib.data.molecule import Molecule
 from qm9lib.errors import UnknownNameError
-from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, check_elements, convert
-
-CHARACTERIZED = 130_831
-"""Number of molecules of QM9 without the 3,054 that the authors list as uncharacterized."""
-
-# SHA-256 of the 130,831 indices as little-endian int64: tells the whole set from any part of it.
-_INDEX_SHA256 = "0f765488b299e839161159ae9209ae86dc40bbd9d22c8e8051515367b97d8b38"
-
-_SPLITS = ("dimenet", "course")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Molecule:
-    """One molecule: a view of its rows in a `QM9`.
-
-    Attributes
-    ----------
-    index
-        Number in QM9, from 1.
-    atomic_numbers
-        Shape (atoms,), int8.
-    positions
-        Shape (atoms, 3), float64, Å.
-    charges
-        Mulliken charges, shape (atoms,), float64, elementary charges.
-    labels
-        Shape (16,), float64, in the units of ``LABELS``.
-    smiles
-        SMILES of the molecule in GDB-17.
-    """
-
-    index: int
-    atomic_numbers: Int8[np.ndarray, " atoms"]
-    positions: Float[np.ndarray, "atoms 3"]
-    charges: Float[np.ndarray, " atoms"]
-    labels: Float[np.ndarray, " 16"]
-    smiles: str
-
-    def __len__(self) -> int:
-        """Return the number of atoms."""
-        return len(self.atomic_numbers)
-
-    @property
-    def formula(self) -> str:
-        """Chemical formula in Hill order, such as ``CH4``."""
-        order = "CHFNO" if 6 in self.atomic_numbers else "FHNO"
-        counts = {SYMBOLS[z]: int(np.sum(self.atomic_numbers == z)) for z in ELEMENTS}
-        return "".join(s + (str(counts[s]) if counts[s] > 1 else "") for s in order if counts[s])
-
-    def target(self, label: str, unit: str | None = None) -> float:
-        """Return one label, in its published unit or in ``unit``; see `QM9.target`."""
-        published = LABELS[label]
-        value = float(self.labels[published.index])
-        return value if unit is None else convert(value, published.unit, unit)
-
-    def __repr__(self) -> str:
-        return f"Molecule({self.index}: {self.formula}, {self.smiles}, {len(self)} atoms)"
+from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, check_elements, convert
 
 
 class Split(NamedTuple):
@@ -320,9 +264,7 @@ class QM9:
         ----------
         name
             ``"dimenet"``: a fixed permutation of the 130,831 molecules cut into 110,000 for
-            training, 10,000 for validation and 10,831 for the test, as in the literature
-            (Gasteiger et al. 2020). The file of DimeNet itself has other molecules at 1,993
-            positions, 173 of the test, for it lacks wrong ones.
+            training, 10,000 for validation and 10,831 for the test; see `qm9lib.data.splits`.
             ``"course"``: the first 5,000, 1,000 and 1,000 of those three.
 
         Returns
@@ -342,20 +284,7 @@ class QM9:
         >>> train[0]
         Molecule(114631: C6H10O3, COC12CC1OC2CO, 19 atoms)
         """
-        if name not in _SPLITS:
-            raise UnknownNameError("split", name, list(_SPLITS))
-        digest = hashlib.sha256(self.index.astype("<i8").tobytes()).hexdigest()
-        if digest != _INDEX_SHA256:
-            raise ValueError(
-                f"split({name!r}) is defined on the {CHARACTERIZED:,} characterized molecules in "
-                f"published order, as load() returns them; this set has {len(self):,} molecules. "
-                "For another set, permute it yourself: qm9[permutation[:n]]"
-            )
-        order = np.random.RandomState(42).permutation(CHARACTERIZED)
-        parts = order[:110_000], order[110_000:120_000], order[120_000:]
-        if name == "course":
-            parts = parts[0][:5_000], parts[1][:1_000], parts[2][:1_000]
-        return Split(*(self[part] for part in parts))
+        return Split(*(self[part] for part in splits.parts(name, self.index)))
 
     def __repr__(self) -> str:
         return f"QM9({len(self):,} molecules, {len(self.atomic_numbers):,} atoms)"

@@ -17,8 +17,9 @@ import numpy as np
 
 from qm9lib import progress
 from qm9lib.data.cache import exclusive
-from qm9lib.data.dataset import QM9, Molecule, load
+from qm9lib.data.dataset import QM9, load
 from qm9lib.data.files import cache_folder, replacing
+from qm9lib.data.molecule import Molecule
 from qm9lib.errors import DataError
 
 if TYPE_CHECKING:

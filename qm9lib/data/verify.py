@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float
 from scipy import constants
 
 from qm9lib.data import cache, figshare, files
-from qm9lib.data.dataset import CHARACTERIZED, QM9
+from qm9lib.data.dataset import QM9
+from qm9lib.data.splits import CHARACTERIZED
 from qm9lib.labels import ELEMENTS, SYMBOLS, convert
 
 

@@ -11,8 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from qm9lib.data.dataset import Molecule
 from qm9lib.data.geometry import COVALENT_RADII, bonds, principal_axes
+from qm9lib.data.molecule import Molecule
 from qm9lib.labels import SYMBOLS, written
 
 BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}

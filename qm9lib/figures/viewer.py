@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from qm9lib.data.dataset import Molecule
+from qm9lib.data.molecule import Molecule
 from qm9lib.figures.balls import BALLS, Scale, drawing, scene
 from qm9lib.labels import LABELS, SYMBOLS, written
 

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
-from qm9lib.data.dataset import QM9, Molecule
+from qm9lib.data.dataset import QM9
 from qm9lib.data.geometry import bonds
+from qm9lib.data.molecule import Molecule
 from qm9lib.labels import ELEMENTS, SYMBOLS
 
 MOST_HEAVY = 9

@@ -35,7 +35,7 @@ from limits import HANG
 
 import make_archive
 from qm9lib import QM9, load
-from qm9lib.data import figshare, qm9pack
+from qm9lib.data import archive, figshare, qm9pack
 from qm9lib.data.columns import concatenate
 from qm9lib.data.figshare import Release, RemoteFile
 from qm9lib.errors import DataError, RecordError
@@ -553,7 +553,7 @@ def script(code: str) -> list[str]:
         sys.executable,
         "-c",
         "import hashlib, sys\n"
-        "from qm9lib import cache, figshare, load\n"
+        "from qm9lib import errors, load\nfrom qm9lib.data import archive, cache, figshare\n"
         "from qm9lib.data.figshare import Release, RemoteFile\n"
         f"figshare.PUBLISHED = {figshare.PUBLISHED!r}\n"
         f"figshare.TIMEOUT = {figshare.TIMEOUT!r}\n"
@@ -1022,7 +1022,7 @@ def packed(path: Path, members: list[bytes]) -> Path:
 
 
 def read(path: Path) -> QM9:
-    return QM9(**figshare.read_archive(path, MOLECULES))
+    return QM9(**archive.read(path, MOLECULES))
 
 
 EVIL = {
@@ -1122,7 +1122,7 @@ def test_negative_size(members: list[bytes], tmp_path: Path) -> None:
     done = child(
         "import resource\nfrom pathlib import Path\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
-        f"try:\n    figshare.read_archive(Path({str(path)!r}), {MOLECULES})\n"
+        f"try:\n    archive.read(Path({str(path)!r}), {MOLECULES})\n"
         "except errors.DataError as error:\n    print(error)"
     )
     assert "a header cannot be read" in done.stdout
@@ -1170,7 +1170,7 @@ def test_whole_groups_of_records(tmp_path: Path, molecules: int) -> None:
     """500 records are converted at once."""
     lines = first_lines(molecules)
     members = [member(name, text) for name, text in make_archive.records(lines)]
-    columns = figshare.read_archive(packed(tmp_path / ARCHIVE, members), molecules)
+    columns = archive.read(packed(tmp_path / ARCHIVE, members), molecules)
     assert_equal(QM9(**columns), QM9(**concatenate([qm9pack.parse_csv(lines)])))
 
 
@@ -1186,7 +1186,7 @@ def test_many_streams(members: list[bytes], everything: QM9, tmp_path: Path, siz
     streams = [bz2.compress(data[start : start + size], 1) for start in range(0, len(data), size)]
     (tmp_path / ARCHIVE).write_bytes(bz2.compress(b"").join(streams))
     if size < 1000:
-        found = QM9(**figshare.read_archive(tmp_path / ARCHIVE, 40))
+        found = QM9(**archive.read(tmp_path / ARCHIVE, 40))
         assert_equal(found, everything[:40])
     else:
         assert_equal(read(tmp_path / ARCHIVE), everything)

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import make_archive
-from qm9lib.data import cache, figshare, qm9pack, verify
+from qm9lib.data import archive, cache, qm9pack, verify
 from qm9lib.data.records import format_record, parse_record
 
 
@@ -27,9 +27,9 @@ def checked():
         yield name, text
 
 
-archive = Path(sys.argv[1]) / "all.tar.bz2"
-make_archive.write(archive, checked(), total=130_831)
-columns = figshare.read_archive(archive, 130_831)
+path = Path(sys.argv[1]) / "all.tar.bz2"
+make_archive.write(path, checked(), total=130_831)
+columns = archive.read(path, 130_831)
 assert cache.digests(columns) == cache.digests(qm9pack.read()) == verify.CONTENT
 print(len(columns["index"]), "records round-trip and give the arrays of qm9pack")
 """
