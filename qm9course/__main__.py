@@ -1,4 +1,4 @@
-"""Command line: ``python -m qm9course grade NOTEBOOK...``.
+"""Command line: ``python -m qm9course grade NOTEBOOK...``, or ``qm9course grade NOTEBOOK...``.
 
 Exit statuses are those of ``python -m qm9lib``.
 """
@@ -20,10 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m qm9course",
-        description="For teachers of the course 'Molecular energies with graph neural networks'.",
-        epilog=EPILOG,
+    parser = terminal.parser(
+        "qm9course",
+        "For teachers of the course 'Molecular energies with graph neural networks'.",
+        EPILOG,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     help = "run students' notebooks and tell which answers are right"
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.set_defaults(run=_grade)
     grade.add_argument(
-        "notebook", nargs="+", help="notebooks with exercises of one or more chapters"
+        "notebook", nargs="+", type=Path, help="notebooks with exercises of one or more chapters"
     )
     grade.add_argument(
         "--minutes", type=positive(float, MONTH), default=5.0,

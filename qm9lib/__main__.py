@@ -1,4 +1,4 @@
-"""Command line: ``python -m qm9lib COMMAND``.
+"""Command line: ``python -m qm9lib COMMAND``, or ``qm9 COMMAND`` where the package is installed.
 
 Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted,
 141 the output was not read to its end.
@@ -32,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m qm9lib",
-        description="Helpers of the course 'Molecular energies with graph neural networks'.",
-        epilog=f"{EPILOG} The cache folder is that of the platform, or QM9LIB_CACHE.",
+    parser = terminal.parser(
+        "qm9lib",
+        "Helpers of the course 'Molecular energies with graph neural networks'.",
+        f"{EPILOG} The cache folder is that of the platform, or QM9LIB_CACHE.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

@@ -1,4 +1,4 @@
-"""What every command has in common: exit statuses, and no traceback for a pipe or a full disk."""
+"""What every command has in common: its name, exit statuses, no traceback for a full disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 EPILOG = (
     "Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted, "
@@ -15,6 +16,55 @@ EPILOG = (
 
 MONTH = 60 * 24 * 31
 """Minutes: the most that a command may be given."""
+
+
+SHELLS = ("bash", "zsh", "fish", "tcsh")
+"""Those for which a script is written that completes commands and options."""
+
+
+def parser(package: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return a parser of commands, named as the program was called.
+
+    Parameters
+    ----------
+    package
+        A package that can be run, and has a command of its name or, without ``lib``, a shorter one.
+    description, epilog
+        Text of its help.
+    """
+    short = package.removesuffix("lib")
+    called = Path(sys.argv[0]).stem == short
+    made = argparse.ArgumentParser(
+        prog=short if called else f"python -m {package}", description=description, epilog=epilog
+    )
+    made.add_argument(
+        "--completion", action=_Completion, choices=SHELLS, dest=argparse.SUPPRESS,
+        const=short, help=f"print a script that lets a shell complete what follows {short}",
+    )  # fmt: skip
+    return made
+
+
+class _Completion(argparse.Action):
+    """Print the script and end."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        import shtab  # here: `doctor` works where it is missing
+
+        parser.prog = str(self.const)
+        actions = [*parser._actions]
+        for action in actions:
+            if isinstance(action, argparse._SubParsersAction):
+                actions += [inner for one in action.choices.values() for inner in one._actions]
+            elif action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, shell=str(values)))
+        parser.exit()
 
 
 def run(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | None = None) -> int:

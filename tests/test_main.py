@@ -512,3 +512,48 @@ def test_bad_input_to_train_evaluate_and_predict(
     assert done.returncode == status and message in done.stderr
     assert "Traceback" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == set(files)
+
+
+@pytest.mark.parametrize("package", ["qm9lib", "qm9course"])
+def test_short_commands_are_the_same_program(package: str) -> None:
+    short = {"qm9lib": "qm9", "qm9course": "qm9course"}[package]
+    program = Path(sys.executable).parent / short
+    texts = []
+    for call in ([program], [sys.executable, "-m", package]):
+        done = subprocess.run([*call, "--help"], capture_output=True, text=True, check=True)
+        texts.append(" ".join(done.stdout.split()))
+    assert texts[0].startswith(f"usage: {short} [-h]")
+    assert texts[1].startswith(f"usage: python -m {package} [-h]")
+    assert texts[0].split("COMMAND ...", 1)[1] == texts[1].split("COMMAND ...", 1)[1]
+
+
+COMPLETED = """
+eval "$({program} --completion bash)"
+COMP_WORDS=({words}) COMP_CWORD={last}
+_shtab_{name}
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="bash is asked")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("qm9 tr", ["train"]),
+        ("qm9 predict mol", ["molecules.xyz"]),
+        ("qm9 predict molecules.xyz --m", ["--model"]),
+        ("qm9 fetch --source f", ["figshare"]),
+        ("qm9course grade --js", ["--json"]),
+        ("qm9course grade stu", ["student.ipynb"]),
+    ],
+)
+def test_a_shell_completes(words: str, found: list[str], tmp_path: Path) -> None:
+    for name in ("molecules.xyz", "student.ipynb"):
+        (tmp_path / name).touch()
+    name, *rest = words.split()
+    program = Path(sys.executable).parent / name
+    script = COMPLETED.format(program=program, words=words, last=len(rest), name=name)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.split(), done.stderr) == (found, "")

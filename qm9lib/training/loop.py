@@ -20,7 +20,6 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
-from tqdm import tqdm
 
 from qm9lib.data.dataset import QM9, check_finite
 from qm9lib.errors import DataError
@@ -141,7 +140,7 @@ def fit(
                 if not training.seen:
                     break
                 whole = training.seen == len(train)
-                training.validate(bar)
+                bar.set_postfix_str(training.validate(), refresh=watched())
                 if checkpoint is not None and whole and jax.process_index() == 0:
                     checkpoints.write(Path(checkpoint), training.state, training.best, run)
         except KeyboardInterrupt:
@@ -149,7 +148,7 @@ def fit(
                 raise  # there is nothing to keep
             bar.write("interrupted: the best weights so far are kept", file=sys.stderr)
             if training.seen:
-                training.validate(bar)
+                bar.set_postfix_str(training.validate(), refresh=watched())
     if not run.history:
         raise DataError(
             f"the time was over before the first step of training: {settings.minutes:g} minutes, "
@@ -272,8 +271,8 @@ class _Training:
             if self.steps % _IN_FLIGHT == 0:  # or the clock would be that of the queue
                 loss_sum.block_until_ready()
 
-    def validate(self, bar: tqdm) -> None:
-        """Measure the averaged weights on the validation molecules, and keep the best ones."""
+    def validate(self) -> str:
+        """Measure the averaged weights on the validation molecules, keep the best, say how good."""
         # By way of the host: of several processes each needs its own.
         averaged = jnp.asarray(jax.device_get(self.state.averaged))
         predicted = self.scale * predict_all(self.network(averaged), self.valid_buckets)
@@ -296,7 +295,7 @@ class _Training:
             )
         if self.run.best_epoch == len(self.run.history) - 1:
             self.best = averaged
-        bar.set_postfix_str(f"validation MAE {epoch.valid_mae:.2f} {unit}", refresh=watched())
+        return f"validation MAE {epoch.valid_mae:.2f} {unit}"
 
 
 def _order(

@@ -468,7 +468,7 @@ def test_sandbox(tmp_path, monkeypatch):
 
 
 def test_sandbox_that_cannot_work_is_said(tmp_path, monkeypatch, capsys):
-    from qm9lib.__main__ import main
+    from qm9course.__main__ import main
 
     program = tmp_path / "bwrap"
     program.write_text("#!/bin/sh\necho 'No permissions to create a new namespace' >&2\nexit 1\n")
@@ -480,7 +480,7 @@ def test_sandbox_that_cannot_work_is_said(tmp_path, monkeypatch, capsys):
 
 
 def test_without_a_sandbox_it_is_said(monkeypatch, capsys):
-    from qm9lib.__main__ import main
+    from qm9course.__main__ import main
 
     monkeypatch.setattr(student.shutil, "which", lambda name: None)
     assert main(["grade", "--sandbox", "x.ipynb"]) == 1
@@ -536,7 +536,7 @@ def test_limit_is_for_loops_alone(tmp_path):
 
 
 def test_wrong_usage_is_told(tmp_path, monkeypatch):
-    from qm9lib.__main__ import main
+    from qm9course.__main__ import main
 
     with pytest.raises(SystemExit):
         main(["grade"])

@@ -17,6 +17,7 @@ from qm9lib.data.dataset import QM9
 from qm9lib.models import invariance
 from qm9lib.models.gnn import count_parameters
 from qm9lib.models.painn import Edges, PaiNN
+from qm9lib.pretrained.weights import FOLDER
 
 
 @eqx.filter_jit
@@ -98,7 +99,7 @@ NETWORKS = ("random", "trained")
 @cache
 def network_with(weights: str) -> PaiNN:
     if weights == "trained":
-        return models.load(weights.FOLDER / "H-0.safetensors").network
+        return models.load(FOLDER / "H-0.safetensors").network
     return filled(PaiNN, 16, 3, 8, seed=1)
 
 

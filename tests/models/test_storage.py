@@ -287,7 +287,7 @@ def test_a_fault_of_ours_is_not_called_a_damaged_file(
         raise TypeError("of ours")
 
     model.save(tmp_path / "model")
-    monkeypatch.setattr(models, "Composition", fault)
+    monkeypatch.setattr(storage, "Composition", fault)
     with pytest.raises(TypeError, match="of ours"):
         models.load(tmp_path / "model")
 

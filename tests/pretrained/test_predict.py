@@ -13,6 +13,7 @@ from qm9lib.data import xyz
 from qm9lib.data.dataset import QM9
 from qm9lib.models import Ensemble
 from qm9lib.models.composition import Composition
+from qm9lib.models.storage import Network
 from qm9lib.pretrained import predict
 
 WATER = "3\nwater\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n"
@@ -42,7 +43,7 @@ HYDROGEN = "2\nhydrogen\nH 0 0 0\nH 0 0 0.74\n"
 def opposite(label: str, coefficients: list[float]) -> Ensemble:
     """Two models that disagree by 0.0002 for each atom: their mean is the composition model."""
 
-    def network(sign: float) -> models.Network:
+    def network(sign: float) -> Network:
         return lambda z, x: jnp.float32(sign * 1e-4) * jnp.sum(z > 0).astype(jnp.float32)
 
     reference = Composition(label, np.array(coefficients))

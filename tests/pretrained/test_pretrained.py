@@ -151,7 +151,7 @@ def test_labels_without_weights() -> None:
     assert pretrained.labels() == ["H"]
     with pytest.raises(UnknownNameError, match="unknown pretrained label 'mu'; use one of:? H"):
         pretrained.load("mu")
-    with pytest.raises(UnknownNameError, match="unknown result 'mu'; use one of:? H, curve"):
+    with pytest.raises(UnknownNameError, match="unknown pretrained label 'mu'; use one of:? H"):
         pretrained.results("mu")
 
 

@@ -23,6 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import qm9lib
+from qm9course import ladder
 from qm9lib import training
 from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
@@ -685,7 +686,7 @@ def test_settings_that_may_be_zero() -> None:
 
 def test_the_recipe_is_that_of_the_stored_results() -> None:
     """The live runs of the book were trained with what is the recipe now."""
-    for seed in qm9lib.pretrained.results("live")["seeds"]:
+    for seed in ladder.results("live")["seeds"]:
         stored = Settings(**seed["run"]["settings"])
         assert Settings.for_painn(minutes=stored.minutes, seed=stored.seed) == stored
     changed = Settings.for_painn(loss="squared", epochs=3)
