@@ -88,28 +88,28 @@ def _call(
     spent: Callable[[float, float], float],
 ) -> dict[str, Any]:
     """Call an answer; return the message that tells of it."""
-    told: dict[str, Any] = {"reply": request["number"]}
+    answered: dict[str, Any] = {"reply": request["number"]}
     arguments = request["arguments"]
     before = [x.copy() if isinstance(x, np.ndarray) else None for x in arguments]
     try:
         with _limited(job["seconds"], spent):
-            told["value"] = wire.encode(answer(*arguments))
+            answered["value"] = wire.encode(answer(*arguments))
     except checking.NotAttemptedError:
-        told["untouched"] = True
+        answered["untouched"] = True
     except checking.StoppedError as stopped:
-        told["stopped"] = str(stopped)[:2000]
+        answered["stopped"] = str(stopped)[:2000]
     except (
         Exception,
         SystemExit,
     ) as error:  # while its result was looked at, or its time ran out then
-        told["stopped"] = f"its result cannot be handed over ({checking.kind_of(error)})"
-    told["changes"] = {
-        str(place): wire.encode(now.calls if isinstance(now, wire.Counted) else now)
-        for place, (now, then) in enumerate(zip(arguments, before, strict=True))
+        answered["stopped"] = f"its result cannot be handed over ({checking.kind_of(error)})"
+    answered["changes"] = {
+        str(index): wire.encode(now.calls if isinstance(now, wire.Counted) else now)
+        for index, (now, then) in enumerate(zip(arguments, before, strict=True))
         if isinstance(now, wire.Counted)
         or (then is not None and then.tobytes() != np.asarray(now).tobytes())
     }
-    return told
+    return answered
 
 
 def _receive(requests: Any) -> Any:

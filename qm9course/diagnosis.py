@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qm9lib.labels import convert
+from qm9lib import convert
 
 _UNITS = ("hartree", "eV", "meV", "kcal/mol", "kJ/mol")
 _FACTORS = {
@@ -227,16 +227,16 @@ def _related(
     if len(rows) < len(found):
         return None
     named = []
-    for place in range(len(first)):
-        values = [row[place] for row in rows]
-        wanted = [right[place] for right in expected if isinstance(right, tuple)]
+    for index in range(len(first)):
+        values = [row[index] for row in rows]
+        wanted = [right[index] for right in expected if isinstance(right, tuple)]
         if all(same(a, b, rtol, atol) for a, b in zip(values, wanted, strict=True)):
             continue
         pairs = _pairs_of(values, wanted, atoms)
         relation = _relation(pairs, unit, rtol, atol) if pairs else None
         if not relation:
             return None
-        named.append((_part(place, parts), relation))
+        named.append((_part(index, parts), relation))
     if len(named) > 1 and len({relation for _, relation in named}) == 1:
         return f"in {_list_of([part for part, _ in named])} {named[0][1]}"
     return ". And ".join(f"in {part} {relation}" for part, relation in named)
@@ -263,8 +263,8 @@ def _pairs_of(
     return pairs
 
 
-def _part(place: int, parts: Sequence[str]) -> str:
-    return f"the {_ORDINALS[place]} result" + (f" ({parts[place]})" if parts else "")
+def _part(index: int, parts: Sequence[str]) -> str:
+    return f"the {_ORDINALS[index]} result" + (f" ({parts[index]})" if parts else "")
 
 
 def _form(
@@ -287,10 +287,10 @@ def _form(
         return (
             f"it returns {describe(value)}, expected {len(right)} results, as in `return {letters}`"
         )
-    for place, (a, b) in enumerate(zip(value, right, strict=True)):
+    for index, (a, b) in enumerate(zip(value, right, strict=True)):
         problem = _misshapen(a, b, rtol, atol)
         if problem:
-            return f"{_part(place, parts)} is {problem}"
+            return f"{_part(index, parts)} is {problem}"
     return None
 
 
@@ -476,9 +476,9 @@ def _difference(
         ]
         return "the set " + " and ".join(texts)
     if isinstance(right, tuple) and isinstance(value, Sequence):
-        for place, (a, b) in enumerate(zip(value, right, strict=True)):
+        for number, (a, b) in enumerate(zip(value, right, strict=True)):
             if not same(a, b, rtol, atol):
-                return f"{_part(place, parts)} is wrong: {_difference(a, b, (), rtol, atol)}"
+                return f"{_part(number, parts)} is wrong: {_difference(a, b, (), rtol, atol)}"
     if isinstance(right, Mapping) and isinstance(value, Mapping):
         if right.keys() != value.keys():
             return _difference(set(value), set(right), (), rtol, atol).replace("the set", "it")
@@ -505,9 +505,9 @@ def _where(bad: np.ndarray) -> str:
     """Say in which single row or column all wrong values of a table stand, if in one."""
     if bad.ndim == 2 and bad.sum() > 1:
         for name, axis in (("row", 1), ("column", 0)):
-            places = np.flatnonzero(bad.any(axis=axis))
-            if len(places) == 1 and bad.shape[1 - axis] > 1:
-                return f", all in {name} {places[0]}"
+            found = np.flatnonzero(bad.any(axis=axis))
+            if len(found) == 1 and bad.shape[1 - axis] > 1:
+                return f", all in {name} {found[0]}"
         if bad.shape[0] == bad.shape[1] and not (bad & ~np.eye(len(bad), dtype=bool)).any():
             return ", all on the diagonal"
     return ""

@@ -13,11 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
+from qm9lib import ELEMENTS, SYMBOLS, Molecule
 from qm9lib.data.geometry import COVALENT_RADII, bonds, principal_axes
-from qm9lib.data.molecule import Molecule
 from qm9lib.figures.balls import BALLS
 from qm9lib.figures.picture import COLORS, SMALL, WIDTH, Picture, styled
-from qm9lib.labels import ELEMENTS, SYMBOLS
 from qm9lib.models.invariance import Energy
 
 _LETTERS = {1: "#111111", 6: "#ffffff", 7: "#ffffff", 8: "#ffffff", 9: "#111111"}  # on `BALLS`
@@ -51,21 +50,21 @@ def molecules(shown: Mapping[str, Molecule], *, caption: str = "") -> Picture:
     """
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
-    places = {title: _flat(molecule) for title, molecule in shown.items()}
+    shown_at = {title: _flat(molecule) for title, molecule in shown.items()}
     # One scale for all, with room for a ball at each end; a very small molecule is not blown up.
-    wide, high = (max(np.max(np.abs(place[:, k])) for place in places.values()) for k in (0, 1))
+    wide, high = (max(np.max(np.abs(at[:, k])) for at in shown_at.values()) for k in (0, 1))
     scale = min(WIDTH / columns / 2 / (wide + 0.5), 0.8)
     step = 2 * scale * (high + 0.5) + 0.3
     figure, ax = _canvas(rows * step)
-    told = []
+    parts = []
     for number, (title, molecule) in enumerate(shown.items()):
         row, column = divmod(number, columns)
         x, top = (column + 0.5) * WIDTH / columns, (rows - row) * step
         ax.text(x, top - 0.12, title, ha="center", va="center_baseline", fontsize=SMALL)
-        at = places[title] * scale + [x, top - 0.3 - (step - 0.3) / 2, 0]
+        at = shown_at[title] * scale + [x, top - 0.3 - (step - 0.3) / 2, 0]
         _balls_and_sticks(ax, molecule.atomic_numbers, at, scale)
-        told.append(f"{title}: {molecule.formula}, SMILES {molecule.smiles}")
-    return Picture(figure, f"Ball-and-stick drawings. {'; '.join(told)}.", caption=caption)
+        parts.append(f"{title}: {molecule.formula}, SMILES {molecule.smiles}")
+    return Picture(figure, f"Ball-and-stick drawings. {'; '.join(parts)}.", caption=caption)
 
 
 @styled
@@ -78,7 +77,7 @@ def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     Parameters
     ----------
     molecule
-        Of three to five atoms, and not straight: edges could not be told apart.
+        Of three to five atoms, and not straight: edges could not be parts apart.
     caption
         What to look at, as in `Picture`.
 
@@ -104,10 +103,10 @@ def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     if not 3 <= n <= 5:
         raise ValueError(f"the graph of {n} atoms cannot be drawn clearly; 3 to 5 can")
     names = [SYMBOLS[int(z)] for z in molecule.atomic_numbers]
-    place = _flat(molecule)
-    distance = np.linalg.norm(place[:, None] - place[None], axis=2)
+    positions = _flat(molecule)
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     below = _CELL * n + 0.7  # height of the arrays
-    size = np.ptp(place[:, :2], axis=0)
+    size = np.ptp(positions[:, :2], axis=0)
     if size.min() < _STRAIGHT:
         raise ValueError(
             f"the graph of {molecule.formula} cannot be drawn clearly: the molecule is straight, "
@@ -116,19 +115,19 @@ def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     scale = min(1.15, 1.9 / size[0], 2.3 / size[1])  # inches per Å
     height = below + scale * size[1] + 0.7
     figure, ax = _canvas(height)
-    centre = (place[:, :2].min(axis=0) + place[:, :2].max(axis=0)) / 2
+    centre = (positions[:, :2].min(axis=0) + positions[:, :2].max(axis=0)) / 2
     level = below + (height - below) / 2
     left, right = (
-        (place - [*centre, 0]) * by + [at, level, 0]
+        (positions - [*centre, 0]) * by + [at, level, 0]
         for by, at in ((0.75 * scale, 1.0), (scale, 3.85))
     )
     _balls_and_sticks(ax, molecule.atomic_numbers, left, 0.75 * scale)
     _arrow(ax, (2.1, level), (2.55, level))
-    told = []
+    parts = []
     for i, j in zip(*np.triu_indices(n, k=1), strict=True):
         label = f"{distance[i, j]:.2f} Å"
         _labelled_line(ax, right[i, :2], right[j, :2], label)
-        told.append(f"{names[i]}-{names[j]} {label}")
+        parts.append(f"{names[i]}-{names[j]} {label}")
     for z, (x, y, _) in zip(molecule.atomic_numbers.tolist(), right, strict=True):
         _node(ax, x, y, z)
     top = below - 0.55
@@ -146,7 +145,7 @@ def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     return Picture(
         figure,
         f"A drawing of {molecule.formula} becomes a graph with {n} nodes, {', '.join(names)}, and "
-        f"{len(told)} edges with distances: {', '.join(told)}. Below it are the arrays: one-hot "
+        f"{len(parts)} edges with distances: {', '.join(parts)}. Below it are the arrays: one-hot "
         f"elements, shape {n} × {len(ELEMENTS)}, and distances in Å, shape {n} × {n}.",
         caption=caption,
     )
@@ -193,13 +192,13 @@ def messages(
     their weights: atom 1, H, 1.04 1/Å; atom 2, H, 1.04 1/Å. The messages are added up, their
     weights to 2.08 1/Å, and change the feature of the atom.
     """
-    place = _flat(molecule)[:, :2]
-    low, high = place.min(axis=0), place.max(axis=0)
+    positions = _flat(molecule)[:, :2]
+    low, high = positions.min(axis=0), positions.max(axis=0)
     scale = min(2.6 / (high - low)[0], 2.4 / (high - low)[1], 1.1)
     height = scale * (high - low)[1] + 1.1
     figure, ax = _canvas(height)
     middle = height / 2 - 0.1
-    at = (place - (low + high) / 2) * scale + [1.8, middle]
+    at = (positions - (low + high) / 2) * scale + [1.8, middle]
     ax.text(0.1, height - 0.2, f"weights in {unit}", fontsize=SMALL, va="center_baseline")
     for i, j in bonds(molecule.atomic_numbers, molecule.positions):
         ax.plot(*at[[i, j]].T, color=_BOND, alpha=0.5, linewidth=1.2, linestyle="-", zorder=1)
@@ -246,14 +245,14 @@ def messages(
     _node(ax, x, 0.72 * step, z)
     _ring(ax, x, 0.72 * step)
     ax.text(x, 0.72 * step - 0.34, "new feature", ha="center", va="center_baseline")
-    told = "; ".join(
+    parts = "; ".join(
         f"atom {i}, {SYMBOLS[int(molecule.atomic_numbers[i])]}, {weights[i]:.2f} {unit}"
         for i in senders
     )
     return Picture(
         figure,
         f"Message passing in {molecule.formula}. Arrows lead from the other atoms to atom "
-        f"{receiver}, {SYMBOLS[z]}, as thick as their weights: {told}. The messages are added up, "
+        f"{receiver}, {SYMBOLS[z]}, as thick as their weights: {parts}. The messages are added up, "
         f"their weights to {total:.2f} {unit}, and change the feature of the atom.",
         caption=caption,
     )
@@ -284,7 +283,7 @@ def padded(atomic_numbers: Integer[np.ndarray, "batch atoms"], *, caption: str =
     molecules, atoms = atomic_numbers.shape
     height = _CELL * atoms + 0.75
     figure, ax = _canvas(height)
-    told = []
+    parts = []
     step = WIDTH / molecules
     for number, row in enumerate(atomic_numbers):
         left = number * step + (step - 6.7 * _CELL) / 2
@@ -300,11 +299,11 @@ def padded(atomic_numbers: Integer[np.ndarray, "batch atoms"], *, caption: str =
         n = int(np.sum(row == 0))
         names = ", ".join(SYMBOLS[int(z)] for z in row[row > 0])
         rest = f"then {n} row{'s' * (n > 1)} of padding" if n else "no padding"
-        told.append(f"Molecule {number}: {names}, {rest}.")
+        parts.append(f"Molecule {number}: {names}, {rest}.")
     return Picture(
         figure,
         f"One-hot elements and mask of a batch of {molecules} molecules, padded to {atoms} atoms. "
-        + " ".join(told),
+        + " ".join(parts),
         caption=caption,
     )
 
@@ -369,7 +368,7 @@ def invariance(
         if number:
             _outline(ax, molecule, flat * scale + [x, y, 0], scale)
         _balls_and_sticks(ax, molecule.atomic_numbers, pose * scale + [x, y, 0], scale)
-    told = []
+    parts = []
     for row, (name, energy) in enumerate(models.items()):
         top = below - 0.55 * row
         # Turned back into the frame in which the data set has the molecule.
@@ -387,10 +386,10 @@ def invariance(
                 va="center_baseline", color=COLORS[1] if new else "black",
             )  # fmt: skip
         same = f"{sum(changed)} of them changed" if any(changed) else "all the same"
-        told.append(f"{name}: {', '.join(map(_digits, values))}, {same}")
+        parts.append(f"{name}: {', '.join(map(_digits, values))}, {same}")
     return Picture(
         figure,
-        f"{molecule.formula} as it is, moved, turned and mirrored. {'; '.join(told)}.",
+        f"{molecule.formula} as it is, moved, turned and mirrored. {'; '.join(parts)}.",
         caption=caption,
     )
 
@@ -417,13 +416,13 @@ def _canvas(height: float) -> tuple[Figure, Axes]:
 
 
 def _balls_and_sticks(
-    ax: Axes, atomic_numbers: np.ndarray, place: np.ndarray, scale: float
+    ax: Axes, atomic_numbers: np.ndarray, positions: np.ndarray, scale: float
 ) -> None:
-    """Draw atoms at places (atoms, 3) in inches, with their depth last; scale: inches per Å."""
-    for i, j in bonds(atomic_numbers, place / scale):
-        depth = 2 + min(place[[i, j], 2])
-        ax.plot(*place[[i, j], :2].T, color=_BOND, linewidth=2.5, linestyle="-", zorder=depth)
-    for z, (x, y, depth) in zip(atomic_numbers.tolist(), place, strict=True):
+    """Draw atoms at positions (atoms, 3) in inches, with their depth last; scale: inches per Å."""
+    for i, j in bonds(atomic_numbers, positions / scale):
+        depth = 2 + min(positions[[i, j], 2])
+        ax.plot(*positions[[i, j], :2].T, color=_BOND, linewidth=2.5, linestyle="-", zorder=depth)
+    for z, (x, y, depth) in zip(atomic_numbers.tolist(), positions, strict=True):
         color, text = BALLS[z], _LETTERS[z]
         radius = 0.6 * COVALENT_RADII[z] * scale
         ball = Circle(
@@ -438,12 +437,11 @@ def _balls_and_sticks(
             )  # fmt: skip
 
 
-def _outline(ax: Axes, molecule: Molecule, place: np.ndarray, scale: float) -> None:
+def _outline(ax: Axes, molecule: Molecule, positions: np.ndarray, scale: float) -> None:
     for i, j in bonds(molecule.atomic_numbers, molecule.positions):
-        ax.plot(
-            *place[[i, j], :2].T, color="black", alpha=0.35, linewidth=1, linestyle=":", zorder=0
-        )
-    for z, (x, y, _) in zip(molecule.atomic_numbers.tolist(), place, strict=True):
+        line = positions[[i, j], :2].T
+        ax.plot(*line, color="black", alpha=0.35, linewidth=1, linestyle=":", zorder=0)
+    for z, (x, y, _) in zip(molecule.atomic_numbers.tolist(), positions, strict=True):
         radius = 0.6 * COVALENT_RADII[z] * scale
         ax.add_patch(Circle((x, y), radius, fill=False, edgecolor="black", alpha=0.4, zorder=0))
 

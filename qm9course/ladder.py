@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qm9lib import pretrained
+from qm9lib import convert, pretrained
 from qm9lib.errors import UnknownNameError
 from qm9lib.figures import plots
 from qm9lib.figures.picture import Picture
-from qm9lib.labels import convert
 
 FOLDER = Path(__file__).parent / "results"
 """Where the stored results of this book are; ``tools/pretrained.py`` measures them."""

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 
 from qm9course.diagnosis import as_numbers
-from qm9lib.data.dataset import QM9
-from qm9lib.data.molecule import Molecule
+from qm9lib import QM9, Molecule
 
 _DEEPEST = 20  # lists within lists
 _LONGEST = 1_000_000  # things in a list, characters of a text
@@ -296,7 +295,7 @@ def update(given: Sequence[Any], changes: Any) -> None:
     given
         The arguments that the judge has.
     changes
-        From the student: by place, the array as it is now, or the number of calls of a `Counted`.
+        From the student: by index, the array as it is now, or the number of calls of a `Counted`.
 
     Raises
     ------
@@ -305,10 +304,10 @@ def update(given: Sequence[Any], changes: Any) -> None:
     """
     if type(changes) is not dict:
         raise WireError("no changes")
-    for place, change in changes.items():
-        if not place.isdecimal() or int(place) >= len(given):
+    for index, change in changes.items():
+        if not index.isdecimal() or int(index) >= len(given):
             raise WireError("a change of no argument")
-        argument, value = given[int(place)], decode(change)
+        argument, value = given[int(index)], decode(change)
         if isinstance(argument, Counted) and type(value) is int:
             argument.calls += value
         elif (

@@ -274,8 +274,8 @@ def _predict(options: argparse.Namespace) -> int:
     print(json.dumps(results, indent=2))
     for result in results:
         for warning in result["warnings"]:
-            place = f"{options.file}, line {result['line']} ({result['formula']})"
-            print(f"warning: {place}: {warning}", file=sys.stderr)
+            where = f"{options.file}, line {result['line']} ({result['formula']})"
+            print(f"warning: {where}: {warning}", file=sys.stderr)
     return 0 if any(not molecule.foreign for molecule in molecules) else 1
 
 

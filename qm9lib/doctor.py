@@ -72,16 +72,16 @@ def table(rows: Rows) -> str:
 
 def data() -> Rows:
     """Return where the molecules are, without reading them."""
-    rows = [("qm9pack data", _told(_qm9pack))]
+    rows = [("qm9pack data", _fact(_qm9pack))]
     try:
         from qm9lib.data import cache, figshare, files
         from qm9lib.models import programs
     except Exception as error:
         return [*rows, ("qm9lib", _broken(error))]
-    rows += [(file.name, _told(_fetched, file)) for file in figshare.PUBLISHED.files]
-    rows.append(("cache folder", _told(lambda: str(files.cache_folder()))))
-    rows += [(cache.arrays_name(kind), _told(_written, kind)) for kind in cache.KINDS]
-    rows.append(("compiled programs", _told(lambda: f"{programs.size():,} bytes")))
+    rows += [(file.name, _fact(_fetched, file)) for file in figshare.PUBLISHED.files]
+    rows.append(("cache folder", _fact(lambda: str(files.cache_folder()))))
+    rows += [(cache.arrays_name(kind), _fact(_written, kind)) for kind in cache.KINDS]
+    rows.append(("compiled programs", _fact(lambda: f"{programs.size():,} bytes")))
     return rows
 
 
@@ -96,10 +96,10 @@ def has_data() -> bool:
     )
 
 
-def _told(fact: Callable[..., str], *arguments: Any) -> str:
+def _fact(find: Callable[..., str], *arguments: Any) -> str:
     """Return a fact, or why it cannot be found out."""
     try:
-        return fact(*arguments)
+        return find(*arguments)
     except Exception as error:
         return _broken(error)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import constants
 
-from qm9lib import ATOM_REFERENCES, ELEMENTS, LABELS, convert
-from qm9lib.labels import SYMBOLS, written
+from qm9lib import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
+from qm9lib.labels import written
 
 
 def test_columns_are_those_of_the_published_data() -> None:

@@ -18,10 +18,9 @@ import pytest
 from limits import HANG
 
 import qm9lib
-from qm9lib import doctor, training
+from qm9lib import QM9, doctor, training
 from qm9lib.__main__ import main
 from qm9lib.data import cache, figshare, files, qm9pack, verify
-from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
 
 

@@ -20,6 +20,7 @@ import colab_check
 import mutants
 import notebooks
 import repository
+import rooms
 import stress
 
 HEADER = """\
@@ -850,3 +851,24 @@ class Thing:
         ("Thing.size", 13, "total += sum(x, key=3)", True),
         ("Thing.size", 14, "return None", True),
     }
+
+
+# The rooms ------------------------------------------------------------------------------------
+
+
+def test_picture_of_the_rooms_is_that_of_the_imports() -> None:
+    """Drawn again it is the same, and so are its words; `python tools/rooms.py` mends it."""
+    files, arrows = rooms.plan()
+    assert rooms.PICTURE.read_text("utf-8") == rooms.draw(files, arrows)
+    for name in rooms.SHOWN_IN:
+        text = (rooms.ROOT / name).read_text("utf-8")
+        assert rooms.described(text, rooms.alternative(arrows)) == text
+    assert {"dataset", "xyz"} < set(files["data"]) and "judges/" in files["qm9course"]
+    assert ("data", "models") in arrows and ("data", "training") not in arrows
+
+
+def test_rooms_in_a_circle_are_told() -> None:
+    with pytest.raises(ValueError, match="in a circle"):
+        rooms.reduced({("data", "models"), ("models", "data")})
+    with pytest.raises(ValueError, match="0 pictures of the rooms"):
+        rooms.described("no picture", "x")

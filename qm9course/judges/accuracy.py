@@ -12,10 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from qm9course.checking import Answer, Case, Exercise, compared
 from qm9course.diagnosis import as_numbers, describe
-from qm9lib import QM9, load_sample
+from qm9lib import QM9, SYMBOLS, load_sample
 from qm9lib.data import xyz
 from qm9lib.errors import DataError
-from qm9lib.labels import SYMBOLS
 
 _DEBYE = constants.e * 1e-10 * constants.c / 1e-21  # 1 elementary charge x 1 Å, in debye
 _TURN = Rotation.from_euler("xyz", [25.0, -40.0, 70.0], degrees=True).as_matrix()

@@ -164,7 +164,7 @@ def _fit_one_by_one(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
 def _or_near(judge: Judge) -> Judge:
     """Return a judge that also recognises energies near the exact solution."""
 
-    def told(answer: Answer) -> str | None:
+    def problem(answer: Answer) -> str | None:
         problem = judge(answer)
         if problem is None or isinstance(problem, Right) or not problem.startswith("for "):
             return problem  # right, or a mistake that has a name
@@ -186,7 +186,7 @@ def _or_near(judge: Judge) -> Judge:
             "solution: solve them"
         )
 
-    return told
+    return problem
 
 
 _FIT_MISTAKES: dict[str, Answer] = {
@@ -376,7 +376,7 @@ def _product_of_means(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray
 def _or_step(judge: Judge) -> Judge:
     """Return a judge that also recognises weights after a step of descent, of any rate."""
 
-    def told(answer: Answer) -> str | None:
+    def problem(answer: Answer) -> str | None:
         problem = judge(answer)
         if problem is None or isinstance(problem, Right) or not problem.startswith("for "):
             return problem
@@ -403,7 +403,7 @@ def _or_step(judge: Judge) -> Judge:
             "calls the function makes the step"
         )
 
-    return told
+    return problem
 
 
 _GRADIENT_MISTAKES: dict[str, Answer] = {
@@ -512,7 +512,7 @@ def _row_sum(x: np.ndarray) -> float:
 def _or_complex(judge: Judge) -> Judge:
     """Return a judge that names complex numbers, which jnp.linalg.eigvals always returns."""
 
-    def told(answer: Answer) -> str | None:
+    def problem(answer: Answer) -> str | None:
         found = answer(_features()[0].arguments[0])
         kind = getattr(getattr(found, "dtype", None), "kind", None)
         if isinstance(found, complex) or kind == "c":
@@ -525,7 +525,7 @@ def _or_complex(judge: Judge) -> Judge:
             return reason
         return _near_a_rate(answer) or reason
 
-    return told
+    return problem
 
 
 def _near_a_rate(answer: Answer) -> str | None:
@@ -755,7 +755,7 @@ def _or_rows(judge: Judge) -> Judge:
     train = np.array([[1.0, 2.0, 6.0], [0.0, 4.0, 5.0], [2.0, 7.0, 9.0]])
     other = train + 1.0
 
-    def told(answer: Answer) -> str | None:
+    def problem(answer: Answer) -> str | None:
         found = answer(train.copy(), other.copy())
         if any(same(found, _along_rows(train, other, k), 2e-3, 2e-3) for k in (False, True)):
             return (
@@ -764,7 +764,7 @@ def _or_rows(judge: Judge) -> Judge:
             )
         return judge(answer)
 
-    return told
+    return problem
 
 
 _SCALE_MISTAKES: dict[str, Answer] = {

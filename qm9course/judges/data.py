@@ -21,10 +21,9 @@ from qm9course.checking import (
     snapshot,
 )
 from qm9course.diagnosis import as_numbers, describe
-from qm9lib import QM9, SYMBOLS, load_sample
+from qm9lib import ELEMENTS, QM9, SYMBOLS, load_sample
 from qm9lib.data.records import Record, format_record
 from qm9lib.errors import UnknownNameError
-from qm9lib.labels import ELEMENTS
 
 MAX_SIZES, MAX_WASTE = 4, 0.12
 

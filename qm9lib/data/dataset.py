@@ -313,8 +313,9 @@ def check_finite(qm9: QM9, label: str, what: str = "molecules") -> None:
     >>> check_finite(qm9lib.load_sample(), "H")
     """
     first_atoms = qm9.offsets[:-1]
-    places = np.logical_and.reduceat(np.isfinite(qm9.positions).all(axis=1), first_atoms)
-    for name, finite in ((f"label {label}", np.isfinite(qm9.target(label))), ("positions", places)):
+    positions = np.logical_and.reduceat(np.isfinite(qm9.positions).all(axis=1), first_atoms)
+    labels = np.isfinite(qm9.target(label))
+    for name, finite in ((f"label {label}", labels), ("positions", positions)):
         if not finite.all():
             raise ValueError(
                 f"{np.sum(~finite):,} of the {len(qm9):,} {what} have no finite {name}, such as "

@@ -80,7 +80,7 @@ def principal_axes(positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray,
     first, second, _ = _by_spread(atoms)
     for axis in (first, second):
         along = (sum(v * a for v, a in zip(atom, axis, strict=True)) for atom in atoms)
-        if next((place for place in along if abs(place) > _OFF_CENTRE), 0.0) < 0:
+        if next((value for value in along if abs(value) > _OFF_CENTRE), 0.0) < 0:
             axis[:] = [-a for a in axis]
     third = [first[i - 2] * second[i - 1] - first[i - 1] * second[i - 2] for i in range(3)]
     return np.array([first, second, third]) + 0.0  # no -0

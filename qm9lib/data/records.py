@@ -270,8 +270,8 @@ def _defect(text: str, file: str) -> RecordError:
     lines = text.removesuffix("\n").split("\n")
 
     def error(line: int, column: int, found: str, expected: str) -> RecordError:
-        place = f"{file}, line {line}, column {column}"
-        return RecordError(f"{place}: found {found}, expected {expected}")
+        where = f"{file}, line {line}, column {column}"
+        return RecordError(f"{where}: found {found}, expected {expected}")
 
     def check(number: int, fields: list[_Field]) -> None:
         if number > len(lines):

@@ -160,7 +160,7 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
         raise DataError(
             f"{file} ends after {len(atoms)} of the {count} atoms that line {start + 1} announces"
         )
-    element, place, columns = _columns(comment, f"{file}, line {start + 2}")
+    element, first, columns = _columns(comment, f"{file}, line {start + 2}")
     symbols: list[str] = []
     positions: list[tuple[float, float, float]] = []
     for number, line in enumerate(atoms, start + 3):
@@ -177,7 +177,7 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
         symbols.append(_symbol(words[element], where))
         x, y, z = (
             _coordinate(name, word, where)
-            for name, word in zip("xyz", words[place : place + 3], strict=True)
+            for name, word in zip("xyz", words[first : first + 3], strict=True)
         )
         positions.append((x, y, z))
     _check_distances(np.array(positions), start + 3, file)
@@ -196,19 +196,19 @@ def _columns(comment: str, where: str) -> tuple[int, int, int]:
             f"{where}: found Properties={_short(given[1])}, expected names, kinds and numbers of "
             "columns, such as Properties=species:S:1:pos:R:3"
         )
-    first, places = 0, {}
+    column, named = 0, {}
     for name, kind, width in zip(names, kinds, widths, strict=True):
-        if name.lower() in places:
+        if name.lower() in named:
             raise DataError(f"{where}: Properties has {_short(name)} twice, expected it once")
-        places[name.lower()] = (first, kind.upper(), int(width))
-        first += int(width)
-    element, place = places.get("species"), places.get("pos")
-    if element is None or place is None or element[1:] != ("S", 1) or place[1:] != ("R", 3):
+        named[name.lower()] = (column, kind.upper(), int(width))
+        column += int(width)
+    element, position = named.get("species"), named.get("pos")
+    if element is None or position is None or element[1:] != ("S", 1) or position[1:] != ("R", 3):
         raise DataError(
             f"{where}: found Properties={_short(given[1])}, expected it to have species:S:1 and "
             "pos:R:3, the element and its x, y and z"
         )
-    return element[0], place[0], first
+    return element[0], position[0], column
 
 
 def _symbol(word: str, where: str) -> str:

@@ -65,22 +65,22 @@ def loss_curves(
     """
     figure, (ax,) = axes()
     bounds = bounds or {}
-    told = []
+    parts = []
     for (name, values), marker in zip(curves.items(), cycle(_MARKERS), strict=False):
         few = len(values) < 10
         ax.plot(np.arange(1, len(values) + 1), values, label=name, marker=marker if few else None)
         if name in bounds:
-            told.append(f"{name} ends {_below(values[-1], bounds[name])}")
+            parts.append(f"{name} ends {_below(values[-1], bounds[name])}")
         else:
-            told.append(f"{name} starts at {written(values[0])} and ends at {written(values[-1])}")
+            parts.append(f"{name} starts at {written(values[0])} and ends at {written(values[-1])}")
     for (name, value), dashes in zip((reference or {}).items(), cycle(_REFERENCE), strict=False):
         ax.axhline(value, label=name, color="black", linewidth=1.2, linestyle=dashes)
-        told.append(f"{name} is at {written(value)}")
+        parts.append(f"{name} is at {written(value)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _plain_numbers(ax)
     legend(figure)
-    alt = f"Line plot of {ylabel} against {xlabel}: {'; '.join(told)}."
+    alt = f"Line plot of {ylabel} against {xlabel}: {'; '.join(parts)}."
     return Picture(figure, alt, caption=caption)
 
 
@@ -121,7 +121,7 @@ def parity(
     unit
         Their unit.
     bound
-        A number that the mean absolute error is below, told instead of its digits.
+        A number that the mean absolute error is below, parts instead of its digits.
     caption
         What to look at, as in `Picture`.
 
@@ -150,11 +150,11 @@ def parity(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_aspect("equal")
     error = mae(predicted, true, unit=unit, to=unit)
-    told = written(error) if bound is None else _below(error, bound)
+    stated = written(error) if bound is None else _below(error, bound)
     return Picture(
         figure,
         f"Scatter plot of predicted against true {quantity} of {len(true):,} molecules, with the "
-        f"diagonal. The mean absolute error is {told} {unit}.",
+        f"diagonal. The mean absolute error is {stated} {unit}.",
         caption=caption,
     )
 
@@ -191,13 +191,13 @@ def histograms(
     [figure] Histograms. gap (eV): mean 2, standard deviation 1.
     """
     figure, panels = axes(height=2.1 * len(values), rows=len(values))
-    told = []
+    parts = []
     for ax, (name, array) in zip(panels, values.items(), strict=True):
         ax.hist(array, bins=bins, color=COLORS[0])
         ax.set(xlabel=name, ylabel=ylabel)
         ax.yaxis.set_major_formatter(_NUMBER)
-        told.append(f"{name}: mean {array.mean():.4g}, standard deviation {array.std():.3g}")
-    return Picture(figure, f"Histograms. {'; '.join(told)}.", caption=caption)
+        parts.append(f"{name}: mean {array.mean():.4g}, standard deviation {array.std():.3g}")
+    return Picture(figure, f"Histograms. {'; '.join(parts)}.", caption=caption)
 
 
 @styled
@@ -266,7 +266,7 @@ def bars(
         axis.tick_params(axis="y", length=0)
     column.spines["right"].set_visible(False)
     bounds = bounds or {}
-    told = [
+    parts = [
         f"{name}: {_below(value, bounds[name]) if name in bounds else written(value)}"
         for name, value in values.items()
     ]
@@ -276,8 +276,8 @@ def bars(
             name, (value, 1.0), (0, 3), xycoords=("data", "axes fraction"),
             textcoords="offset points", ha="center",
         )  # fmt: skip
-        told.append(f"a line marks {name} at {written(value)}")
-    return Picture(figure, f"Bar chart of {xlabel}. {'; '.join(told)}.", caption=caption)
+        parts.append(f"a line marks {name} at {written(value)}")
+    return Picture(figure, f"Bar chart of {xlabel}. {'; '.join(parts)}.", caption=caption)
 
 
 @styled
@@ -314,10 +314,10 @@ def learning_curve(
     """
     figure, (ax,) = axes()
     ax.plot(list(errors), list(errors.values()), marker="o")
-    told = "; ".join(f"{size:,}: {written(error)}" for size, error in errors.items()) + "."
+    parts = "; ".join(f"{size:,}: {written(error)}" for size, error in errors.items()) + "."
     for name, value in (reference or {}).items():
         ax.axhline(value, color="black", linewidth=1.2, linestyle=_REFERENCE[0], label=name)
-        told += f" A line marks {name} at {written(value)}."
+        parts += f" A line marks {name} at {written(value)}."
     ax.set(xlabel="training molecules", ylabel=ylabel, xscale="log", yscale="log")
     ax.set_xticks(list(errors), [f"{size:,}" for size in errors])
     ax.xaxis.set_minor_locator(NullLocator())
@@ -326,6 +326,6 @@ def learning_curve(
         legend(figure)
     return Picture(
         figure,
-        f"Line plot of {ylabel} against training molecules, both axes logarithmic. {told}",
+        f"Line plot of {ylabel} against training molecules, both axes logarithmic. {parts}",
         caption=caption,
     )

@@ -21,7 +21,7 @@ from qm9lib.data.molecule import Molecule
 from qm9lib.figures.balls import BALLS, Scale, drawing, scene
 from qm9lib.labels import LABELS, SYMBOLS, written
 
-_MANY = 3  # bonds of a kind; of more only the shortest and the longest are told
+_MANY = 3  # bonds of a kind; of more only the shortest and the longest are named
 _ORDER = "CNOFH"  # of the two elements of a bond
 
 
@@ -118,7 +118,7 @@ def view(
         scale = Scale([value for of_one in numbers.values() for value in of_one])
     scenes = {title: scene(one) for title, one in molecules.items()}
     aspect = max(scene.aspect for scene in scenes.values())  # of all, so that cards are in line
-    figures, told = [], []
+    figures, alternatives = [], []
     for title, one in molecules.items():
         alt = _alternative(one, scenes[title].bonds, numbers.get(title), label, unit)
         alt = f"{title}: {alt}" if title else alt
@@ -129,7 +129,7 @@ def view(
         drawn = drawing(one, scenes[title], aspect, colors, tagged, alt, title)
         caption = _caption(one, title, labels or {})
         figures.append(f'<figure class="qm9-molecule">{drawn}{caption}</figure>')
-        told.append(alt)
+        alternatives.append(alt)
     measured = html.escape(label or "value") + (f" ({_unit(unit)})" if unit else "")
     bar = scale.bar(measured) if scale else ""
     hint = '<p class="qm9-hint" hidden>Drag to turn, or use the arrow keys or the buttons.</p>'
@@ -141,7 +141,7 @@ def view(
         f"{bar}{''.join(parts)}"
         f"<script>{_shipped('viewer.js')}</script></div>"
     )
-    return View(shown, " ".join(f"{alt}." for alt in told))
+    return View(shown, " ".join(f"{alt}." for alt in alternatives))
 
 
 def _check(molecule: object, title: str) -> None:
@@ -212,7 +212,7 @@ def _alternative(
     for length, i, j in sorted(found):
         kind = "-".join(sorted((symbols[i], symbols[j]), key=_ORDER.index))
         kinds.setdefault(kind, []).append(f"{length:.{2 if length >= 1 else 3}f}")
-    told = []
+    spans = []
     for kind in sorted(kinds, key=lambda kind: [_ORDER.index(s) for s in kind.split("-")]):
         lengths = kinds[kind]
         different = list(dict.fromkeys(lengths))
@@ -222,10 +222,10 @@ def _alternative(
             span = f"{', '.join(lengths[:-1])} and {lengths[-1]}"
         else:
             span = lengths[0]
-        told.append(f"{len(lengths)} {kind} of {span} Å")
+        spans.append(f"{len(lengths)} {kind} of {span} Å")
     text = (
         f"{molecule.formula}, SMILES {molecule.smiles}: {atoms} ({counts}); "
-        f"bonds: {', '.join(told) or 'none'}"
+        f"bonds: {', '.join(spans) or 'none'}"
     )
     if values is not None:
         ends = (

@@ -98,20 +98,20 @@ class GraphLayer(eqx.Module):
     global_weight: Float[Array, "nodes globals"]
 
     def __init__(
-        self, features: int, nodes: int, messages: int, globals_: int, *, key: PRNGKeyArray
+        self, features: int, nodes: int, messages: int, global_features: int, *, key: PRNGKeyArray
     ) -> None:
-        edge, node, global_ = jax.random.split(key, 3)
+        edge, node, update = jax.random.split(key, 3)
         self.edge_weight = normal(edge, (features, nodes, messages), features * nodes)
         self.edge_bias = jnp.zeros(messages, jnp.float32)
         self.node_weight = normal(node, (messages, nodes), messages)
         # The global feature sums over all atoms: its weights start small.
-        self.global_weight = 0.1 * normal(global_, (nodes, globals_), nodes)
+        self.global_weight = 0.1 * normal(update, (nodes, global_features), nodes)
 
     def __call__(
         self,
         nodes: Float[Array, "atoms nodes"],
         edges: Float[Array, "atoms atoms features"],
-        globals_: Float[Array, " globals"],
+        global_features: Float[Array, " globals"],
         mask: Bool[Array, " atoms"],
     ) -> tuple[Float[Array, "atoms nodes"], Float[Array, " globals"]]:
         """Update the nodes and the global feature; the edge features stay as they are.
@@ -122,7 +122,7 @@ class GraphLayer(eqx.Module):
             Shape (atoms, nodes).
         edges
             Shape (atoms, atoms, features): first axis receiver, second axis sender.
-        globals_
+        global_features
             Shape (globals,).
         mask
             Shape (atoms,), true for real atoms.
@@ -135,8 +135,8 @@ class GraphLayer(eqx.Module):
         received = jnp.sum(jnp.where(pairs(mask)[:, :, None], message, 0.0), axis=1)
         nodes = jax.nn.leaky_relu(received @ self.node_weight) + nodes
         nodes = jnp.where(mask[:, None], nodes, 0.0)
-        globals_ = jax.nn.leaky_relu(jnp.sum(nodes, axis=0) @ self.global_weight) + globals_
-        return nodes, globals_
+        update = jax.nn.leaky_relu(jnp.sum(nodes, axis=0) @ self.global_weight)
+        return nodes, global_features + update
 
 
 class GraphNetwork(eqx.Module):
@@ -146,7 +146,7 @@ class GraphNetwork(eqx.Module):
     ----------
     layers
         Number of layers.
-    nodes, messages, globals_
+    nodes, messages, global_features
         Lengths of the node features (at least 9), the messages and the global feature.
     edge_function
         From positions and mask to edge features: `inverse_distance_edges` or `bessel_edges`.
@@ -174,7 +174,7 @@ class GraphNetwork(eqx.Module):
         layers: int = 2,
         nodes: int = 16,
         messages: int = 16,
-        globals_: int = 8,
+        global_features: int = 8,
         edge_function: EdgeFunction = inverse_distance_edges,
         *,
         key: PRNGKeyArray,
@@ -182,8 +182,10 @@ class GraphNetwork(eqx.Module):
         two_atoms = jnp.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
         features = edge_function(two_atoms, jnp.array([True, True])).shape[-1]
         *layer_keys, out_key = jax.random.split(key, layers + 1)
-        self.layers = [GraphLayer(features, nodes, messages, globals_, key=k) for k in layer_keys]
-        self.weight = normal(out_key, (globals_,), globals_)
+        self.layers = [
+            GraphLayer(features, nodes, messages, global_features, key=k) for k in layer_keys
+        ]
+        self.weight = normal(out_key, (global_features,), global_features)
         self.bias = jnp.zeros((), jnp.float32)
         self.edge_function = edge_function
         self.nodes = nodes
@@ -225,10 +227,10 @@ class GraphNetwork(eqx.Module):
         dtype = self.weight.dtype
         edges = self.edge_function(positions.astype(dtype), mask)
         nodes = one_hot(atomic_numbers, self.nodes).astype(dtype)
-        globals_ = jnp.zeros(self.weight.shape, dtype)
+        global_features = jnp.zeros(self.weight.shape, dtype)
         for layer in self.layers:
-            nodes, globals_ = layer(nodes, edges, globals_, mask)
-        return (self.weight @ globals_ + self.bias) * one_if_known(atomic_numbers)
+            nodes, global_features = layer(nodes, edges, global_features, mask)
+        return (self.weight @ global_features + self.bias) * one_if_known(atomic_numbers)
 
 
 def count_parameters(network: eqx.Module) -> int:

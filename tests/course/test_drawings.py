@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 import qm9lib
 from qm9course import drawings
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9
 
 SAMPLE = qm9lib.load_sample()
 FORMAMIDE = SAMPLE[11]

@@ -15,7 +15,7 @@ from scipy import stats
 
 from qm9course import wire
 from qm9course.diagnosis import as_numbers, describe
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9
 
 
 def handed_over(value: object) -> object:

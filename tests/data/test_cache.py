@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from limits import HANG
 
 import qm9lib
+from qm9lib import QM9
 from qm9lib.data import cache, figshare, files, qm9pack, sources
-from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
 
 FILE = "qm9-v2-qm9pack.safetensors"

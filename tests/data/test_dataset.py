@@ -6,9 +6,8 @@ import pytest
 from scipy import constants
 
 import qm9lib
+from qm9lib import QM9, Molecule
 from qm9lib.data import qm9pack
-from qm9lib.data.dataset import QM9
-from qm9lib.data.molecule import Molecule
 
 UNCHARACTERIZED = Path(__file__).parents[1] / "files" / "uncharacterized.txt"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qm9lib import ATOM_REFERENCES, SYMBOLS
 from qm9lib.data import figshare
 from qm9lib.errors import DataError
-from qm9lib.labels import ATOM_REFERENCES, SYMBOLS
 
 ALL_RECORDS = """
 import sys

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qm9lib import SYMBOLS
 from qm9lib.data import qm9pack
 from qm9lib.data.qm9pack import parse_csv
 from qm9lib.data.records import parse_record
 from qm9lib.errors import DataError
-from qm9lib.labels import SYMBOLS
 
 DATA = Path(__file__).parents[1] / "files"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qm9lib import QM9
 from qm9lib.data import tfdata
-from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
 
 pytest.importorskip("tensorflow")

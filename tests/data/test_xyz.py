@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qm9lib import QM9
 from qm9lib.data import xyz
-from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
 
 WATER = "3\nwater\nO 0 0 0.12\nH 0 0.76 -0.48\nH 0 -0.76 -0.48\n"

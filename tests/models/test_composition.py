@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import qm9lib
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9
 from qm9lib.models import composition
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import filled
 
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9
 from qm9lib.models import gnn, invariance
 from qm9lib.models.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
 

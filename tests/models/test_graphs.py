@@ -8,7 +8,7 @@ import pytest
 from networks import filled
 from scipy.spatial.distance import cdist
 
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9
 from qm9lib.models import graphs
 from qm9lib.models.gnn import GraphNetwork, bessel_edges
 from qm9lib.models.graphs import bucketed, chunks, distances, inverse_distance, one_hot

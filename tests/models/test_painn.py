@@ -12,8 +12,7 @@ from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
-from qm9lib import models
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9, models
 from qm9lib.models import invariance
 from qm9lib.models.gnn import count_parameters
 from qm9lib.models.painn import Edges, PaiNN

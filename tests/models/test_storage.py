@@ -13,8 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import qm9lib
-from qm9lib import models
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9, models
 from qm9lib.errors import DataError
 from qm9lib.models import Ensemble, Model, storage
 from qm9lib.models.composition import Composition

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9
 from qm9lib.pretrained import domain
 from qm9lib.pretrained.domain import Domain
 

@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm9lib import models, pretrained
+from qm9lib import QM9, models, pretrained
 from qm9lib.data import xyz
-from qm9lib.data.dataset import QM9
 from qm9lib.models import Ensemble
 from qm9lib.models.composition import Composition
 from qm9lib.models.storage import Network

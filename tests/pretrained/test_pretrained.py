@@ -12,8 +12,7 @@ from jax import tree
 
 import pretrained as tool
 from qm9course import ladder
-from qm9lib import mae, models, pretrained
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9, mae, models, pretrained
 from qm9lib.errors import DataError, UnknownNameError
 from qm9lib.models import Ensemble
 from qm9lib.pretrained import domain, weights

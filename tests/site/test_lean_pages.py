@@ -51,6 +51,36 @@ def test_theme_without_icons_is_told(lean_pages, static):
         lean_pages.cut_icons(static, {"fa-rocket"})
 
 
+def test_pages_that_lack_what_is_replaced_end_the_build(lean_pages):
+    whole = (
+        '<meta name="viewport" content="x" /><link rel="preload" href="a" />'
+        '<link href="_static/a.css" rel="stylesheet" /><script src="_static/a.js"></script>'
+        '<script src="_static/documentation_options.js"></script>'
+        '<script src="_static/scripts/fontawesome.js"></script>'
+        '<script src="_static/searchtools.js"></script>'
+        '<img src="_static/images/logo_colab.png" /><dt class="sig x">f()</dt>'
+    )
+    page, redirect = Path("page.html"), '<meta http-equiv="refresh" content="0" />'
+    lean_pages.check_found({page: whole, Path("index.html"): redirect})
+    for lacking, told in (
+        ("viewport", "viewport in page.html"),
+        ("documentation_options", "options in page.html"),
+        ("fontawesome", "icon script"),
+        ("preload", "preloads"),
+        ("logo_", "menu image"),
+        ("searchtools", "search scripts"),
+        ('"sig ', "signatures"),
+        ("stylesheet", "styles in page.html"),
+    ):
+        with pytest.raises(ExtensionError, match=f"not found: .*{told}.*has the theme changed"):
+            lean_pages.check_found({page: whole.replace(lacking, "other")})
+    with pytest.raises(ExtensionError, match="not found: scripts in another.html;"):
+        other = whole.replace('src="_static', 'src="elsewhere').replace(
+            'src="elsewhere/documentation', 'src="_static/documentation'
+        )
+        lean_pages.check_found({page: whole, Path("another.html"): other})
+
+
 def test_styles_become_one_file_in_their_order(lean_pages, tmp_path):
     static = tmp_path / "_static"
     (static / "styles").mkdir(parents=True)

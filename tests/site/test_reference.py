@@ -181,6 +181,61 @@ def test_names_of_the_package_itself_lead_to_their_definition(api):
         assert re.search(rf"#qm9lib\.[\w.]+\.{name}$", href), href
 
 
+def imports():
+    """Every name that a page, a notebook, a tool or a test takes from a module, and where."""
+    sources = {}
+    for file in [*BOOK.rglob("*.ipynb")]:
+        cells = [cell for cell in json.loads(file.read_text("utf-8"))["cells"]]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        lines = "\n".join(code).splitlines()
+        sources[file] = "\n".join(
+            line for line in lines if not line.lstrip().startswith(("%", "!"))
+        )
+    for folder in ("tools", "tests", "benchmarks", "book/_ext", "qm9course"):
+        for file in (ROOT / folder).rglob("*.py"):
+            if "answers" not in file.parts:  # tried as students write them, some of it wrong
+                sources[file] = file.read_text("utf-8")
+    for file, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("qm9"):
+                for alias in node.names:
+                    yield file.relative_to(ROOT).as_posix(), node.module, alias.name
+
+
+def test_a_name_has_one_place_to_be_imported_from():
+    """That of the package itself or of a room, if these offer it, or else its module's."""
+    offered = {
+        package: public_names(file)
+        for package, file in modules()
+        if file.name == "__init__.py" and "__all__" in file.read_text("utf-8")
+    }
+    place = {}
+    for package, names in sorted(offered.items(), key=lambda item: item[0].count(".")):
+        for name in names:
+            value = getattr(importlib.import_module(package), name)
+            key = getattr(value, "__module__", None), name
+            assert place.setdefault(key, package) == package, f"{name} is in {place[key]} too"
+    defined = {module: public_names(file) for module, file in modules()}
+    checked = set()
+    for file, module, name in imports():
+        if name not in defined.get(module, ()):
+            continue  # a module, or something private of it, which tests may take
+        value = getattr(importlib.import_module(module), name)
+        key = getattr(value, "__module__", None), name
+        # Within a package its own modules come first: a room is finished after them.
+        if not file.startswith(module.split(".")[0]):
+            assert module == place.get(key, module), f"{file}: {name} from {place[key]}"
+        checked.add((module, name))
+    assert len(checked) > 80
+    # Nor is anything taken from a module that has only imported it itself.
+    files = dict(modules())
+    for file, module, name in imports():
+        if module in files and f"{module}.{name}" not in files and name not in defined[module]:
+            text = files[module].read_text("utf-8")
+            own = rf"^(?:def |class |@.*\n(?:.*\n)?def )?{name}\b"
+            assert re.search(own, text, re.MULTILINE), f"{file}: {name} of {module}"
+
+
 def test_overview_names_every_documented_module(api):
     text = (BOOK / "api" / "index.md").read_text()
     listed = re.search(r"autosummary::\n   :nosignatures:\n\n((?:   .*\n)+)", text)[1].split()

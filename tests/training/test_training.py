@@ -24,8 +24,7 @@ from safetensors.numpy import save_file
 
 import qm9lib
 from qm9course import ladder
-from qm9lib import training
-from qm9lib.data.dataset import QM9
+from qm9lib import QM9, training
 from qm9lib.errors import DataError
 from qm9lib.models.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
 from qm9lib.models.graphs import bucketed
