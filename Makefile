@@ -57,7 +57,7 @@ test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book 
 	$(RUN) pytest tests/web --confcutdir tests/web -n $$(($(WORKERS) + 1))
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
-	$(BIN)/python tools/lighthouse.py
+	$(BIN)/python tools/lighthouse.py --modules $(WEB)/node_modules
 
 check: $(INSTALLED) ## lint, formatting, types, the way of imports, and whether all pairs are in step
 	$(RUN) ruff check .

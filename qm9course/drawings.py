@@ -16,7 +16,8 @@ from matplotlib.patches import Circle, Rectangle
 from qm9lib import ELEMENTS, SYMBOLS, Molecule
 from qm9lib.data.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.figures.balls import BALLS
-from qm9lib.figures.picture import COLORS, SMALL, WIDTH, Picture, styled
+from qm9lib.figures.picture import Picture
+from qm9lib.figures.style import COLORS, SMALL, WIDTH, styled
 from qm9lib.models.invariance import Energy
 
 _LETTERS = {1: "#111111", 6: "#ffffff", 7: "#ffffff", 8: "#ffffff", 9: "#111111"}  # on `BALLS`

@@ -25,6 +25,7 @@ PLACES = {
     "entrance": (0, 0), "data": (1, 0), "models": (2, 0), "training": (3, 0), "pretrained": (4, 0),
     "commands": (5, 0), "figures": (2, 1), "qm9course": (4, 1),
 }  # fmt: skip
+TITLES = {"entrance": "qm9lib/", "commands": "qm9lib/ commands", "qm9course": "qm9course/"}
 COMMANDS = ("__main__", "doctor")
 WIDE, GAP, LINE, TOP = 128, 34, 17, 30
 
@@ -108,11 +109,12 @@ def draw(rooms: Rooms, arrows: Arrows) -> str:
     }
     parts = []
     for room, (x, y) in corner.items():
+        title = TITLES.get(room, f"{room}/")
         tall = TOP + LINE * len(rooms[room])
         parts.append(
             f'<rect x="{x}" y="{y}" width="{WIDE}" height="{tall}" rx="8" fill="#fff" '
             f'stroke="#0072b2" stroke-width="1.5"/>'
-            f'<text x="{x + 10}" y="{y + 19}" font-weight="bold" fill="#00527f">{room}</text>'
+            f'<text x="{x + 10}" y="{y + 19}" font-weight="bold" fill="#00527f">{title}</text>'
         )
         parts += [
             f'<text x="{x + 10}" y="{y + TOP + 8 + LINE * k}" fill="#222">{escape(file)}</text>'

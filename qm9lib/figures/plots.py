@@ -11,7 +11,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from qm9lib.figures.picture import COLORS, Picture, axes, legend, styled
+from qm9lib.figures.picture import Picture
+from qm9lib.figures.style import COLORS, axes, legend, styled
 from qm9lib.labels import written
 from qm9lib.metrics import mae
 

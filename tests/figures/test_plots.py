@@ -7,7 +7,8 @@ from pictures import check_element, text_sizes
 
 import notebooks
 from qm9lib.figures import plots
-from qm9lib.figures.picture import COLORS, Picture, axes
+from qm9lib.figures.picture import Picture
+from qm9lib.figures.style import COLORS, axes
 
 ROOT = notebooks.ROOT
 WHITE, DARK = "#ffffff", "#14181e"

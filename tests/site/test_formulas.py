@@ -1,6 +1,5 @@
 """Formulas are drawn by the true KaTeX, in builds of small projects."""
 
-import importlib
 import json
 import os
 import signal
@@ -8,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import formulas
+import npm
 import pytest
 from bs4 import BeautifulSoup
 from limits import HANG
@@ -30,20 +31,14 @@ WRONG = r"\frac{1}{"
 
 
 @pytest.fixture
-def formulas(monkeypatch):
-    monkeypatch.syspath_prepend(EXTENSIONS)
-    return importlib.import_module("formulas")
-
-
-@pytest.fixture
 def katex():
-    file = ROOT / ".venv/web/node_modules/katex/dist/katex.min.js"
+    file = ROOT / npm.WEB / "katex/dist/katex.min.js"
     assert file.is_file(), "the packages of npm are missing: `make test` and `make book` bring them"
     return file
 
 
 @pytest.fixture
-def painter(formulas, katex):
+def painter(katex):
     painter = formulas.Painter(katex)
     yield painter
     painter.close()
@@ -90,7 +85,7 @@ def pages_of(folder):
     return {file.name: file.read_text("utf-8") for file in sorted(folder.glob("out/page*.html"))}
 
 
-def drawn(formulas, katex, latex, display):
+def drawn(katex, latex, display):
     """What KaTeX itself makes of a formula."""
     code = "console.log(require(process.argv[1]).renderToString(...JSON.parse(process.argv[2])))"
     arguments = json.dumps([latex, {"displayMode": display}])
@@ -98,12 +93,12 @@ def drawn(formulas, katex, latex, display):
     return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
 
-def test_page_has_what_katex_draws(formulas, katex, tmp_path):
+def test_page_has_what_katex_draws(katex, tmp_path):
     succeeded(start(tmp_path, {"page": PAGE}))
     (text,) = pages_of(tmp_path).values()
-    inline = drawn(formulas, katex, r"E = \tfrac12 m v^2 < \infty", False)
+    inline = drawn(katex, r"E = \tfrac12 m v^2 < \infty", False)
     assert f'<span class="math">{inline}</span>' in text
-    block = drawn(formulas, katex, "E = \\sum_{i<j} \\frac{q_i q_j}{r_{ij}}", True)
+    block = drawn(katex, "E = \\sum_{i<j} \\frac{q_i q_j}{r_{ij}}", True)
     assert f"{block}</div>" in text
     page = BeautifulSoup(text, "html.parser")
     (equation,) = page.select("div.math")
@@ -113,12 +108,12 @@ def test_page_has_what_katex_draws(formulas, katex, tmp_path):
 
 
 @pytest.mark.parametrize("latex", ["x", "x\ny", r"\text{Å, é and \$}", f"x{' ' * 200_000}y"])
-def test_any_text_is_one_formula(formulas, katex, painter, latex):
+def test_any_text_is_one_formula(katex, painter, latex):
     """Neither line breaks nor what takes more than a pipe holds come out of step."""
     html = painter.draw(latex, False)
     shown = BeautifulSoup(html, "html.parser").find("annotation").text
     assert shown == latex
-    assert painter.draw("y", True) == drawn(formulas, katex, "y", True)
+    assert painter.draw("y", True) == drawn(katex, "y", True)
 
 
 def test_wrong_formula_fails_the_build_and_is_named(tmp_path):
@@ -127,7 +122,7 @@ def test_wrong_formula_fails_the_build_and_is_named(tmp_path):
     assert f"{page}:12: cannot draw the formula {WRONG} (KaTeX parse error: Unexpected end" in said
 
 
-def test_after_a_wrong_formula_others_are_drawn(formulas, painter):
+def test_after_a_wrong_formula_others_are_drawn(painter):
     with pytest.raises(formulas.FormulaError, match="KaTeX parse error"):
         painter.draw(WRONG, False)
     with pytest.raises(formulas.FormulaError, match="Undefined control sequence"):
@@ -149,7 +144,7 @@ def test_node_that_ends_is_told_and_stops_the_build(tmp_path, ends):
     assert "cannot draw the formula x (Node" in said and "(Node has ended with status 3)" in said
 
 
-def test_node_that_was_killed_is_told(formulas, painter):
+def test_node_that_was_killed_is_told(painter):
     assert painter.draw("x", False)
     painter.process.kill()
     with pytest.raises(formulas.FormulaError, match="Node has ended with status -9"):
@@ -181,7 +176,7 @@ def test_node_ends_with_a_build_that_is_killed(katex):
         assert process.stderr.read() == ""
 
 
-def test_without_katex_the_reader_is_told_what_to_do(formulas, tmp_path):
+def test_without_katex_the_reader_is_told_what_to_do(tmp_path):
     with pytest.raises(ExtensionError, match="katex.js is missing: run `make book`"):
         formulas.Painter(tmp_path / "katex.js")
 
