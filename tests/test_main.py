@@ -351,12 +351,14 @@ def test_library_errors_reach_the_caller() -> None:
 
 
 TRAIN = """
-import functools, itertools, sys, types
+import functools, itertools, signal, sys, types
 import qm9lib
 import qm9lib.__main__ as program
 from qm9lib import training
 from qm9lib.__main__ import main
 
+# Ctrl-C works here, too, where the tests run behind a shell's `&`, which lets it be ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Loading takes no time, and each look at the clock a fifth of a second.
 program.time = types.SimpleNamespace(perf_counter=lambda: program._STARTED)
 clock = functools.partial(next, itertools.count(0, 0.2))

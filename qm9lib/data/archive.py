@@ -21,6 +21,7 @@ _MEMBER = re.compile(r"(?:\./)?(dsgdb9nsd_(\d{6})\.xyz)")
 _LARGEST_RECORD = 65_536  # bytes; the published ones have less than 4,000
 _BLOCK = 512  # bytes, of a tar file
 _CHUNK = 1 << 24  # bytes: so many that the two threads rarely wait for each other
+_CUT_OFF = "is cut off, or no tar file packed with bzip2"
 _TOGETHER = 500  # records whose numbers are converted at once
 _ELEMENTS = "".join(SYMBOLS.values()).encode("ascii")
 _ATOMIC_NUMBERS = np.zeros(256, dtype=np.int8)  # by the letter
@@ -117,7 +118,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, bytes]]:
         while len(buffer) - start < size:
             block = next(blocks, b"")
             if not block:
-                raise DataError(f"{path} is cut off, or no tar file packed with bzip2")
+                raise DataError(f"{path} {_CUT_OFF}")
             buffer, start = buffer[start:] + block, 0
         start += size
         return buffer[start - size : start]
@@ -158,5 +159,7 @@ def _decompressed(path: Path) -> Iterator[bytes]:
             while block := future.result():
                 future = pool.submit(file.read, _CHUNK)
                 yield block
-        except (OSError, EOFError) as error:
+        except EOFError as error:
+            raise DataError(f"{path} {_CUT_OFF}") from error
+        except OSError as error:
             raise DataError(f"{path} is damaged, or not packed with bzip2: {error}") from error

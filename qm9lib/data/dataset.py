@@ -264,7 +264,9 @@ class QM9:
         ----------
         name
             ``"dimenet"``: a fixed permutation of the 130,831 molecules cut into 110,000 for
-            training, 10,000 for validation and 10,831 for the test; see `qm9lib.data.splits`.
+            training, 10,000 for validation and 10,831 for the test, as in the literature
+            (Gasteiger et al. 2020). The file of DimeNet itself has other molecules at 1,993
+            positions, 173 of the test, for it lacks wrong ones.
             ``"course"``: the first 5,000, 1,000 and 1,000 of those three.
 
         Returns

@@ -1,9 +1,4 @@
-"""The named splits of the 130,831 characterized molecules: rows that never change.
-
-``"dimenet"`` is the permutation of Gasteiger et al. (2020), which later papers use. The molecules
-are nearly theirs: the file of DimeNet itself has others at 1,993 positions, 173 of them in the
-test, for it lacks wrong ones.
-"""
+"""The named splits of the 130,831 characterized molecules: rows that never change."""
 
 from __future__ import annotations
 
@@ -33,6 +28,11 @@ def parts(name: str, index: Int[np.ndarray, " molecules"]) -> tuple[Int[np.ndarr
         and 1,000 of those three.
     index
         Numbers of the molecules in QM9, shape (molecules,): all that are characterized, in order.
+
+    Returns
+    -------
+    tuple of np.ndarray
+        Rows of the three parts; always the same.
 
     Raises
     ------

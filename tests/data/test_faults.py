@@ -553,7 +553,7 @@ def script(code: str) -> list[str]:
         sys.executable,
         "-c",
         "import hashlib, sys\n"
-        "from qm9lib import errors, load\nfrom qm9lib.data import archive, cache, figshare\n"
+        "from qm9lib import errors, load\nfrom qm9lib.data import archive, figshare, files\n"
         "from qm9lib.data.figshare import Release, RemoteFile\n"
         f"figshare.PUBLISHED = {figshare.PUBLISHED!r}\n"
         f"figshare.TIMEOUT = {figshare.TIMEOUT!r}\n"
@@ -607,13 +607,13 @@ def test_killed_while_fetching(site: Site, folder: Path, expected: QM9) -> None:
 
 
 SLOW_ARRAYS = """
-def half_of(arrays, path, metadata, save_file=cache.save_file):
+def half_of(arrays, path, metadata, save_file=files.save_file):
     save_file(arrays, path, metadata=metadata)
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size // 2)
     print("half", flush=True)
     sys.stdin.read()
-cache.save_file = half_of
+files.save_file = half_of
 load("figshare")
 """
 

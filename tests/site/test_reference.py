@@ -121,6 +121,7 @@ def api(tmp_path_factory):
     settings = CONFIG["config"]
     kept = ("autodoc", "autosummary", "napoleon", "codeautolink", "package_reference", "python_")
     files = {file.name: file.read_text() for file in (BOOK / "api").glob("*.md")}
+    files["../_static/rooms.svg"] = (BOOK / "_static" / "rooms.svg").read_text()
     files["use.md"] = (
         "---\norphan: true\n---\n# Use\n\n"
         "```python\nimport qm9lib\nfrom qm9lib.models import painn\n"
