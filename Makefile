@@ -50,19 +50,20 @@ pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
 	$(BIN)/python tools/pdf.py
 
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
-	$(PYTEST) $(NBVAL) book tests qm9lib
+	$(PYTEST) $(NBVAL) book tests qm9lib qm9course
 
 # Pages are also waited for: one worker more.
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
 	$(RUN) pytest tests/web --confcutdir tests/web -n $$(($(WORKERS) + 1))
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
-	$(BIN)/python tools/lighthouse.py
+	$(BIN)/python tools/lighthouse.py --modules $(WEB)/node_modules
 
-check: $(INSTALLED) ## lint, formatting, types, and whether all pairs are in step
+check: $(INSTALLED) ## lint, formatting, types, the way of imports, and whether all pairs are in step
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python tools/notebooks.py check
 
 notebooks: $(INSTALLED) ## derive and execute the chapters (NAMES="labels data": only these)
@@ -80,7 +81,7 @@ fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEE
 	$(BIN)/python tests/fuzz_records.py --runs $(RUNS) --seed $(SEED)
 
 # Of mutmut only the changes that it makes, which need libcst alone.
-mutants: $(INSTALLED) ## change modules in one place at a time: do their tests notice? (MODULES="gnn painn": only these)
+mutants: $(INSTALLED) ## change modules in one place at a time: do their tests notice? (MODULES="models.gnn labels": only these)
 	$(RUN) pip install --quiet --no-deps "mutmut==3.8.1" "libcst>=1.9"
 	$(BIN)/python tools/mutants.py $(MODULES)
 

@@ -21,11 +21,12 @@ from nbval.kernel import RunningKernel
 from notebooks import HANG, kernel_environment, sockets
 
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
-install_import_hook("qm9lib", "beartype.beartype")
+install_import_hook(["qm9lib", "qm9course"], "beartype.beartype")
 
 # Kernels and other processes of the tests keep their programs where readers do.
-from qm9lib import dataset, programs  # noqa: E402
-from qm9lib.cache import DataError  # noqa: E402
+from qm9lib.data import dataset  # noqa: E402
+from qm9lib.errors import DataError  # noqa: E402
+from qm9lib.models import programs  # noqa: E402
 
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(programs.folder())
@@ -39,7 +40,7 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-# The students' notebooks have no outputs to compare; tests/test_exercise_pages.py runs them.
+# The students' notebooks have no outputs to compare; tests/course/test_exercise_pages.py runs them.
 # The browser's tests need a built site: `make test-web`.
 collect_ignore = ["book/_ext", "book/exercises", "tests/answers", "tests/web"]
 
@@ -111,5 +112,5 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
 @pytest.fixture(autouse=True)
 def _published_record(doctest_namespace: dict[str, Any]) -> None:
     """Give the examples in docstrings a true record, hydrogen cyanide, as ``hcn``."""
-    file = Path(__file__).parent / "tests" / "data" / "dsgdb9nsd_000005.xyz"
+    file = Path(__file__).parent / "tests" / "files" / "dsgdb9nsd_000005.xyz"
     doctest_namespace["hcn"] = file.read_text(encoding="ascii")

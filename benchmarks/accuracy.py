@@ -36,8 +36,8 @@ from typing import Any
 import numpy as np
 
 import qm9lib
-from qm9lib import composition
-from qm9lib.labels import convert
+from qm9lib import convert
+from qm9lib.models import composition
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "accuracy.json"

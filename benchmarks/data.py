@@ -39,12 +39,12 @@ ROUNDS = 3
 LOAD = """
 import json, time
 import qm9lib
-from qm9lib import cache, figshare
-from qm9lib.figshare import Release, RemoteFile
+from qm9lib.data import figshare, files
+from qm9lib.data.figshare import Release, RemoteFile
 
 def file(name):
     path = figshare.folder() / name
-    return RemoteFile(name, path.stat().st_size, cache.file_sha256(path), ("http://unused",))
+    return RemoteFile(name, path.stat().st_size, files.file_sha256(path), ("http://unused",))
 
 figshare.PUBLISHED = Release(
     file("dsgdb9nsd.xyz.tar.bz2"), file("uncharacterized.txt"), file("atomref.txt"), 130_831, 0

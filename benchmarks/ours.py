@@ -23,8 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import qm9lib
-from qm9lib import painn, training
-from qm9lib.graphs import SIZES, Batch, bucketed
+from qm9lib import training
+from qm9lib.models import painn
+from qm9lib.models.graphs import SIZES, Batch, bucketed
 
 LAYERS, RADIAL, CUTOFF = 3, 8, 5.0
 REPEATS = 30

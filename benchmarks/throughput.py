@@ -29,7 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import qm9lib
-from qm9lib import gnn, graphs, qm9_fetch, qm9_parse, training
+from qm9lib import qm9_fetch, qm9_parse, training
+from qm9lib.models import gnn, graphs
 
 RESULT = Path(__file__).parent / "results" / "throughput.json"
 LABEL = 13  # the enthalpy

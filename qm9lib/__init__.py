@@ -10,11 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qm9lib.dataset import QM9, Molecule, Split, load, load_sample
+    from qm9lib.data.dataset import QM9, Split, load, load_sample
+    from qm9lib.data.molecule import Molecule
+    from qm9lib.data.tfdata import qm9_fetch, qm9_parse
+    from qm9lib.figures.viewer import view
     from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
     from qm9lib.metrics import mae, rmse
-    from qm9lib.tfdata import qm9_fetch, qm9_parse
-    from qm9lib.viewer import view
 
 __version__ = "0.1.0"
 
@@ -37,25 +38,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "dataset": ("QM9", "Molecule", "Split", "load", "load_sample"),
-    "labels": ("ATOM_REFERENCES", "ELEMENTS", "LABELS", "SYMBOLS", "convert"),
-    "metrics": ("mae", "rmse"),
-    "tfdata": ("qm9_fetch", "qm9_parse"),
-    "viewer": ("view",),
+    "qm9lib.data.dataset": ("QM9", "Split", "load", "load_sample"),
+    "qm9lib.data.molecule": ("Molecule",),
+    "qm9lib.labels": ("ATOM_REFERENCES", "ELEMENTS", "LABELS", "SYMBOLS", "convert"),
+    "qm9lib.metrics": ("mae", "rmse"),
+    "qm9lib.data.tfdata": ("qm9_fetch", "qm9_parse"),
+    "qm9lib.figures.viewer": ("view",),
 }
 
-_MODULES = (
-    "composition", "domain", "drawings", "figshare", "geometry", "gnn", "graphs", "invariance",
-    "ladder", "models", "optimizers", "painn", "plots", "predict", "pretrained", "qm9pack",
-    "records", "tfdata", "training", "verify", "xyz",
-)  # fmt: skip
+_ROOMS = ("data", "figures", "models", "pretrained", "training")
 
 
 def __getattr__(name: str) -> Any:
     for home, names in _HOMES.items():
         if name in names:
-            value = globals()[name] = getattr(importlib.import_module(f"qm9lib.{home}"), name)
+            value = globals()[name] = getattr(importlib.import_module(home), name)
             return value
-    if name in _MODULES:
+    if name in _ROOMS:
         return importlib.import_module(f"qm9lib.{name}")
     raise AttributeError(f"module 'qm9lib' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Command line: ``python -m qm9lib COMMAND``.
+"""Command line: ``python -m qm9lib COMMAND``, or ``qm9 COMMAND`` where the package is installed.
 
 Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted,
 141 the output was not read to its end.
@@ -7,91 +7,35 @@ Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from qm9lib import terminal
+from qm9lib.terminal import EPILOG, MONTH, positive
+
 # The other modules are imported where they are used: --help is there at once, and `doctor` even
 # where a package is broken.
 
 _STARTED = time.perf_counter()
 _TRAINING = 110_000  # molecules of the dimenet split
-_MONTH = 60 * 24 * 31  # minutes
 _AFTERWARDS = 8.0  # seconds kept of a training's minutes for the last validation and the files
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    _prepare_streams()
-    try:
-        return _run(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # nobody reads on, as with `| head`
-        _drop_output()
-        return 141
-    except OSError as error:
-        _drop_output()
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
-    except ImportError as error:
-        print(
-            f"error: a package is missing or broken ({error}); `python -m qm9lib doctor` tells of "
-            "all of them",
-            file=sys.stderr,
-        )
-        return 1
-    except ValueError as error:
-        from qm9lib.cache import DataError
-
-        if not isinstance(error, DataError):  # a fault of ours, which is to be seen
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-def _run(arguments: list[str] | None) -> int:
-    try:
-        options = _parser().parse_args(arguments)
-        command: Callable[[argparse.Namespace], int] = options.run
-        return command(options)
-    finally:
-        sys.stdout.flush()  # what cannot be written is found now, not when Python ends
-
-
-def _prepare_streams() -> None:
-    """Let nothing that is printed fail: no stream at all, or one without the letter Å."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _drop_output() -> None:
-    """Lead standard output nowhere: what is left of it would fail again when Python ends."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # not a file, as in a test
-        pass
+    return terminal.run(_parser, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m qm9lib",
-        description="Helpers of the course 'Molecular energies with graph neural networks'.",
-        epilog="Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, "
-        "130 interrupted, 141 the output was not read to its end. The cache folder is that of the "
-        "platform, or QM9LIB_CACHE.",
+    parser = terminal.parser(
+        "qm9lib",
+        "Helpers of the course 'Molecular energies with graph neural networks'.",
+        f"{EPILOG} The cache folder is that of the platform, or QM9LIB_CACHE.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -131,18 +75,18 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("file", type=Path, help="safetensors file to write; its record goes beside")
     train.add_argument(
         "--minutes",
-        type=_positive(float, _MONTH),
+        type=positive(float, MONTH),
         default=3.0,
         help="time for all, from start to end",
     )
     train.add_argument("--label", type=_label, default="H", help="name of the label")
     train.add_argument("--size", type=_size, default=_TRAINING, help="training molecules")
     train.add_argument("--seed", type=_seed, default=0, help="of initial weights and order")
-    train.add_argument("--features", type=_positive(int, 4096), default=32, help="channels")
-    train.add_argument("--layers", type=_positive(int, 64), default=3, help="message layers")
+    train.add_argument("--features", type=positive(int, 4096), default=32, help="channels")
+    train.add_argument("--layers", type=positive(int, 64), default=3, help="message layers")
     train.add_argument(
         "--learning-rate",
-        type=_positive(float, 1000),
+        type=positive(float, 1000),
         default=6e-3,
         help="highest, of the optimiser",
     )
@@ -172,33 +116,12 @@ def _parser() -> argparse.ArgumentParser:
         help="safetensors files that train has written; by default the pretrained networks of H",
     )  # fmt: skip
 
-    grade = add("grade", _grade, "run students' notebooks and tell which answers are right")
-    grade.add_argument(
-        "notebook", nargs="+", help="notebooks with exercises of one or more chapters"
-    )
-    grade.add_argument(
-        "--minutes", type=_positive(float, _MONTH), default=5.0,
-        help="for one notebook; a cell or an answer may take a tenth of it",
-    )  # fmt: skip
-    grade.add_argument(
-        "--memory",
-        type=_positive(float, 100_000),
-        default=8.0,
-        help="GB for one notebook (on Linux)",
-    )
-    grade.add_argument(
-        "--sandbox", action="store_true",
-        help="run each notebook in bubblewrap (Linux): no network, and one folder to write to",
-    )  # fmt: skip
-    grade.add_argument("--reasons", action="store_true", help="say what is wrong with each answer")
-    grade.add_argument(
-        "--json", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="write it all there"
-    )
     return parser
 
 
 def _label(text: str) -> str:
-    from qm9lib.labels import LABELS, UnknownNameError
+    from qm9lib.errors import UnknownNameError
+    from qm9lib.labels import LABELS
 
     try:
         return LABELS[text].name
@@ -233,19 +156,9 @@ def _seed(text: str) -> int:
 _seed.__name__ = "int"  # argparse names it where the text is no number
 
 
-def _positive(kind: type[int] | type[float], most: int) -> Callable[[str], int | float]:
-    def read(text: str) -> int | float:
-        value = kind(text)
-        if not 0 < value <= most:
-            raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {most:,}")
-        return value
-
-    read.__name__ = kind.__name__  # argparse names it where the text is no number
-    return read
-
-
 def _fetch(options: argparse.Namespace) -> int:
-    from qm9lib import QM9, sources
+    from qm9lib import QM9
+    from qm9lib.data import sources
 
     print(QM9(**sources.fetch(options.source, options.keep_uncharacterized)))
     return 0
@@ -259,7 +172,8 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from qm9lib import load, verify
+    from qm9lib import load
+    from qm9lib.data import verify
 
     qm9 = load(options.source, keep_uncharacterized=options.keep_uncharacterized)
     failed = 0
@@ -277,9 +191,11 @@ def _train(options: argparse.Namespace) -> int:
     jax.config.update("jax_num_cpu_devices", options.devices)
     on_cpu = jax.default_backend() == "cpu"
     devices = options.devices if on_cpu else _devices(len(jax.devices()))
-    from qm9lib import load, painn, training
-    from qm9lib.cache import DataError, check_writable, replacing
+    from qm9lib import load, training
+    from qm9lib.data.files import check_writable, replacing
+    from qm9lib.errors import DataError
     from qm9lib.labels import LABELS
+    from qm9lib.models import painn
 
     check_writable(options.file)  # first: a folder such as "." has no suffix to change
     record, checkpoint = options.file.with_suffix(".json"), getattr(options, "checkpoint", None)
@@ -341,12 +257,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from qm9lib import xyz
+    from qm9lib.data import xyz
 
     molecules = xyz.read(options.file)  # before JAX is loaded: what is wrong here is told at once
     from qm9lib import models
-    from qm9lib.cache import DataError
-    from qm9lib.predict import predict
+    from qm9lib.errors import DataError
+    from qm9lib.pretrained.predict import predict
 
     ensemble = None
     if hasattr(options, "model"):
@@ -358,36 +274,9 @@ def _predict(options: argparse.Namespace) -> int:
     print(json.dumps(results, indent=2))
     for result in results:
         for warning in result["warnings"]:
-            place = f"{options.file}, line {result['line']} ({result['formula']})"
-            print(f"warning: {place}: {warning}", file=sys.stderr)
+            where = f"{options.file}, line {result['line']} ({result['formula']})"
+            print(f"warning: {where}: {warning}", file=sys.stderr)
     return 0 if any(not molecule.foreign for molecule in molecules) else 1
-
-
-def _grade(options: argparse.Namespace) -> int:
-    from qm9lib import progress
-    from qm9lib.cache import DataError, check_writable, replacing
-    from qm9lib.exercises import grade
-
-    file: Path | None = getattr(options, "json", None)
-    if file is not None:
-        if file.suffix == ".ipynb":  # a forgotten name: `--json *.ipynb`
-            raise DataError(f"--json {file} would replace a notebook; name another file")
-        check_writable(file)
-    # So that a process of a notebook is ended too where the grader is.
-    for number in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, number):
-            signal.signal(getattr(signal, number), lambda number, _: sys.exit(128 + number))
-    rows = []
-    for row in progress.bar(
-        grade.grade(options.notebook, options.minutes, options.memory, sandbox=options.sandbox),
-        total=len(options.notebook), unit="notebook", disable=None,
-    ):  # fmt: skip
-        rows.append(row)
-        if file is not None:  # each time: whatever comes, the rows so far are there
-            with replacing(file) as temporary:
-                temporary.write_text(grade.to_json(rows), encoding="utf-8")
-    print(grade.table(rows, options.reasons))
-    return 0 if all(row.chapter for row in rows) else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:

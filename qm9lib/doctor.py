@@ -72,21 +72,22 @@ def table(rows: Rows) -> str:
 
 def data() -> Rows:
     """Return where the molecules are, without reading them."""
-    rows = [("qm9pack data", _told(_qm9pack))]
+    rows = [("qm9pack data", _fact(_qm9pack))]
     try:
-        from qm9lib import cache, figshare, programs
+        from qm9lib.data import cache, figshare, files
+        from qm9lib.models import programs
     except Exception as error:
         return [*rows, ("qm9lib", _broken(error))]
-    rows += [(file.name, _told(_fetched, file)) for file in figshare.PUBLISHED.files]
-    rows.append(("cache folder", _told(lambda: str(cache.cache_folder()))))
-    rows += [(cache.arrays_name(kind), _told(_written, kind)) for kind in cache.KINDS]
-    rows.append(("compiled programs", _told(lambda: f"{programs.size():,} bytes")))
+    rows += [(file.name, _fact(_fetched, file)) for file in figshare.PUBLISHED.files]
+    rows.append(("cache folder", _fact(lambda: str(files.cache_folder()))))
+    rows += [(cache.arrays_name(kind), _fact(_written, kind)) for kind in cache.KINDS]
+    rows.append(("compiled programs", _fact(lambda: f"{programs.size():,} bytes")))
     return rows
 
 
 def has_data() -> bool:
     """Return whether ``load()`` would find the molecules without the network."""
-    from qm9lib import cache, figshare, qm9pack
+    from qm9lib.data import cache, figshare, qm9pack
 
     return (
         any(cache.arrays_path(kind).exists() for kind in ("qm9pack", "figshare"))
@@ -95,10 +96,10 @@ def has_data() -> bool:
     )
 
 
-def _told(fact: Callable[..., str], *arguments: Any) -> str:
+def _fact(find: Callable[..., str], *arguments: Any) -> str:
     """Return a fact, or why it cannot be found out."""
     try:
-        return fact(*arguments)
+        return find(*arguments)
     except Exception as error:
         return _broken(error)
 
@@ -134,7 +135,7 @@ def _try(names: list[str]) -> dict[str, str]:
 
 
 def _qm9pack() -> str:
-    from qm9lib import qm9pack
+    from qm9lib.data import qm9pack
 
     if not qm9pack.is_installed():
         return "not installed"
@@ -144,14 +145,14 @@ def _qm9pack() -> str:
 
 
 def _fetched(file: Any) -> str:
-    from qm9lib import figshare
+    from qm9lib.data import figshare
 
     path = figshare.folder() / file.name
     return f"{path.stat().st_size:,} of {file.size:,} bytes" if path.exists() else "not fetched"
 
 
 def _written(kind: str) -> str:
-    from qm9lib import cache
+    from qm9lib.data import cache
 
     path = cache.arrays_path(kind)
     return f"{path.stat().st_size:,} bytes" if path.exists() else "not written"

@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 from scipy import constants
 
+from qm9lib.errors import UnknownNameError
+
 SYMBOLS: dict[int, str] = {1: "H", 6: "C", 7: "N", 8: "O", 9: "F"}
 """Chemical symbols of the five elements of QM9, by atomic number."""
 
@@ -127,21 +129,6 @@ class LabelTable(Mapping[str, Label]):
             for x in self._labels
         ]
         return "\n".join(rows)
-
-
-class UnknownNameError(KeyError, ValueError):
-    """A name that is not in the table: says which ones are.
-
-    It is a ``KeyError`` and a ``ValueError``, so that callers can expect either.
-    """
-
-    def __init__(self, kind: str, given: object, allowed: list[str], more: str = "") -> None:
-        self.message = f"unknown {kind} {given!r}; use one of: {', '.join(allowed)} {more}".rstrip()
-        super().__init__(self.message)
-
-    def __str__(self) -> str:
-        # KeyError would show the repr of the message, quotes and all.
-        return self.message
 
 
 LABELS = LabelTable(

@@ -1,4 +1,4 @@
-"""Fuzz ``qm9lib.records``: a mutated record is refused with a RecordError, or read exactly.
+"""Fuzz ``qm9lib.data.records``: a mutated record is refused with a RecordError, or read exactly.
 
     python -m pip install atheris
     python tests/fuzz_records.py --runs 1000000 --seed 1
@@ -24,8 +24,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
-from qm9lib import records
-from qm9lib.records import Record, RecordError, format_record, parse_record, split_record
+from qm9lib.data import records
+from qm9lib.data.records import Record, format_record, parse_record, split_record
+from qm9lib.errors import RecordError
 
 ROOT = Path(__file__).parents[1]
 MESSAGE = re.compile(r"record, line (\d+), column (\d+): found (.+), expected (.+)")
@@ -546,8 +547,8 @@ def mutate(data: bytes, random: Random, breaking: int) -> bytes:
 
 
 def true_records() -> list[bytes]:
-    """Return the records of ``tests/data``, and variants with what is rare in published ones."""
-    published = [path.read_bytes() for path in sorted((ROOT / "tests/data").glob("*.xyz"))]
+    """Return the records of ``tests/files``, and variants with what is rare in published ones."""
+    published = [path.read_bytes() for path in sorted((ROOT / "tests/files").glob("*.xyz"))]
     variants = []
     for text in published:
         lines = text.split(b"\n")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import constants
 
-from qm9lib import ATOM_REFERENCES, ELEMENTS, LABELS, convert
-from qm9lib.labels import SYMBOLS, written
+from qm9lib import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
+from qm9lib.labels import written
 
 
 def test_columns_are_those_of_the_published_data() -> None:
@@ -48,7 +48,7 @@ def test_labels_are_those_of_the_readme() -> None:
 
 
 def test_energies_of_free_atoms_are_the_published_ones() -> None:
-    text = (Path(__file__).parent / "data" / "atomref.txt").read_text(encoding="ascii")
+    text = (Path(__file__).parent / "files" / "atomref.txt").read_text(encoding="ascii")
     lines = [line.split() for line in text.splitlines()]
     for z, symbol in SYMBOLS.items():
         [row] = [line for line in lines if line[:1] == [symbol]]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ import pytest
 from limits import HANG
 
 import qm9lib
-from qm9lib import cache, doctor, figshare, qm9pack, training, verify
+from qm9lib import QM9, doctor, training
 from qm9lib.__main__ import main
-from qm9lib.cache import DataError
-from qm9lib.dataset import QM9
+from qm9lib.data import cache, figshare, files, qm9pack, verify
+from qm9lib.errors import DataError
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -35,15 +36,21 @@ def test_doctor_prints_what_a_report_needs() -> None:
     assert rows["qm9pack"] == "1.0.3"
     assert rows["devices"].startswith(("cpu", "TFRT_CPU", "cuda"))
     assert rows["qm9pack data"].endswith("data")
-    assert rows["cache folder"] == str(cache.cache_folder())
+    assert rows["cache folder"] == str(files.cache_folder())
     assert "qm9-v2-qm9pack.safetensors" in rows
+
+
+def called(arguments: Sequence[str]) -> list[str]:
+    """Return the command line of a command, whichever package has it."""
+    package = "qm9course" if arguments[0] == "grade" else "qm9lib"
+    return [sys.executable, "-m", package, *arguments]
 
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command of the package as a user does; more options are those of `subprocess.run`."""
     environment = options.pop("env", os.environ) | {"PYTHONUNBUFFERED": ""}
     return subprocess.run(
-        [sys.executable, "-m", "qm9lib", *arguments], stderr=subprocess.PIPE, text=True,
+        called(arguments), stderr=subprocess.PIPE, text=True,
         timeout=HANG, env=environment, **options,
     )  # fmt: skip
 
@@ -88,7 +95,7 @@ COMMANDS = {
     "info": ["info"],
     "doctor": ["doctor"],
     "help": ["train", "--help"],
-    "predict": ["predict", str(Path(__file__).with_name("data") / "dsgdb9nsd_000005.xyz")],
+    "predict": ["predict", str(Path(__file__).with_name("files") / "dsgdb9nsd_000005.xyz")],
     "grade": ["grade", "nothing.ipynb"],
 }
 
@@ -133,7 +140,7 @@ def test_streams_that_are_closed(streams: str) -> None:
 def test_terminals_of_any_encoding(encoding: str, arguments: list[str]) -> None:
     environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = subprocess.run(
-        [sys.executable, "-m", "qm9lib", *arguments], capture_output=True, env=environment,
+        called(arguments), capture_output=True, env=environment,
         timeout=HANG,
     )  # fmt: skip
     shown = (done.stdout + done.stderr).decode(encoding, "replace")
@@ -344,12 +351,14 @@ def test_library_errors_reach_the_caller() -> None:
 
 
 TRAIN = """
-import functools, itertools, sys, types
+import functools, itertools, signal, sys, types
 import qm9lib
 import qm9lib.__main__ as program
 from qm9lib import training
 from qm9lib.__main__ import main
 
+# Ctrl-C works here, too, where the tests run behind a shell's `&`, which lets it be ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Loading takes no time, and each look at the clock a fifth of a second.
 program.time = types.SimpleNamespace(perf_counter=lambda: program._STARTED)
 clock = functools.partial(next, itertools.count(0, 0.2))
@@ -392,7 +401,7 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     assert result["mae (meV)"] == pytest.approx(43.364104 * result["mae (kcal/mol)"], rel=1e-6)
     assert result["rmse (meV)"] >= result["mae (meV)"]
 
-    record_of_qm9 = Path(__file__).with_name("data") / "dsgdb9nsd_000001.xyz"
+    record_of_qm9 = Path(__file__).with_name("files") / "dsgdb9nsd_000001.xyz"
     done = run("predict", str(record_of_qm9), "--model", str(path), str(path))
     assert (done.returncode, done.stderr) == (0, "")
     [methane] = json.loads(done.stdout)
@@ -500,8 +509,52 @@ def test_bad_input_to_train_evaluate_and_predict(
     }  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    command = [sys.executable, "-m", "qm9lib", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(called(arguments), cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == status and message in done.stderr
     assert "Traceback" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == set(files)
+
+
+@pytest.mark.parametrize("package", ["qm9lib", "qm9course"])
+def test_short_commands_are_the_same_program(package: str) -> None:
+    short = {"qm9lib": "qm9", "qm9course": "qm9course"}[package]
+    program = Path(sys.executable).parent / short
+    texts = []
+    for call in ([program], [sys.executable, "-m", package]):
+        done = subprocess.run([*call, "--help"], capture_output=True, text=True, check=True)
+        texts.append(" ".join(done.stdout.split()))
+    assert texts[0].startswith(f"usage: {short} [-h]")
+    assert texts[1].startswith(f"usage: python -m {package} [-h]")
+    assert texts[0].split("COMMAND ...", 1)[1] == texts[1].split("COMMAND ...", 1)[1]
+
+
+COMPLETED = """
+eval "$({program} --completion bash)"
+COMP_WORDS=({words}) COMP_CWORD={last}
+_shtab_{name}
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="bash is asked")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("qm9 tr", ["train"]),
+        ("qm9 predict mol", ["molecules.xyz"]),
+        ("qm9 predict molecules.xyz --m", ["--model"]),
+        ("qm9 fetch --source f", ["figshare"]),
+        ("qm9course grade --js", ["--json"]),
+        ("qm9course grade stu", ["student.ipynb"]),
+    ],
+)
+def test_a_shell_completes(words: str, found: list[str], tmp_path: Path) -> None:
+    for name in ("molecules.xyz", "student.ipynb"):
+        (tmp_path / name).touch()
+    name, *rest = words.split()
+    program = Path(sys.executable).parent / name
+    script = COMPLETED.format(program=program, words=words, last=len(rest), name=name)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.split(), done.stderr) == (found, "")

@@ -20,6 +20,7 @@ import colab_check
 import mutants
 import notebooks
 import repository
+import rooms
 import stress
 
 HEADER = """\
@@ -783,7 +784,7 @@ def test_survivors_have_to_be_explained() -> None:
 def test_explained_survivors_are_still_in_the_modules() -> None:
     for entry in tomllib.loads(mutants.EXPLAINED.read_text(encoding="utf-8"))["survivor"]:
         assert entry["module"] in mutants.TESTS and entry["before"] != entry["after"]
-        source = mutants.ROOT / "qm9lib" / f"{entry['module']}.py"
+        source = mutants.path_of(entry["module"])
         assert entry["before"] in " ".join(source.read_text(encoding="utf-8").split()), entry
         assert len(entry["why"]) > 20, entry
     for names in mutants.TESTS.values():
@@ -793,21 +794,21 @@ def test_explained_survivors_are_still_in_the_modules() -> None:
 def test_results_are_kept_until_the_tests_change(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for path in ("qm9lib/gnn.py", "tests/test_gnn.py"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+    for path in ("qm9lib/models/gnn.py", "tests/models/test_gnn.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("pass")
     monkeypatch.setattr(mutants, "ROOT", tmp_path)
-    results = mutants.Results("gnn", tmp_path / "results")
+    results = mutants.Results("models.gnn", tmp_path / "results")
     results.restart(keep=False)
     results.note("one", "a test")
     results.note("two", mutants.UNNOTICED)
     results.restart(keep=False)
     found = results.read()
     assert (found["one"], found["two"]) == ("a test", mutants.UNNOTICED)
-    (tmp_path / "tests/test_gnn.py").write_text("assert True")
+    (tmp_path / "tests/models/test_gnn.py").write_text("assert True")
     results.restart(keep=True)
     assert {*results.read()} == {"tests", "one"}
-    (tmp_path / "tests/test_gnn.py").write_text("assert 1")
+    (tmp_path / "tests/models/test_gnn.py").write_text("assert 1")
     results.restart(keep=False)
     assert {*results.read()} == {"tests"}
 
@@ -850,3 +851,24 @@ class Thing:
         ("Thing.size", 13, "total += sum(x, key=3)", True),
         ("Thing.size", 14, "return None", True),
     }
+
+
+# The rooms ------------------------------------------------------------------------------------
+
+
+def test_picture_of_the_rooms_is_that_of_the_imports() -> None:
+    """Drawn again it is the same, and so are its words; `python tools/rooms.py` mends it."""
+    files, arrows = rooms.plan()
+    assert rooms.PICTURE.read_text("utf-8") == rooms.draw(files, arrows)
+    for name in rooms.SHOWN_IN:
+        text = (rooms.ROOT / name).read_text("utf-8")
+        assert rooms.described(text, rooms.alternative(arrows)) == text
+    assert {"dataset", "xyz"} < set(files["data"]) and "judges/" in files["qm9course"]
+    assert ("data", "models") in arrows and ("data", "training") not in arrows
+
+
+def test_rooms_in_a_circle_are_told() -> None:
+    with pytest.raises(ValueError, match="in a circle"):
+        rooms.reduced({("data", "models"), ("models", "data")})
+    with pytest.raises(ValueError, match="0 pictures of the rooms"):
+        rooms.described("no picture", "x")

@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--site", type=Path, default=ROOT / "_build/html", help="the built site")
-    parser.add_argument("--modules", type=Path, default=ROOT / ".venv/web/node_modules")
+    parser.add_argument("--modules", type=Path, required=True, help="the packages of npm")
     parser.add_argument("--output", type=Path, default=ROOT / "_build/web/lighthouse.json")
     parser.add_argument("--runs", type=int, default=3, help="how often each page is graded")
     parser.add_argument(

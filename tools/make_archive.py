@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from qm9lib import qm9pack
+from qm9lib.data import qm9pack
 
 # Pieces of a line split at its quotes, and what is between the numbers.
 _NAME, _INDEX, _SMILES, _INCHI = 1, 2, 3, 5

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qm9lib import qm9pack
+from qm9lib.data import qm9pack
 
 MOLECULES = 2_000
 FREQUENCIES = 15  # the piece of a line split at the quotes that holds the frequencies

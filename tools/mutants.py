@@ -44,20 +44,29 @@ RESULTS = ROOT / "_build" / "mutants"
 TESTS: dict[str, list[str]] = {
     "labels": ["tests/test_labels.py"],
     "metrics": ["tests/test_metrics.py"],
-    "dataset": ["tests/test_dataset.py"],
-    "records": ["tests/test_records.py", "tests/test_fuzz_records.py"],
-    "graphs": ["tests/test_graphs.py"],
-    "composition": ["tests/test_composition.py"],
-    "gnn": ["tests/test_gnn.py"],
-    "painn": ["tests/test_painn.py"],
-    "optimizers": ["tests/test_optimizers.py"],
-    "training": ["tests/test_training.py", "-k", "not many_devices"],
-    "models": ["tests/test_models.py"],
-    "domain": ["tests/test_domain.py"],
-    "predict": ["tests/test_predict.py"],
-    "verify": ["tests/test_main.py", "-k", "verify"],
+    "data.dataset": ["tests/data/test_dataset.py"],
+    "data.records": ["tests/data/test_records.py", "tests/data/test_fuzz_records.py"],
+    "models.graphs": ["tests/models/test_graphs.py"],
+    "models.composition": ["tests/models/test_composition.py"],
+    "models.gnn": ["tests/models/test_gnn.py"],
+    "models.painn": ["tests/models/test_painn.py"],
+    "training.optimizers": ["tests/training/test_optimizers.py"],
+    **dict.fromkeys(
+        ("training.run", "training.step", "training.checkpoint", "training.loop"),
+        ["tests/training/test_training.py", "-k", "not many_devices"],
+    ),
+    "models.storage": ["tests/models/test_storage.py"],
+    "pretrained.domain": ["tests/pretrained/test_domain.py"],
+    "pretrained.predict": ["tests/pretrained/test_predict.py"],
+    "data.verify": ["tests/test_main.py", "-k", "verify"],
 }
 """What a module is tested by, besides the examples in its docstrings."""
+
+
+def path_of(module: str) -> Path:
+    """Return the file of a module of qm9lib, such as ``models.gnn``."""
+    return ROOT.joinpath("qm9lib", *module.split(".")).with_suffix(".py")
+
 
 NEEDED = 0.9
 """Part of the mutants of each module that has to be killed."""
@@ -284,7 +293,7 @@ class Tests:
         """Return the first test of a module that fails; nothing if all pass."""
         for descriptor in (1, 2):
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
-        tests = [f"qm9lib/{module}.py", *TESTS[module]]
+        tests = [str(path_of(module)), *TESTS[module]]
         status = pytest.main([*OPTIONS, *tests], plugins=[self])
         return self.failed or (f"status {status:d} of pytest" if status else "")
 
@@ -325,7 +334,7 @@ class Forking(Tests):
 
     def run(self, module: str) -> str:
         """Note besides which functions run before the tests do."""
-        file, self.early = str(ROOT / "qm9lib" / f"{module}.py"), set[str]()
+        file, self.early = str(path_of(module)), set[str]()
 
         def profile(frame: types.FrameType, event: str, _: object) -> None:
             code = frame.f_code
@@ -340,7 +349,7 @@ class Forking(Tests):
     def pytest_runtestloop(self) -> bool | None:
         """Fork for each mutant; the copy returns and runs the tests."""
         sys.setprofile(None)
-        functions = functions_of(str(ROOT / "qm9lib" / f"{self.results.module}.py"))
+        functions = functions_of(str(path_of(self.results.module)))
         gc.freeze()
         for mutant in self.mutants:
             self.pipe, said = fork()
@@ -412,8 +421,8 @@ def codes(code: types.CodeType) -> Iterator[tuple[str, types.CodeType]]:
 
 def import_instead(mutant: Mutant) -> None:
     """Have Python import the mutant where the module is asked for."""
-    file = ROOT / "qm9lib" / f"{mutant.module}.py"
-    compiled = f"{file.parent}/__pycache__/{mutant.module}."
+    file = path_of(mutant.module)
+    compiled = f"{file.parent}/__pycache__/{file.stem}."
     read = SourceFileLoader.get_data
 
     def get_data(self: SourceFileLoader, path: str) -> bytes:
@@ -450,8 +459,8 @@ class Results:
 
     def digest(self) -> str:
         """Return a hash of the module and its tests."""
-        names = [f"qm9lib/{self.module}.py", *TESTS[self.module]]
-        texts = [(ROOT / name).read_bytes() for name in names if (ROOT / name).exists()]
+        files = [path_of(self.module), *(ROOT / name for name in TESTS[self.module])]
+        texts = [file.read_bytes() for file in files if file.exists()]
         return hashlib.sha256(b"".join(texts)).hexdigest()
 
     def read(self) -> dict[str, str]:
@@ -548,7 +557,7 @@ def main() -> None:
         start = time.perf_counter()
         results = Results(module)
         results.restart(options.survivors)
-        mutants = mutants_of(module, (ROOT / "qm9lib" / f"{module}.py").read_text("utf-8"))
+        mutants = mutants_of(module, path_of(module).read_text("utf-8"))
         attempt(module, mutants, results)
         outcomes = results.read()
         survivors = [mutant for mutant in mutants if outcomes[mutant.name] == UNNOTICED]

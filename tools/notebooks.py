@@ -60,15 +60,16 @@ last steps are still to do; the tests do them. The Colab check knows nothing of 
 LAST_STEPS = 50
 """Steps of each training that the tests do."""
 
-CHECKPOINTS = ROOT / "tests" / "data" / "trainings"
+CHECKPOINTS = ROOT / "tests" / "files" / "trainings"
 """Where they are: `NAME-1.safetensors` of a chapter's first training, and so on."""
 
 STARTUP = """\
 def _resume():  # in a function: a startup file shares the names of the notebook
     import dataclasses, itertools
     from qm9lib import training
+    from qm9lib.training import checkpoint
 
-    fit, write, numbers = training.fit, training._write_checkpoint, itertools.count(1)
+    fit, write, numbers = training.fit, checkpoint.write, itertools.count(1)
 
     def write_the_end(path, state, best, run):
         if len(run.history) == run.settings.epochs:
@@ -79,7 +80,7 @@ def _resume():  # in a function: a startup file shares the names of the notebook
         path = {prefix!r} + f"-{{next(numbers)}}.safetensors"
         return fit(*arguments, checkpoint=path, **options)
 
-    training.fit, training._write_checkpoint = resume, write_the_end
+    training.fit, checkpoint.write = resume, write_the_end
 
 _resume()
 del _resume

@@ -30,8 +30,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 import qm9lib
-from qm9lib import composition, domain, gnn, ladder, painn, pretrained, training
-from qm9lib.cache import replacing
+from qm9course import ladder
+from qm9lib import pretrained, training
+from qm9lib.data.files import replacing
+from qm9lib.models import composition, gnn, painn
+from qm9lib.pretrained import domain, weights
 
 FRAGMENT = Path(__file__).parents[1] / "book" / "_static" / "ladder.html"
 LABEL = "H"
@@ -70,7 +73,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
 def train(options: argparse.Namespace) -> None:
     """Train a member by the command line that readers have."""
-    path = pretrained.FOLDER / f"{LABEL}-{options.seed}.safetensors"
+    path = weights.FOLDER / f"{LABEL}-{options.seed}.safetensors"
     _command(
         "train", str(path), "--minutes", str(options.minutes), "--features", str(options.features),
         "--seed", str(options.seed), "--learning-rate", str(options.learning_rate),
@@ -89,7 +92,7 @@ def curve(options: argparse.Namespace) -> None:
         model, run = training.fit(network, split.train[:size], choosing, LABEL, settings)
         points.append({"run": run.to_dict(), "mae": _error(model.predict(judging), judging)["mae"]})
         print(f"{size:,}: {points[-1]['mae']:.3f} {UNIT}", flush=True)
-    _write("curve", {"molecules": len(judging), "unit": UNIT, "points": points})
+    _write(ladder.FOLDER, "curve", {"molecules": len(judging), "unit": UNIT, "points": points})
 
 
 def simple(options: argparse.Namespace) -> None:
@@ -114,6 +117,7 @@ def simple(options: argparse.Namespace) -> None:
         model, _ = training.fit(network, course.train, course.valid, LABEL, settings)
         rows.append((name, model.predict(full.test), len(course.train), "1 minute", "gnn"))
     _write(
+        ladder.FOLDER,
         "simple",
         {
             "unit": UNIT,
@@ -140,12 +144,12 @@ def live(options: argparse.Namespace) -> None:
             del test["model"]  # a name in a folder that is gone
             found.append({"seed": seed, "seconds": seconds, "run": run, "test": test})
             print(f"seed {seed}: {seconds:.0f} s, {test['mae (kcal/mol)']:.3f} {UNIT}", flush=True)
-    _write("live", {"unit": UNIT, "minutes": options.minutes, "seeds": found})
+    _write(ladder.FOLDER, "live", {"unit": UNIT, "minutes": options.minutes, "seeds": found})
 
 
 def measure(options: argparse.Namespace) -> None:
     """Measure the ensemble, and write its results and the model card."""
-    results = pretrained.FOLDER / f"{LABEL}.json"
+    results = weights.FOLDER / f"{LABEL}.json"
     if results.exists():
         raise SystemExit(
             f"{results} exists: the test set is looked at once. After new training, remove it"
@@ -168,8 +172,8 @@ def measure(options: argparse.Namespace) -> None:
             "by_heavy_atoms": by_heavy_atoms(mean, qm9),
             "zwitterions": _error(mean[charged], qm9[charged]),
         }
-    _write(LABEL, record)
-    (pretrained.FOLDER / "README.md").write_text(card(), encoding="utf-8")
+    _write(weights.FOLDER, LABEL, record)
+    (weights.FOLDER / "README.md").write_text(card(), encoding="utf-8")
 
 
 def draw_ladder(options: argparse.Namespace) -> None:
@@ -297,8 +301,8 @@ def _command(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def _write(name: str, record: dict[str, Any]) -> None:
-    with replacing(pretrained.FOLDER / f"{name}.json") as temporary:
+def _write(folder: Path, name: str, record: dict[str, Any]) -> None:
+    with replacing(folder / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

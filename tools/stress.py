@@ -133,7 +133,7 @@ def pages(folder: Path) -> dict[str, bytes]:
 
 def timing_tests(root: Path) -> list[str]:
     """Return the files that have marked tests: to collect all others takes longer than these."""
-    files = sorted((root / "tests").glob("test_*.py"))
+    files = sorted((root / "tests").rglob("test_*.py"))
     return [str(file) for file in files if MARK in file.read_text("utf-8")]
 
 

@@ -128,10 +128,10 @@ def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             in_paragraph[paragraph] = in_paragraph.get(paragraph, 0) + 1
             chosen.setdefault(text, []).append((match, entry))
 
-    for text, places in chosen.items():
+    for text, matches in chosen.items():
         new: list[nodes.Node] = []
         end = 0
-        for match, entry in sorted(places, key=lambda place: place[0].start()):
+        for match, entry in sorted(matches, key=lambda match: match[0].start()):
             new += [
                 nodes.Text(text.astext()[end : match.start()]),
                 _link(app, docname, entry, match),

@@ -101,6 +101,7 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
     katex = packages(app) / "katex" / "dist"
     copy_katex(katex, out / "_static" / "katex", set(map(ord, set().union(*pages.values()))))
     cut_icons(out / "_static", set(ICON_NAME.findall("".join(pages.values()))))
+    check_found(pages)
     for page, html in pages.items():
         html = replace_all(VIEWPORT, ONE_VIEWPORT, html)
         html = ICON_SCRIPT.sub("", PRELOAD.sub("", html))
@@ -117,6 +118,32 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
         pages[page] = include_styles(page.read_text("utf-8"), page)
         page.write_text(pages[page], "utf-8")
     drop_unused(out / "_static", "".join(pages.values()))
+
+
+def check_found(pages: dict[Path, str]) -> None:
+    """Raise an error if what is to be replaced is nowhere: the theme has changed, and so must we.
+
+    Every page has styles, scripts and a viewport; the rest is on some.
+    """
+    everywhere = {"styles": STYLE, "scripts": SCRIPT, "options": OPTIONS, "viewport": VIEWPORT}
+    somewhere = {
+        "icon script": ICON_SCRIPT, "preloads": PRELOAD, "menu image": MENU_IMAGE,
+        "search scripts": SEARCH_SCRIPT, "signatures": SIGNATURE,
+    }  # fmt: skip
+    whole = {page: html for page, html in pages.items() if "http-equiv" not in html}
+    missing = [
+        f"{name} in {page.name}"
+        for name, found in everywhere.items()
+        for page, html in whole.items()
+        if not found.search(html)
+    ]
+    missing += [
+        name
+        for name, found in somewhere.items()
+        if not any(found.search(html) for html in whole.values())
+    ]
+    if missing:
+        raise ExtensionError(f"not found: {', '.join(missing)}; has the theme changed?")
 
 
 def drop_unused(static: Path, pages: str) -> None:
@@ -146,7 +173,7 @@ def join_scripts(html: str, page: Path, out: Path) -> str:
         return html
     # The first semicolon keeps one script's "use strict" from the others.
     text = "".join(f";\n{file.read_text('utf-8')}\n" for file in files)
-    new = f'\n<script defer src="{shared(text, "js", page, out)}"></script>'
+    new = f'\n<script defer src="{site_file(text, "js", page, out)}"></script>'
     return replace_all(SCRIPT, new, html)
 
 
@@ -156,11 +183,11 @@ def join_styles(html: str, page: Path, out: Path) -> str:
     if not sheets:
         return html
     text = "\n".join(style(sheet, out / "_static") for sheet in sheets)
-    new = f'\n<link rel="stylesheet" href="{shared(text, "css", page, out)}" />'
+    new = f'\n<link rel="stylesheet" href="{site_file(text, "css", page, out)}" />'
     return replace_all(STYLE, new, html)
 
 
-def shared(text: str, suffix: str, page: Path, out: Path) -> str:
+def site_file(text: str, suffix: str, page: Path, out: Path) -> str:
     """Write a file for all pages that need the same, and return the way to it from ``page``."""
     name = f"site-{hashlib.sha256(text.encode()).hexdigest()[:12]}.{suffix}"
     (out / "_static" / name).write_text(text, "utf-8")
@@ -189,12 +216,12 @@ def include_styles(html: str, page: Path) -> str:
     return STYLE.sub(include, html)
 
 
-def style(sheet: Path, place: Path) -> str:
-    """Return the text of a style sheet as if it stood in the folder ``place``."""
+def style(sheet: Path, base: Path) -> str:
+    """Return the text of a style sheet as if it stood in the folder ``base``."""
     folder = sheet.parent
     text = IMPORT.sub(lambda m: style((folder / m[1]).resolve(), folder), sheet.read_text("utf-8"))
     return URL.sub(
-        lambda m: f"url({os.path.relpath(folder / m[1], place).replace(os.sep, '/')})", text
+        lambda m: f"url({os.path.relpath(folder / m[1], base).replace(os.sep, '/')})", text
     )
 
 

@@ -94,8 +94,8 @@ def reexports(package: str, documented: Iterable[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> reexports("qm9lib", ["qm9lib.dataset.load", "qm9lib.models.load"])
-    {'qm9lib.load': 'qm9lib.dataset.load'}
+    >>> reexports("qm9lib", ["qm9lib.data.dataset.load", "qm9lib.models.load"])
+    {'qm9lib.load': 'qm9lib.data.dataset.load'}
     """
     module = importlib.import_module(package)
     known = set(documented)

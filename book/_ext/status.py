@@ -25,8 +25,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from versions import version
 
-from qm9lib import figshare, qm9pack, verify
-from qm9lib.dataset import CHARACTERIZED
+from qm9lib.data import figshare, qm9pack, verify
+from qm9lib.data.splits import CHARACTERIZED
 
 RUNTIMES = "book/runtimes.json"
 

@@ -1,4 +1,4 @@
-"""Answers as students write them, right and wrong: tests/test_exercises.py examines them all.
+"""Answers as students write them, right and wrong; tests/course/test_exercises.py examines all.
 
 A module for each chapter. The decorators remember a function and what its examination must give:
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from qm9lib.exercises import CHAPTERS
+from qm9course import CHAPTERS
 
 Function = Callable[..., Any]
 

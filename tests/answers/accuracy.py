@@ -5,7 +5,9 @@ from scipy.spatial.transform import Rotation
 
 import qm9lib
 from answers import right, stops, wrong
-from qm9lib import domain, geometry, graphs
+from qm9lib.data import geometry
+from qm9lib.models import graphs
+from qm9lib.pretrained import domain
 
 DEBYE = 4.8032
 

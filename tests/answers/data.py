@@ -10,7 +10,7 @@ import numpy as np
 
 import qm9lib
 from answers import right, stops, wrong
-from qm9lib.records import parse_record
+from qm9lib.data.records import parse_record
 
 
 @right("2.1")
@@ -661,7 +661,7 @@ def one_hot_and_mask(atomic_numbers):
 @right("2.4")
 def one_hot_and_mask(atomic_numbers):
     columns = np.array([0, 5, 6, 7, 8])
-    return qm9lib.graphs.one_hot(atomic_numbers)[:, columns], jnp.asarray(atomic_numbers) > 0
+    return qm9lib.models.graphs.one_hot(atomic_numbers)[:, columns], jnp.asarray(atomic_numbers) > 0
 
 
 @right("2.4")
@@ -724,7 +724,7 @@ def one_hot_and_mask(atomic_numbers):
 
 @wrong("2.4", "the sixteen columns of the chapter")
 def one_hot_and_mask(atomic_numbers):
-    return qm9lib.graphs.one_hot(atomic_numbers), atomic_numbers > 0
+    return qm9lib.models.graphs.one_hot(atomic_numbers), atomic_numbers > 0
 
 
 @wrong("2.4", "the columns hold atomic numbers")

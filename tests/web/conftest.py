@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import npm
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -31,10 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--results", type=Path, default=checks.ROOT / "_build/web", help="where to report"
     )
     group.addoption(
-        "--axe",
-        type=Path,
-        default=checks.ROOT / ".venv/web/node_modules/axe-core/axe.min.js",
-        help="axe-core's script",
+        "--modules", type=Path, default=checks.ROOT / npm.WEB, help="the packages of npm"
     )
 
 
@@ -84,7 +82,7 @@ def address(site: checks.Site) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def axe_script(pytestconfig: pytest.Config) -> str:
-    return pytestconfig.getoption("axe").read_text(encoding="utf-8")
+    return (pytestconfig.getoption("modules") / "axe-core/axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")

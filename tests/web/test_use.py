@@ -45,10 +45,10 @@ def test_search(words: str, browser: Browser, address: str) -> None:
 def test_search_finds_functions(browser: Browser, address: str, site: checks.Site) -> None:
     """A function's name leads to its place on its page of the reference."""
     places = {page: site.anchors(page) for page in site.pages if not page.startswith("_modules/")}
-    pages = [page for page, anchors in places.items() if "qm9lib.dataset.load" in anchors]
-    assert pages, "no page documents qm9lib.dataset.load"
+    pages = [page for page, anchors in places.items() if "qm9lib.data.dataset.load" in anchors]
+    assert pages, "no page documents qm9lib.data.dataset.load"
     with checks.visit(browser, f"{address}search.html?q=dataset.load", 1280) as seen:
-        assert f"{address}{pages[0]}#qm9lib.dataset.load" in results(seen.page)
+        assert f"{address}{pages[0]}#qm9lib.data.dataset.load" in results(seen.page)
 
 
 def test_search_from_a_page_by_keys(browser: Browser, address: str, site: checks.Site) -> None:

@@ -1,0 +1,332 @@
+"""Grade students' notebooks: each runs in a process of its own, and its answers are judged here.
+
+The code of a notebook never runs where its answers are judged: `qm9course.student` hands
+arguments to its process, and values back. Where a cell or an answer ends the process, another one
+goes on without it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qm9course import BY_NUMBER, CHAPTERS, checking, exercises, student
+from qm9course.checking import Exercise
+from qm9lib.errors import DataError
+
+MISSING, STOPPED, NOT_REACHED = "missing", "stopped", "not reached"
+"""Outcomes that a grader meets beside the five of `check`."""
+
+_SHARE = 0.1  # of the minutes, for one cell or one answer
+_LARGEST = 50_000_000  # bytes of a notebook
+_LONGEST = 2_000  # characters of a reason or note
+_MOST = 100  # notes on one notebook
+
+
+@dataclass
+class Row:
+    """What was found in one notebook.
+
+    Attributes
+    ----------
+    notebook
+        As it was given.
+    chapter
+        Whose exercises it has; empty if nothing could be graded.
+    outcomes
+        By exercise: one of the five of `check`, or ``missing`` (no such function), ``stopped`` (the
+        answer ended the process or took too long), ``not reached`` (the time was spent before).
+    reasons
+        By exercise, what the student would read.
+    notes
+        What else the grader should know.
+    """
+
+    notebook: str
+    chapter: str = ""
+    outcomes: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def right(self) -> int:
+        """Number of right answers."""
+        return sum(outcome == "right" for outcome in self.outcomes.values())
+
+
+def grade(
+    notebooks: Iterable[str | Path],
+    minutes: float = 5.0,
+    memory: float = 8.0,
+    *,
+    sandbox: bool = False,
+) -> Iterator[Row]:
+    """Grade notebooks, one after the other; whatever one of them does, the next one comes.
+
+    Parameters
+    ----------
+    notebooks
+        Paths of ``.ipynb`` files.
+    minutes
+        Time for one notebook; a single cell or answer may take a tenth of it. While a busy machine
+        does other things, it does not count.
+    memory
+        GB that one notebook may use (on Linux; elsewhere there is no limit).
+    sandbox
+        Whether to run each in bubblewrap (on Linux): without a network, without the teacher's
+        files, and with nothing to write to but a folder of its own.
+
+    Raises
+    ------
+    DataError
+        If IPython, which runs the cells, or the sandbox is not installed.
+    """
+    if importlib.util.find_spec("IPython") is None:
+        raise DataError("grading needs IPython, which runs the cells: pip install ipython")
+    if sandbox:
+        student.check_sandbox()  # before the first notebook
+    for path in notebooks:
+        row = Row(str(path))
+        try:
+            cells = read_cells(Path(path))
+            row.chapter = chapter_of(cells)
+            row.notes += changed_checks(cells, row.chapter)
+            _run(row, cells, minutes, memory, sandbox)
+        except DataError as error:
+            row.notes.append(str(error))
+        except Exception as error:  # a fault of ours: the class is not to wait for its repair
+            row.notes.append(f"the grader failed at it ({type(error).__name__}: {error})")
+        _finish(row, minutes)
+        yield row
+
+
+def read_cells(path: Path) -> list[str]:
+    """Return the sources of the code cells of a notebook.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            raise DataError(f"has more than {_LARGEST:,} bytes: clear its outputs")
+        content = json.loads(text.decode("utf-8"))
+        sources = [cell["source"] for cell in content["cells"] if cell.get("cell_type") == "code"]
+        return ["".join(source) for source in sources]
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}") from error
+    except DataError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError("not a notebook (.ipynb, version 4)") from error
+
+
+def chapter_of(cells: Sequence[str]) -> str:
+    """Return whose exercises cells have: of the checks, or else of the functions, most count.
+
+    Raises
+    ------
+    DataError
+        If there is neither.
+    """
+    text = "\n".join(cells)
+    numbers = Counter(re.findall(r"\bcheck\(\s*[\"'](\d+)\.\d+[\"']", text))
+    numbers += Counter(
+        number
+        for number, chapter in BY_NUMBER.items()
+        for exercise in exercises(chapter)
+        if re.search(rf"^def {exercise.function}\b", text, re.MULTILINE)
+    )
+    for number, _ in numbers.most_common():
+        if number in BY_NUMBER:
+            return BY_NUMBER[number]
+    raise DataError("no exercise of this course found in it")
+
+
+def changed_checks(cells: Sequence[str], chapter: str) -> list[str]:
+    """Return a note for each check that is not there as the students got it."""
+    lines = {line.strip() for cell in cells for line in cell.splitlines()}
+    return [
+        f"{exercise.name}: its check was changed or removed; the function counts"
+        for exercise in exercises(chapter)
+        if f'check("{exercise.name}", {exercise.function})' not in lines
+    ]
+
+
+def table(rows: Sequence[Row], reasons: bool = False) -> str:
+    """Return the rows as text: a table for each chapter, and what else is to be known below.
+
+    Examples
+    --------
+    >>> print(table([Row("a.ipynb", "labels", {"1.1": "right", "1.2": "wrong"})]))
+    labels
+    notebook  right  1.1    1.2
+    a.ipynb     1/2  right  wrong
+    """
+    title = {row.notebook: plain(row.notebook, 10_000).replace("\n", "?") for row in rows}
+    width = max([len("notebook"), *map(len, title.values())])
+    parts = []
+    for chapter in CHAPTERS:
+        found = [row for row in rows if row.chapter == chapter]
+        if not found:
+            continue
+        names = list(found[0].outcomes)
+        widths = {
+            name: max(len(name), *(len(row.outcomes.get(name, "")) for row in found))
+            for name in names
+        }
+        head = f"{'notebook':{width}}  right  " + "  ".join(f"{n:{widths[n]}}" for n in names)
+        lines = [
+            f"{title[row.notebook]:{width}}  {f'{row.right}/{len(row.outcomes)}':>5}  "
+            + "  ".join(f"{row.outcomes.get(n, ''):{widths[n]}}" for n in names)
+            for row in found
+        ]
+        parts.append("\n".join(line.rstrip() for line in (chapter, head, *lines)))
+    below = [
+        f"{title[row.notebook]}: {said}"
+        for row in rows
+        for said in (
+            *row.notes,
+            *(
+                f"{name} {row.outcomes[name]}: {reason}"
+                for name, reason in row.reasons.items()
+                if reasons and row.outcomes[name] != "right"
+            ),
+        )
+    ]
+    return "\n\n".join([*parts, *(["\n".join(below)] if below else [])])
+
+
+def to_json(rows: Sequence[Row]) -> str:
+    """Return the rows as JSON."""
+    return json.dumps([{**asdict(row), "right": row.right} for row in rows], indent=2) + "\n"
+
+
+def _run(row: Row, cells: list[str], minutes: float, memory: float, sandbox: bool) -> None:
+    """Run cells and judge the answers, in as many processes as it takes."""
+    known = {exercise.name: exercise for exercise in exercises(row.chapter)}
+    left = 60 * minutes
+    skipped: list[int] = []
+    while left > 0 and set(row.outcomes) != set(known):
+        job = [cell if i not in skipped else "" for i, cell in enumerate(cells)]
+        running: int | str | None = None
+        started = False
+        with student.Student(
+            row.chapter, job, 60 * minutes * _SHARE, left, memory, sandbox
+        ) as process:
+            try:
+                for _ in range(2 * len(cells) + 1):  # each begins, and may fail
+                    message, started = process.receive(), True
+                    if "functions" in message:
+                        break
+                    running = _told_of_cell(row, message, len(cells))
+                else:
+                    raise student.EndedError("told of more cells than it has")
+                running = None
+                for name, exercise in known.items():
+                    if name not in row.outcomes:
+                        running = name
+                        _judge(row, exercise, process, message)
+            except student.EndedError as ending:
+                if not started:
+                    row.chapter = ""
+                    raise DataError(
+                        f"its process {ending} before the first cell, which is a matter of this "
+                        "machine and not of the notebook; is --memory too small?"
+                    ) from ending
+                if isinstance(running, str):
+                    row.outcomes[running] = STOPPED
+                    row.reasons[running] = f"the answer {ending}"
+                elif running is not None and running not in skipped:
+                    skipped.append(running)
+                    row.notes.append(f"code cell {running + 1} {ending}; it was left out")
+                else:
+                    row.notes.append(f"the notebook {ending}")
+                    left = 0.0
+        left -= process.used
+
+
+def _told_of_cell(row: Row, message: dict[str, Any], cells: int) -> int:
+    """Note what a process says of the cell that it runs; return the number of the cell."""
+    number = message.get("begins", message.get("failed"))
+    if type(number) is not int or not 0 <= number < cells:
+        raise student.EndedError("wrote into the pipe of the grader: no cell")
+    if "failed" in message:
+        row.notes.append(f"code cell {number + 1} failed: {message.get('error')}")
+    return number
+
+
+def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[str, Any]) -> None:
+    """Judge one answer, which the process of the notebook calculates."""
+    name, function = exercise.name, exercise.function
+    functions, others, names = (found.get(part) for part in ("functions", "others", "names"))
+    if not (isinstance(functions, list) and isinstance(others, dict) and isinstance(names, list)):
+        raise student.EndedError("wrote into the pipe of the grader: no functions")
+    if function in others:
+        row.outcomes[name] = "wrong"
+        row.reasons[name] = checking.no_function(exercise, str(others[function]))
+    elif function not in functions:
+        row.outcomes[name] = MISSING
+        row.reasons[name] = f"there is no {function}{nearest(function, map(str, names))}"
+    else:
+        try:
+            outcome = checking.judged(exercise, process.answer(name))
+        except student.EndedError:
+            raise
+        except Exception as error:  # no judge expects what this answer returned
+            row.outcomes[name] = "wrong"
+            row.reasons[name] = f"it returns what cannot be judged ({type(error).__name__})"
+        else:
+            row.outcomes[name], row.reasons[name] = outcome.status, outcome.message
+
+
+def _finish(row: Row, minutes: float) -> None:
+    """Let a row have an outcome for each exercise, and no text that could harm a terminal."""
+    known = [exercise.name for exercise in exercises(row.chapter)] if row.chapter else []
+    for name in known:
+        if name not in row.outcomes:
+            row.outcomes[name] = NOT_REACHED
+            row.reasons[name] = f"the {minutes:g} minutes of the notebook were over before"
+    row.outcomes = {name: row.outcomes[name] for name in known}
+    row.reasons = {name: plain(row.reasons[name]) for name in known}
+    row.notes = [plain(note) for note in dict.fromkeys(row.notes)]  # a second process repeats them
+    if len(row.notes) > _MOST:
+        row.notes[_MOST:] = [f"and {len(row.notes) - _MOST} notes more"]
+
+
+def plain(text: str, longest: int = _LONGEST) -> str:
+    r"""Return a text without what a terminal obeys, and not longer than a few lines.
+
+    Examples
+    --------
+    >>> plain("a\x1b[31mb\ud800" + 9 * "c", longest=10)
+    'a?[31mb?cc ...'
+    """
+    short = text if len(text) <= longest else text[:longest] + " ..."
+    return "".join(
+        "?" if unicodedata.category(letter)[0] == "C" and letter != "\n" else letter
+        for letter in short
+    )
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return words on the name most like a missing one, or nothing.
+
+    Examples
+    --------
+    >>> nearest("to_kcal", ["to_kcals", "np"])
+    '; is it to_kcals?'
+    """
+    found = difflib.get_close_matches(name, names, n=1)
+    return f"; is it {found[0]}?" if found else ""

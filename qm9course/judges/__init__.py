@@ -1,0 +1,1 @@
+"""The exercises of each chapter, and who judges their answers."""

@@ -1,0 +1,131 @@
+"""The error ladder: from guessing the mean to the best published networks, on one axis."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qm9lib import convert, pretrained
+from qm9lib.errors import UnknownNameError
+from qm9lib.figures import plots
+from qm9lib.figures.picture import Picture
+
+FOLDER = Path(__file__).parent / "results"
+"""Where the stored results of this book are; ``tools/pretrained.py`` measures them."""
+
+
+def results(name: str) -> dict[str, Any]:
+    """Return what the chapters tell of trainings that take longer than a page may.
+
+    Parameters
+    ----------
+    name
+        ``"simple"``: errors of the models of the earlier chapters; ``"live"``: five seeds of
+        `python -m qm9lib train`; ``"curve"``: networks trained on fewer molecules. Errors are in
+        kcal/mol.
+
+    Raises
+    ------
+    UnknownNameError
+        If nothing is stored under the name.
+
+    Examples
+    --------
+    >>> len(results("live")["seeds"])
+    5
+    """
+    known = sorted(path.stem for path in FOLDER.glob("*.json"))
+    if name not in known:
+        raise UnknownNameError("result", name, known)
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One result for the enthalpy H.
+
+    Attributes
+    ----------
+    name
+        Model.
+    mae
+        Mean absolute error on test molecules, kcal/mol.
+    molecules
+        Number of training molecules.
+    cost
+        Time of training, in words.
+    source
+        Chapter of this book, or key of the bibliography.
+    ours
+        Whether it was measured here.
+    """
+
+    name: str
+    mae: float
+    molecules: int
+    cost: str
+    source: str
+    ours: bool
+
+
+# In meV, as printed. The first two: Gilmer et al., Table 2, as ratios to 43 meV.
+PUBLISHED: tuple[Rung, ...] = tuple(
+    Rung(name, convert(mev, "meV", "kcal/mol"), molecules, cost, source, ours=False)
+    for name, mev, molecules, cost, source in (
+        ("kernel ridge regression, HDAD", 0.59 * 43, 118_000, "not stated", "Gilmer2017"),
+        ("enn-s2s", 0.39 * 43, 110_000, "not stated", "Gilmer2017"),
+        ("SchNet", 14.0, 110_000, "not stated", "Schutt2018"),
+        ("PaiNN, as published", 5.98, 110_000, "not stated", "Schutt2021"),
+        ("EquiformerV2 with noisy nodes", 4.24, 110_000, "72 to 137 GPU hours", "Liao2024"),
+    )
+)
+"""Results from the literature: each has its own split and recipe, so that digits do not compare."""
+
+
+def measured() -> tuple[Rung, ...]:
+    """Return the results of this book, as `results` and the model card have them.
+
+    Examples
+    --------
+    >>> [rung.source for rung in measured()]
+    ['baseline', 'baseline', 'gnn', 'gnn', 'accuracy', 'accuracy']
+    """
+    simple, live, best = results("simple"), results("live"), pretrained.results("H")
+    tests = [seed["test"]["mae (kcal/mol)"] for seed in live["seeds"]]
+    minutes = sum(run.history[-1].seconds for run in pretrained.runs("H")) / 60
+    return (
+        *(
+            Rung(row["name"], row["mae"], row["molecules"], row["cost"], row["source"], ours=True)
+            for row in simple["rungs"]
+        ),
+        Rung(
+            f"PaiNN, {live['minutes']:g} minutes", sum(tests) / len(tests), 110_000,
+            f"{live['minutes']:g} minutes, 2 CPU cores", "accuracy", ours=True,
+        ),
+        Rung(
+            "PaiNN, pretrained", best["test"]["mae"], 110_000,
+            f"{minutes / 60:.1f} hours of a CPU core", "accuracy", ours=True,
+        ),
+    )  # fmt: skip
+
+
+def rungs() -> list[Rung]:
+    """Return all results, the largest error first."""
+    return sorted((*measured(), *PUBLISHED), key=lambda rung: -rung.mae)
+
+
+def picture() -> Picture:
+    """Draw the ladder on a logarithmic axis; published results are hatched."""
+    found = rungs()
+    return plots.bars(
+        {rung.name: rung.mae for rung in found},
+        xlabel="test MAE of H (kcal/mol)",
+        reference={"chemical accuracy": 1.0},
+        hatched=[rung.name for rung in found if not rung.ours],
+        caption="The way of this course, in errors: from guessing the mean to chemical accuracy "
+        "and beyond. The axis is logarithmic. Hatched bars are published results, with splits and "
+        "recipes of their own.",
+    )

@@ -1,0 +1,171 @@
+"""The cache: its folder, under a lock, and the file of arrays that a data set is kept in.
+
+What a file holds is checked by SHA-256 when it is read, and one process at a time writes to the
+folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from qm9lib.data.columns import Columns
+from qm9lib.data.files import cache_folder, refused, write_safetensors
+from qm9lib.errors import DataError
+
+KINDS = ("qm9pack", "figshare", "figshare-all")
+"""The files of arrays: their source, and whether the uncharacterized molecules are in them."""
+
+_FORMAT = "qm9-v2"  # in the name and inside: another version writes another file
+
+# What a killed process leaves of a file of the cache, and of no other: the folder may be anybody's.
+_LEFTOVER = re.compile(
+    r"qm9-v\d+(?:-[a-z0-9]+)*\.(?:safetensors|tfrecord)\.(?:\d+|[a-z0-9_]{8})\.part"
+)
+
+
+@contextmanager
+def exclusive() -> Iterator[Path]:
+    """Hold the lock of the cache folder: of many processes one fetches and builds, once.
+
+    A process that was killed leaves its lock to the next one, which removes what is half-written.
+
+    Yields
+    ------
+    Path
+        The cache folder, which exists now.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be made or written to; the message says what to do.
+    """
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", is_singleton=True)  # the same thread may take it again
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            print(f"waiting for another process that prepares data in {folder}", file=sys.stderr)
+            lock.acquire()
+    except OSError as error:
+        raise refused(folder, error) from error
+    except NotImplementedError as error:  # how filelock says that there is no flock
+        raise DataError(
+            f"cannot lock {folder}: its file system has no locks. Set the environment variable "
+            "QM9LIB_CACHE to a folder of another one, such as that of your own disk"
+        ) from error
+    try:
+        if lock.lock_counter == 1:
+            for leftover in folder.iterdir():
+                if _LEFTOVER.fullmatch(leftover.name):
+                    if leftover.is_dir():
+                        shutil.rmtree(leftover, ignore_errors=True)
+                    else:  # of an earlier version
+                        leftover.unlink(missing_ok=True)
+        yield folder
+    finally:
+        lock.release()
+
+
+def arrays_name(kind: str) -> str:
+    """Return the name of the file of arrays of a kind."""
+    return f"{_FORMAT}-{kind}.safetensors"
+
+
+def arrays_path(kind: str) -> Path:
+    """Return the path of the file of arrays of a kind, whether it exists or not."""
+    return cache_folder() / arrays_name(kind)
+
+
+def digests(columns: Columns) -> dict[str, str]:
+    """Return the SHA-256 of each array, computed side by side (hashing releases the lock)."""
+
+    def digest(array: np.ndarray) -> str:
+        return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()
+
+    # The largest first: with two threads the rest is done while it runs.
+    names = sorted(columns, key=lambda name: -columns[name].nbytes)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(names, pool.map(lambda name: digest(columns[name]), names), strict=True))
+
+
+def write_arrays(kind: str, columns: Columns) -> None:
+    """Write the arrays as a safetensors file, with version, kind and digests in its header.
+
+    Parameters
+    ----------
+    kind
+        One of ``KINDS``.
+    columns
+        The arrays of a `qm9lib.QM9`.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written; nothing is left of it.
+    """
+    arrays = dict(columns)
+    # safetensors knows no text: the code points of `<U28` are an (molecules, 28) uint32 array.
+    arrays["smiles"] = columns["smiles"].view(np.uint32).reshape(len(columns["smiles"]), -1)
+    metadata = {"format": _FORMAT, "kind": kind, **digests(arrays)}
+    write_safetensors(arrays_path(kind), arrays, metadata, "110 MB")
+
+
+def read_arrays(kind: str) -> Columns | None:
+    """Map a file of `write_arrays` into memory, without copying it.
+
+    Returns
+    -------
+    dict or None
+        Read-only arrays; ``None`` if there is no such file, or, with a warning, if it is not
+        exactly what was written.
+    """
+    path = arrays_path(kind)
+    try:
+        mapped = np.memmap(path, dtype=np.uint8, mode="r")
+        # A safetensors file: length of the header (uint64), header (JSON), raw little-endian data.
+        size = 8 + int(mapped[:8].view("<u8")[0])
+        header = json.loads(mapped[8:size].tobytes())
+        metadata = header.pop("__metadata__")
+        kinds = {"I8": np.int8, "I64": np.int64, "U32": np.uint32, "F64": np.float64}
+        arrays, end = {}, size
+        for name, entry in header.items():
+            start, stop = entry["data_offsets"]
+            data = np.asarray(mapped[size + start : size + stop]).view(kinds[entry["dtype"]])
+            arrays[name], end = data.reshape(entry["shape"]), max(end, size + stop)
+        if end != len(mapped):
+            raise ValueError(f"{end:,} bytes expected, {len(mapped):,} found")
+        if metadata != {"format": _FORMAT, "kind": kind, **digests(arrays)}:
+            raise ValueError("its checksums do not agree")
+        arrays["smiles"] = arrays["smiles"].view(f"<U{arrays['smiles'].shape[1]}")[:, 0]
+        return arrays
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        warnings.warn(
+            f"{path} is damaged, or no file of qm9lib ({type(error).__name__}: {error}): it is not "
+            "used but built again",
+            stacklevel=2,
+        )
+        return None

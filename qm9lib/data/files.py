@@ -1,0 +1,202 @@
+"""Files that are whole or not there, and arrays in them that are checked when they are read.
+
+A file is written in a temporary folder beside its place and moved there when it is complete.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from qm9lib.data.columns import Columns
+from qm9lib.errors import DataError
+
+
+def cache_folder() -> Path:
+    """Return the folder of all cache files: ``QM9LIB_CACHE``, or the platform's usual place.
+
+    In the variable ``~`` and other variables are replaced as a shell does it.
+
+    Raises
+    ------
+    DataError
+        If the variable is set and does not name a folder by its whole path.
+    """
+    given = os.environ.get("QM9LIB_CACHE")
+    if given is None:
+        return Path(platformdirs.user_cache_dir("qm9lib"))
+    folder = os.path.expanduser(os.path.expandvars(given.strip()))
+    if not os.path.isabs(folder):
+        raise DataError(
+            f"the environment variable QM9LIB_CACHE is {given!r}, expected the whole path of a "
+            "folder, such as ~/qm9; or unset it for the usual place"
+        )
+    return Path(folder)
+
+
+@contextmanager
+def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
+    """Write a file in a temporary folder beside it, then move it: no reader ever sees half a file.
+
+    It gets the permissions that any new file of the user gets. Of a symbolic link the target is
+    replaced.
+
+    Parameters
+    ----------
+    path
+        File to write or replace; its folder is made if there is none.
+    size
+        What it takes, for the error message.
+
+    Yields
+    ------
+    Path
+        Where to write. It is moved at the end, or removed after any exception.
+
+    Raises
+    ------
+    DataError
+        If the system refuses; the message says what to do.
+    """
+    try:
+        path = _ordinary(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=f"{path.name[-50:]}.", suffix=".part"
+        ) as folder:
+            temporary = Path(folder, path.name)
+            yield temporary
+            _give_usual_permissions(temporary)
+            os.replace(temporary, path)
+    except OSError as error:
+        raise refused(path, error, size) from error
+
+
+def _give_usual_permissions(path: Path) -> None:
+    """Do so where a library wrote a file for the user alone; a new one tells what is usual."""
+    other = path.with_name("usual")
+    other.touch()
+    if other.stat().st_mode != path.stat().st_mode:
+        try:
+            os.chmod(path, stat.S_IMODE(other.stat().st_mode))
+        except OSError:  # a file system without permissions
+            pass
+
+
+def _ordinary(path: Path) -> Path:
+    """Follow links; raise an error for a device or pipe, which a file must not replace."""
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError(f"cannot write {path}: it is no ordinary file; name another file")
+    return path
+
+
+def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
+    """Return the error for a file or folder that the system does not let us write."""
+    remedy = "name another file" if error.errno == errno.EISDIR else "name another folder"
+    if path == cache_folder() or cache_folder() in path.parents:
+        remedy = "set the environment variable QM9LIB_CACHE to a folder that can be written"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        takes = f" (it takes {size})" if size else ""
+        remedy = f"free some space{takes}, or {remedy}"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = f"allow it, or {remedy}"
+    elif error.errno == errno.ENAMETOOLONG:
+        remedy = "take a shorter name"
+    elif error.errno == errno.EISDIR:
+        remedy = f"remove the folder of this name, or {remedy}"
+    return DataError(f"cannot write {path}: {error.strerror or error}; {remedy}")
+
+
+def check_writable(path: Path) -> None:
+    """Raise now, before long work, the error with which `replacing` would end it."""
+    try:
+        path = _ordinary(path)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_safetensors(
+    path: Path, arrays: Columns, metadata: dict[str, str], size: str | None = None
+) -> None:
+    """Write a safetensors file by way of `replacing`; ``size`` and errors are those of it."""
+    with replacing(path, size) as temporary:
+        try:
+            save_file(arrays, temporary, metadata=metadata)
+        except SafetensorError as error:  # how safetensors reports a full disk
+            number = re.search(r"\(os error (\d+)\)", str(error))
+            raise OSError(int(number[1]) if number else None, str(error)) from error
+
+
+def read_safetensors(
+    path: Path, format: str, what: str, remedy: str
+) -> tuple[dict[str, str], Columns]:
+    """Read a file of `write_safetensors`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    format
+        What its metadata must name under ``format``.
+    what, remedy
+        What the file should be, and what to do if it is not, for the message.
+
+    Returns
+    -------
+    dict, dict
+        Metadata and arrays.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, it cannot be read, is of another format, or holds a kind of number
+        that NumPy does not know.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != format:
+                reason = f"format {metadata.get('format')!r}, expected {format!r}"
+                raise damaged(path, what, remedy, reason)
+            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
+            for name, kind in kinds.items():
+                if kind not in _KINDS_OF_NUMBERS:
+                    raise damaged(path, what, remedy, f"{name} holds numbers of type {kind}")
+            return metadata, {name: file.get_tensor(name) for name in kinds}
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}: {remedy}") from error
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, what, remedy, str(error)) from error
+
+
+_KINDS_OF_NUMBERS = ("BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "F32", "F64")
+
+
+def damaged(path: Path, what: str, remedy: str, reason: str) -> DataError:
+    """Return the error for a file that is not what it should be; parameters as there."""
+    return DataError(
+        f"{path} is damaged, or no {what} of this version of qm9lib ({reason}): {remedy}"
+    )

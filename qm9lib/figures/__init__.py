@@ -1,0 +1,1 @@
+"""Pictures with text alternatives: `plots`, and in `viewer` molecules that turn."""

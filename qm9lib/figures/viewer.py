@@ -1,0 +1,265 @@
+"""Molecules that a reader can turn, in a notebook and on a page.
+
+Python draws the molecule as an SVG image. A script of a few kilobytes, ``viewer.js``, turns it; it
+asks no other host for anything, and where no script runs the drawing remains.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from qm9lib.data.molecule import Molecule
+from qm9lib.figures.balls import BALLS, Scale, drawing, scene
+from qm9lib.labels import LABELS, SYMBOLS, written
+
+_MANY = 3  # bonds of a kind; of more only the shortest and the longest are named
+_ORDER = "CNOFH"  # of the two elements of a bond
+
+
+class View:
+    """One or several molecules that turn, with a text alternative; made by `view`.
+
+    Parameters
+    ----------
+    html
+        What a browser shows: style, drawings, script. Complete in itself.
+    alt
+        What is to be seen, in words.
+    """
+
+    def __init__(self, html: str, alt: str) -> None:
+        self.html = html
+        self.alt = alt
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"[molecules] {self.alt}"
+
+
+def view(
+    molecule: Molecule | Mapping[str, Molecule],
+    *,
+    values: Shaped[np.ndarray, "..."]
+    | Sequence[float]
+    | Mapping[str, Shaped[np.ndarray, "..."]]
+    | Mapping[str, Sequence[float]]
+    | None = None,
+    label: str = "",
+    unit: str = "",
+    tags: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> View:
+    """Show molecules as balls and sticks that can be turned and zoomed.
+
+    A molecule is seen from where it is flattest, a little from the side. The same molecule gives
+    the same bytes on every machine.
+
+    Parameters
+    ----------
+    molecule
+        A molecule; or several by title, shown as a gallery.
+    values
+        One finite number per atom to colour it by, shape (atoms,); for a gallery, an array for each
+        title. Values of both signs have a scale with zero in its middle: red below, blue above.
+        Without values, the colours tell the elements.
+    label, unit
+        What the values are, such as ``"Mulliken charge"`` and ``"e"``.
+    tags
+        Whether each atom carries its value in figures.
+    labels
+        Labels of QM9 to write below each molecule, by name, and the unit of each:
+        ``{"gap": "eV"}``. Formula, SMILES and number are always there.
+
+    Returns
+    -------
+    View
+        Shown by a notebook. Its text alternative tells formula, atoms, bond lengths and the range
+        of the values.
+
+    Raises
+    ------
+    TypeError
+        If a molecule is no `Molecule`, or molecules and values are not both for a gallery.
+    ValueError
+        If there is no molecule or no atom, a position or value is not finite, or there is not one
+        value per atom.
+    UnknownNameError
+        If there is no such label or unit.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> methane = qm9lib.load_sample()[0]
+    >>> view(methane)
+    [molecules] CH4, SMILES C: 5 atoms (1 C, 4 H); bonds: 4 C-H of 1.09 Å.
+    >>> view(methane, values=methane.charges, label="Mulliken charge", unit="e")
+    [molecules] CH4, SMILES C: 5 atoms (1 C, 4 H); bonds: 4 C-H of 1.09 Å; Mulliken charge from
+    −0.536 e (C) to 0.134 e (H).
+    """
+    several = isinstance(molecule, Mapping)
+    molecules = dict(molecule) if isinstance(molecule, Mapping) else {"": molecule}
+    if not molecules:
+        raise ValueError("no molecule to show: give a Molecule, or a dict of title: Molecule")
+    for title, one in molecules.items():
+        _check(one, title)
+    numbers, scale = _numbers(molecules, values, several), None
+    if numbers:
+        scale = Scale([value for of_one in numbers.values() for value in of_one])
+    scenes = {title: scene(one) for title, one in molecules.items()}
+    aspect = max(scene.aspect for scene in scenes.values())  # of all, so that cards are in line
+    figures, alternatives = [], []
+    for title, one in molecules.items():
+        alt = _alternative(one, scenes[title].bonds, numbers.get(title), label, unit)
+        alt = f"{title}: {alt}" if title else alt
+        colors = [BALLS[int(z)] for z in one.atomic_numbers]
+        if scale:
+            colors = [scale.color(value) for value in numbers[title]]
+        tagged = numbers.get(title) if tags else None
+        drawn = drawing(one, scenes[title], aspect, colors, tagged, alt, title)
+        caption = _caption(one, title, labels or {})
+        figures.append(f'<figure class="qm9-molecule">{drawn}{caption}</figure>')
+        alternatives.append(alt)
+    measured = html.escape(label or "value") + (f" ({_unit(unit)})" if unit else "")
+    bar = scale.bar(measured) if scale else ""
+    hint = '<p class="qm9-hint" hidden>Drag to turn, or use the arrow keys or the buttons.</p>'
+    parts = [hint, *figures] if several else [*figures, hint]
+    room = "qm9-one" if not several else "qm9-two" if len(molecules) < 3 else "qm9-many"
+    shown = (
+        f'<div class="qm9-molecules {room}">'
+        f"<style>{_shipped('viewer.css')}</style>"
+        f"{bar}{''.join(parts)}"
+        f"<script>{_shipped('viewer.js')}</script></div>"
+    )
+    return View(shown, " ".join(f"{alt}." for alt in alternatives))
+
+
+def _check(molecule: object, title: str) -> None:
+    name = f"molecule {title!r}" if title else "the molecule"
+    if not isinstance(molecule, Molecule):
+        raise TypeError(
+            f"{name} is a {type(molecule).__name__}, expected a Molecule, such as "
+            "qm9lib.load_sample()[0]; for several, give a dict of title: Molecule"
+        )
+    if not len(molecule):
+        raise ValueError(f"{name} has no atoms, so there is nothing to show")
+    if others := sorted({int(z) for z in molecule.atomic_numbers} - set(SYMBOLS)):
+        raise ValueError(
+            f"{name} has atoms of atomic number {others}, expected {[*SYMBOLS]}; "
+            "take padded atoms away first"
+        )
+    if not np.all(np.isfinite(molecule.positions)):
+        raise ValueError(f"{name} has positions that are not finite, expected numbers in Å")
+
+
+def _numbers(
+    molecules: Mapping[str, Molecule], values: object, several: bool
+) -> dict[str, list[float]]:
+    """Return the checked values of each molecule by title; nothing for no values."""
+    if values is None:
+        return {}
+    if several != isinstance(values, Mapping):
+        expected = "a dict with the same titles" if several else "one number per atom"
+        raise TypeError(f"values are a {type(values).__name__}, expected {expected}")
+    given = values if isinstance(values, Mapping) else {"": values}
+    if set(given) != set(molecules):
+        raise ValueError(f"values have the titles {[*given]}, expected {[*molecules]}")
+    checked = {}
+    for title, molecule in molecules.items():
+        array = np.asarray(given[title], float)
+        name = f"values of {title!r}" if title else "values"
+        if array.shape != (len(molecule),):
+            raise ValueError(
+                f"{name} have shape {array.shape}, expected ({len(molecule)},): one number for "
+                f"each atom of {molecule.formula}, in the order of its atoms"
+            )
+        if not np.all(np.isfinite(array)):
+            where = np.flatnonzero(~np.isfinite(array)).tolist()
+            raise ValueError(
+                f"{name} are not finite at atoms {where}, expected numbers; a colour has to be "
+                "chosen for each atom, so put in a number or leave the values out"
+            )
+        checked[title] = [float(value) for value in array]
+    return checked
+
+
+def _unit(unit: str) -> str:
+    return re.sub(r"\^(-?\d+)", r"<sup>\1</sup>", html.escape(unit))
+
+
+def _alternative(
+    molecule: Molecule,
+    pairs: Sequence[Sequence[int]],
+    values: Sequence[float] | None,
+    label: str,
+    unit: str,
+) -> str:
+    symbols = [SYMBOLS[int(z)] for z in molecule.atomic_numbers]
+    counts = ", ".join(f"{n} {symbol}" for symbol, n in _counted(symbols).items())
+    atoms = "1 atom" if len(molecule) == 1 else f"{len(molecule)} atoms"
+    kinds: dict[str, list[str]] = {}
+    found = ((math.dist(molecule.positions[i], molecule.positions[j]), i, j) for i, j in pairs)
+    for length, i, j in sorted(found):
+        kind = "-".join(sorted((symbols[i], symbols[j]), key=_ORDER.index))
+        kinds.setdefault(kind, []).append(f"{length:.{2 if length >= 1 else 3}f}")
+    spans = []
+    for kind in sorted(kinds, key=lambda kind: [_ORDER.index(s) for s in kind.split("-")]):
+        lengths = kinds[kind]
+        different = list(dict.fromkeys(lengths))
+        if len(different) > 1 and len(lengths) > _MANY:
+            span = f"{lengths[0]} to {lengths[-1]}"
+        elif len(different) > 1:
+            span = f"{', '.join(lengths[:-1])} and {lengths[-1]}"
+        else:
+            span = lengths[0]
+        spans.append(f"{len(lengths)} {kind} of {span} Å")
+    text = (
+        f"{molecule.formula}, SMILES {molecule.smiles}: {atoms} ({counts}); "
+        f"bonds: {', '.join(spans) or 'none'}"
+    )
+    if values is not None:
+        ends = (
+            f"{written(values[k])}{f' {unit}' if unit else ''} ({symbols[k]})"
+            for k in (int(np.argmin(values)), int(np.argmax(values)))
+        )
+        text += f"; {label or 'value'} from {' to '.join(ends)}"
+    return text
+
+
+def _counted(symbols: Sequence[str]) -> dict[str, int]:
+    counts = Counter(symbols)
+    return {symbol: counts[symbol] for symbol in "CHFNO" if counts[symbol]}
+
+
+def _caption(molecule: Molecule, title: str, labels: Mapping[str, str]) -> str:
+    rows = {
+        "formula": re.sub(r"(\d+)", r"<sub>\1</sub>", molecule.formula),
+        "SMILES": f"<code>{html.escape(molecule.smiles)}</code>",
+        "number in QM9": f"{molecule.index}",
+    }
+    for name, unit in labels.items():
+        # Chemistry happens in the last digits of a total energy.
+        digits = 7 if LABELS[name].origin == "total" else 4
+        value = written(molecule.target(name, unit), digits)
+        rows[f"{LABELS[name].description} ({name})"] = f"{value} {_unit(unit)}"
+    listed = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows.items())
+    heading = f"<strong>{html.escape(title)}</strong>" if title else ""
+    return f"<figcaption>{heading}<dl>{listed}</dl></figcaption>"
+
+
+@cache
+def _shipped(name: str) -> str:
+    """Return a file of the package without comments and indentation."""
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    lines = (re.sub(r"(^|\s)//.*", "", line).strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,302 @@
+r"""PaiNN: a network that passes scalars and vectors between atoms (Schütt et al. 2021).
+
+Every atom carries a scalar feature vector :math:`s_i` and a list of vectors :math:`\vec v_i`, one
+per channel. Scalars do not change when the molecule is rotated, vectors turn with it, and only
+operations that keep it so are used: the network is *equivariant*, and its energy is invariant.
+
+The code is for one molecule; ``jax.vmap(network)`` is for a batch. It computes in the dtype of its
+weights, float32 unless somebody casts them. All pairs of a molecule are
+computed, as dense arrays: with at most 29 atoms that is faster than lists of neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qm9lib.errors import UnknownNameError
+from qm9lib.labels import ELEMENTS
+from qm9lib.models.graphs import check_one_molecule, normal, one_if_known, pairs, radial_bessel
+
+_NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms at one place
+_SMALL = 1e-8  # the same for the length of a vector feature
+
+
+class Edges(eqx.Module):
+    """What the layers see of the geometry, for every receiver i and sender j.
+
+    Attributes
+    ----------
+    radial
+        Radial functions of the distance, shape (i, radial, j); zero for pairs left out.
+    directed
+        The same times the unit vector from i to j, shape (i, 3, radial, j).
+    """
+
+    radial: Float[Array, "atoms radial atoms"]
+    directed: Float[Array, "atoms 3 radial atoms"]
+
+    def __init__(
+        self, positions: Float[Array, "atoms 3"], mask: Bool[Array, " atoms"], n: int, cutoff: float
+    ) -> None:
+        pair = pairs(mask)
+        to_sender = positions[None, :, :] - positions[:, None, :]
+        squared = jnp.sum(to_sender**2, axis=-1) + _NEAR
+        # The place of a padded atom could be anywhere: its distances are set to 1.
+        distance = jnp.sqrt(jnp.where(pair, squared, 1.0))
+        radial = jnp.where(pair[:, :, None], radial_bessel(distance, n, cutoff), 0.0)
+        direction = jnp.where(pair[:, :, None], to_sender / distance[:, :, None], 0.0)
+        self.radial = jnp.moveaxis(radial, 2, 1)
+        self.directed = jnp.moveaxis(direction, 2, 1)[:, :, None, :] * self.radial[:, None]
+
+
+class Message(eqx.Module):
+    r"""What an atom receives from all others (eqs. 7 and 8).
+
+    .. math::
+
+        \begin{aligned}
+        \Delta s_i &= \sum_j \phi_s(s_j) \circ W_s(r_{ij}) \\
+        \Delta \vec v_i &= \sum_j \vec v_j \circ \phi_{vv}(s_j) \circ W_{vv}(r_{ij})
+            + \sum_j \phi_{vs}(s_j) \circ W_{vs}(r_{ij})\, \frac{\vec r_{ij}}{r_{ij}}
+        \end{aligned}
+
+    The filters are linear in the radial functions, :math:`W(r) = \sum_k w_k R_k(r)`, so that the
+    sum over the neighbours j can be done first, as one matrix product, and the weights
+    :math:`w_k` come after: no array of atoms x atoms x features is ever made.
+    """
+
+    network: eqx.nn.MLP
+    filters: Float[Array, "parts radial features"]
+
+    def __init__(self, features: int, radial: int, parts: int, *, key: PRNGKeyArray) -> None:
+        # parts: s and vs in the first layer, where all vectors are zero; s, vs and vv later.
+        network, filters = jax.random.split(key)
+        self.network = _mlp(features, parts * features, features, network)
+        self.filters = normal(filters, (parts, radial, features), radial)
+
+    def __call__(
+        self,
+        scalars: Float[Array, "atoms features"],
+        vectors: Float[Array, "atoms 3 features"] | None,
+        edges: Edges,
+    ) -> tuple[Float[Array, "atoms features"], Float[Array, "atoms 3 features"]]:
+        """Return the sums over all senders."""
+        atoms, features = scalars.shape
+        sent = _per_atom(self.network, scalars).reshape(atoms, -1, features)
+        if vectors is None:
+            carried = sent[:, :1]
+        else:
+            carried = jnp.concatenate([sent[:, :1], sent[:, 2:] * vectors], axis=1)
+        # (i radial, j) @ (j, channel features): scalars, and the vectors' x, y and z.
+        received = edges.radial.reshape(-1, atoms) @ carried.reshape(atoms, -1)
+        received = received.reshape(atoms, -1, carried.shape[1], features)
+        new_scalars = jnp.sum(received[:, :, 0] * self.filters[None, 0], axis=1)
+        directed = edges.directed.reshape(-1, atoms) @ sent[:, 1]
+        directed = directed.reshape(atoms, 3, -1, features)
+        new_vectors = jnp.sum(directed * self.filters[None, 1:2], axis=2)
+        if vectors is not None:
+            new_vectors += jnp.sum(received[:, :, 1:] * self.filters[None, 2, :, None], axis=1)
+        return new_scalars, new_vectors
+
+
+class Update(eqx.Module):
+    r"""What an atom makes of its own features (eqs. 9 and 10).
+
+    .. math::
+
+        \begin{aligned}
+        \Delta s_i &= a_{ss} + a_{sv} \circ \langle U \vec v_i, V \vec v_i \rangle \\
+        \Delta \vec v_i &= a_{vv} \circ U \vec v_i
+        \end{aligned}
+
+    with the matrices U and V over the channels, and a from a network that sees :math:`s_i` and the
+    lengths :math:`\|V \vec v_i\|`.
+    """
+
+    mix: Float[Array, "features twice"]
+    network: eqx.nn.MLP
+
+    def __init__(self, features: int, parts: int, *, key: PRNGKeyArray) -> None:
+        # parts: ss and sv in the last layer, whose vectors nobody reads; ss, sv and vv before.
+        mix, network = jax.random.split(key)
+        self.mix = normal(mix, (features, 2 * features), features)
+        self.network = _mlp(2 * features, parts * features, features, network)
+
+    def __call__(
+        self, scalars: Float[Array, "atoms features"], vectors: Float[Array, "atoms 3 features"]
+    ) -> tuple[Float[Array, "atoms features"], Float[Array, "atoms 3 features"]]:
+        """Return the changes of scalars and vectors."""
+        mixed = (vectors.reshape(-1, vectors.shape[2]) @ self.mix).reshape(*vectors.shape[:2], -1)
+        u, v = jnp.split(mixed, 2, axis=2)
+        length = jnp.sqrt(jnp.sum(v**2, axis=1) + _SMALL)
+        a = _per_atom(self.network, jnp.concatenate([scalars, length], axis=1))
+        ss, sv, *vv = jnp.split(a, a.shape[1] // scalars.shape[1], axis=1)
+        new_vectors = vv[0][:, None, :] * u if vv else jnp.zeros_like(vectors)
+        return ss + sv * jnp.sum(u * v, axis=1), new_vectors
+
+
+class PaiNN(eqx.Module):
+    """Message and update layers, then a number per atom, summed or averaged.
+
+    Parameters
+    ----------
+    features
+        Number of scalar and of vector channels.
+    layers
+        Number of message and update layers.
+    radial
+        Number of radial functions.
+    cutoff
+        Distance in Å beyond which atoms do not see each other.
+    pooling
+        ``"sum"`` over the atoms for what grows with the molecule, such as an energy; ``"mean"``
+        for what does not, such as an orbital energy.
+    key
+        Key for the initial weights.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such pooling.
+    ValueError
+        If the cutoff is not positive.
+
+    Examples
+    --------
+    >>> network = PaiNN(key=jax.random.key(0))
+    >>> water = jnp.array([8, 1, 1]), jnp.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    >>> network(*water).shape
+    ()
+    >>> forces = -jax.grad(network, argnums=1)(*water)
+    >>> forces.shape
+    (3, 3)
+    """
+
+    embedding: Float[Array, "elements features"]
+    messages: list[Message]
+    updates: list[Update]
+    readout: eqx.nn.MLP
+    radial: int = eqx.field(static=True)
+    cutoff: float = eqx.field(static=True)
+    pooling: Literal["sum", "mean"] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        features: int = 32,
+        layers: int = 3,
+        radial: int = 8,
+        cutoff: float = 5.0,
+        pooling: Literal["sum", "mean"] = "sum",
+        *,
+        key: PRNGKeyArray,
+    ) -> None:
+        if pooling not in ("sum", "mean"):
+            raise UnknownNameError("pooling", pooling, ["sum", "mean"])
+        if not cutoff > 0:
+            raise ValueError(f"cutoff must be positive, not {cutoff!r}")
+        embedding, readout, *keys = jax.random.split(key, 2 + 2 * layers)
+        self.embedding = normal(embedding, (max(ELEMENTS) + 1, features), 1)
+        self.messages = [
+            Message(features, radial, 3 if layer else 2, key=keys[2 * layer])
+            for layer in range(layers)
+        ]
+        self.updates = [
+            Update(features, 3 if layer < layers - 1 else 2, key=keys[2 * layer + 1])
+            for layer in range(layers)
+        ]
+        self.readout = _mlp(features, 1, features // 2, readout)
+        self.radial = radial
+        self.cutoff = cutoff
+        self.pooling = pooling
+
+    @property
+    def config(self) -> dict[str, int | float | str]:
+        """What `PaiNN` was made with, but for the key."""
+        return {
+            "features": self.embedding.shape[1],
+            "layers": len(self.messages),
+            "radial": self.radial,
+            "cutoff": self.cutoff,
+            "pooling": self.pooling,
+        }
+
+    # The shapes are checked by hand: the error is one that a student can read.
+    def atom_energies(
+        self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
+    ) -> Float[Array, " atoms"]:
+        """Return what each atom adds to the sum or the mean; 0 for a padded atom."""
+        check_one_molecule(atomic_numbers, positions)
+        return self._atom_energies(atomic_numbers, positions)
+
+    # Compiled as a whole also where the caller does not: operation by operation, each would be
+    # compiled by itself, which takes a minute.
+    @eqx.filter_jit
+    def _atom_energies(
+        self, atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
+    ) -> Float[Array, " atoms"]:
+        mask = atomic_numbers > 0
+        positions = positions.astype(self.embedding.dtype)
+        edges = Edges(positions, mask, self.radial, self.cutoff)
+        scalars, vectors = self.embedding[atomic_numbers], None
+        for message, update in zip(self.messages, self.updates, strict=True):
+            received, moved = message(scalars, vectors, edges)
+            scalars = scalars + received
+            vectors = moved if vectors is None else vectors + moved
+            changed, turned = update(scalars, vectors)
+            scalars, vectors = scalars + changed, vectors + turned
+        energies = jnp.where(mask, _per_atom(self.readout, scalars)[:, 0], 0.0)
+        return energies * one_if_known(atomic_numbers)
+
+    def __call__(
+        self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        """Predict one molecule; for a batch use ``jax.vmap(network)``.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Shape (atoms,), integer; 0 for a padded atom.
+        positions
+            Shape (atoms, 3), Å.
+
+        Returns
+        -------
+        Array
+            A number, in the standardised unit that the network was trained in.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are not those of one molecule, or an element is not one of QM9. Compiled,
+            the network gives NaN for it.
+        """
+        total = jnp.sum(self.atom_energies(atomic_numbers, positions))
+        if self.pooling == "sum":
+            return total
+        return total / jnp.maximum(jnp.sum(atomic_numbers > 0), 1).astype(total.dtype)
+
+
+def _mlp(inputs: int, outputs: int, width: int, key: PRNGKeyArray) -> eqx.nn.MLP:
+    return eqx.nn.MLP(
+        inputs, outputs, width, depth=1, activation=jax.nn.silu, dtype=jnp.float32, key=key
+    )
+
+
+def _per_atom(
+    network: eqx.nn.MLP, features: Float[Array, "atoms inputs"]
+) -> Float[Array, "atoms outputs"]:
+    """Return ``jax.vmap(network)(features)``, written as matrix products.
+
+    XLA of jax 0.7 (that of Colab) compiles the former to a wrong gradient in the positions where
+    the atomic numbers are constants, as in ``jax.grad(jax.jit(lambda x: painn(z, x)))``.
+    """
+    for number, layer in enumerate(network.layers):
+        if number:
+            features = jax.nn.silu(features)
+        features = features @ layer.weight.T + cast("Array", layer.bias)[None]
+    return features

@@ -1,0 +1,302 @@
+"""A trained model: a network, the composition model that it adds to, and a file for both.
+
+Of numbers: a network computes in the dtype of its weights, which are float32 in every file, with
+``jax_enable_x64`` and without; labels, composition models and errors are float64.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from qm9lib.data.dataset import QM9
+from qm9lib.data.files import damaged, read_safetensors, write_safetensors
+from qm9lib.errors import DataError
+from qm9lib.labels import ELEMENTS, LABELS, convert
+from qm9lib.models import programs
+from qm9lib.models.composition import Composition
+from qm9lib.models.graphs import SIZES, Batch, bucketed, chunks
+from qm9lib.models.painn import PaiNN
+
+Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
+"""An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
+
+_FORMAT, _WHAT = "qm9lib-model-1", "model"
+_REMEDY = "write one with `python -m qm9lib train`"
+_MOST = 10_000  # features, layers or radial functions of a network in a file
+_NETWORKS = {"PaiNN": PaiNN}  # what can be read from a file: made from a ``config``
+_PREDICTED_TOGETHER = 64  # molecules; one length, so that any number of them needs one program
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with what turns its output into a label.
+
+    Attributes
+    ----------
+    network
+        Trained `Network`.
+    reference
+        Composition model that the network adds to.
+    mean
+        Mean of the training residual, in the label's published unit.
+    scale
+        Its standard deviation, in the same unit.
+    """
+
+    network: Network
+    reference: Composition
+    mean: float
+    scale: float
+
+    def predict(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
+        """Predict the label of all molecules, in float64.
+
+        Parameters
+        ----------
+        qm9
+            Molecules.
+        unit
+            Unit of the result; by default the published one of the label.
+        """
+        sizes = list(SIZES)
+        while sizes[-1] < qm9.n_atoms.max(initial=0):  # larger than any molecule of QM9
+            sizes.append(2 * sizes[-1])
+        standardised = predict_all(self.network, bucketed(qm9, sizes))
+        values = self.reference.predict(qm9) + self.mean + self.scale * standardised
+        published = LABELS[self.reference.label].unit
+        return values if unit is None else convert(values, published, unit)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one safetensors file; `load` reads it.
+
+        Parameters
+        ----------
+        path
+            File to write or replace; it appears when it is complete.
+
+        Raises
+        ------
+        ValueError
+            If the network is of a class that `load` does not know, or its weights are not float32.
+        DataError
+            If the file cannot be written.
+        """
+        description = describe(self.network)
+        if description["class"] not in _NETWORKS:
+            known = ", ".join(_NETWORKS)
+            raise ValueError(f"cannot save a {description['class']}: only {known}")
+        arrays = {name: np.asarray(leaf) for name, leaf in _leaves(self.network).items()}
+        if others := {array.dtype.name for array in arrays.values()} - {"float32"}:
+            raise ValueError(
+                f"cannot save weights in {', '.join(sorted(others))}: a file has float32, so that "
+                "what is read predicts what was saved; cast them with jax.tree.map"
+            )
+        arrays["reference"] = self.reference.coefficients
+        record = {
+            "network": description, "label": self.reference.label,
+            "mean": self.mean, "scale": self.scale,
+        }  # fmt: skip
+        write_safetensors(Path(path), arrays, {"format": _FORMAT, "model": json.dumps(record)})
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Models of one label that differ in their initial weights and in the order of training.
+
+    Their mean is better than they are on average; where they disagree, none is to be trusted.
+
+    Attributes
+    ----------
+    members
+        At least one `Model`.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> reference = Composition("H", np.zeros(5))
+    >>> networks = [PaiNN(features=4, layers=1, key=jax.random.key(seed)) for seed in (0, 1)]
+    >>> ensemble = Ensemble(tuple(Model(n, reference, mean=0.0, scale=1.0) for n in networks))
+    >>> mean, deviation = ensemble.predict(qm9lib.load_sample()[:3])
+    >>> mean.shape, deviation.shape
+    ((3,), (3,))
+    """
+
+    members: tuple[Model, ...]
+
+    def __post_init__(self) -> None:
+        labels = sorted({member.reference.label for member in self.members})
+        if len(labels) != 1:
+            raise ValueError(
+                "an ensemble is of at least one model, and all of one label; "
+                f"given {len(self.members)} models of {', '.join(labels) or 'no label'}"
+            )
+
+    @property
+    def label(self) -> str:
+        """Name of the label."""
+        return self.members[0].reference.label
+
+    def predict(
+        self, qm9: QM9, unit: str | None = None
+    ) -> tuple[Float[np.ndarray, " molecules"], Float[np.ndarray, " molecules"]]:
+        """Predict the label of all molecules, in float64.
+
+        Parameters
+        ----------
+        qm9
+            Molecules.
+        unit
+            Unit of both results; by default the published one of the label.
+
+        Returns
+        -------
+        mean, deviation
+            Mean and standard deviation over the members; of one member the deviation is NaN.
+        """
+        predicted = np.array([member.predict(qm9, unit) for member in self.members])
+        if len(self.members) == 1:
+            return predicted[0], np.full(len(qm9), np.nan)
+        return predicted.mean(axis=0), predicted.std(axis=0, ddof=1)
+
+
+def load(path: str | Path) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Parameters
+    ----------
+    path
+        A safetensors file.
+
+    Returns
+    -------
+    Model
+        It predicts exactly what the saved one did.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is damaged, of another version, or no model of qm9lib.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> network = PaiNN(features=4, layers=1, key=jax.random.key(0))
+    >>> model = Model(network, Composition("H", np.zeros(5)), mean=0.0, scale=1.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/model.safetensors")
+    ...     again = load(f"{folder}/model.safetensors")
+    >>> again.network.config == network.config
+    True
+    """
+    path = Path(path)
+    metadata, found = read_safetensors(path, _FORMAT, _WHAT, _REMEDY)
+    record = _record(path, metadata)
+    config: dict[str, Any] = record["network"]
+    # A layer has arrays of its own: looked at before anything is made.
+    if config["layers"] > len(found):
+        raise _damaged(path, f"it names {config['layers']} layers and has {len(found)} arrays")
+    make = _NETWORKS[config.pop("class")]
+    # The shapes alone: random numbers to be thrown away would take seconds.
+    network = eqx.filter_eval_shape(make, **config, key=jax.random.key(0))
+    expected = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(network).items()}
+    expected["reference"] = ((len(ELEMENTS),), np.dtype(np.float64))
+    for name in sorted({*expected, *found}):
+        given = (found[name].shape, found[name].dtype) if name in found else None
+        if given != expected.get(name):
+            wanted = expected.get(name)
+            raise _damaged(path, f"its array {name} is {given}, and should be {wanted}")
+    if not all(np.isfinite(array).all() for array in found.values()):
+        raise _damaged(path, "some of its numbers are not finite")
+    reference = Composition(record["label"], found.pop("reference"))
+    trained, static = eqx.partition(network, _is_trained)
+    leaves = [jnp.asarray(found[name]) for name in expected if name in found]
+    network = eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), leaves), static)
+    return Model(network, reference, float(record["mean"]), float(record["scale"]))
+
+
+def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """Return what a file says of its model, every part of it checked."""
+    try:
+        record = json.loads(metadata.get("model", ""))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "its record is no JSON") from error
+    if not isinstance(record, dict) or not isinstance(record.get("network"), dict):
+        raise _damaged(path, "its record names no network")
+    config = record["network"]
+    if str(config.get("class")) not in _NETWORKS:
+        known = ", ".join(_NETWORKS)
+        raise _damaged(path, f"its network is a {config.get('class')!r:.60}, not a {known}")
+    if {*config} != {"class", "features", "layers", "radial", "cutoff", "pooling"}:
+        raise _damaged(path, f"its network has {', '.join(sorted(config)):.200}")
+    for name in ("features", "layers", "radial"):
+        if type(config[name]) is not int or not 1 <= config[name] <= _MOST:
+            raise _damaged(path, f"{name} is {config[name]!r:.60}, expected 1 to {_MOST:,}")
+    numbers = {"cutoff": config["cutoff"], **{name: record.get(name) for name in ("mean", "scale")}}
+    for name, value in numbers.items():
+        if type(value) not in (int, float) or not np.isfinite(value):
+            raise _damaged(path, f"{name} is {value!r:.60}, expected a finite number")
+    if not config["cutoff"] > 0 or config["pooling"] not in ("sum", "mean"):
+        raise _damaged(path, "its cutoff or pooling is none")
+    if record.get("label") not in [*LABELS]:
+        raise _damaged(path, f"unknown label {record.get('label')!r:.60}")
+    return record
+
+
+def _damaged(path: Path, reason: str) -> DataError:
+    return damaged(path, _WHAT, _REMEDY, reason)
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """Return the class of a network and, where it has a ``config``, what it is made from."""
+    return {"class": type(network).__name__, **getattr(network, "config", {})}
+
+
+def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " molecules"]:
+    """Apply a network to all molecules of the buckets; return its output by row."""
+    programs.keep()
+    output = np.empty(sum(len(bucket.row) for bucket in buckets))
+    for bucket in buckets:
+        rows = np.asarray(bucket.row)
+        # All pairs of a large molecule fill the memory that many small ones take.
+        together = _PREDICTED_TOGETHER if bucket.positions.shape[1] <= SIZES[-1] else 1
+        for piece in chunks(np.arange(len(rows), dtype=np.int32), together):
+            real = piece >= 0
+            # Taken here, so that the program does not depend on how many there are in all.
+            molecules = bucket.atomic_numbers[piece], bucket.positions[piece]
+            output[rows[piece[real]]] = np.asarray(_predict(network, *molecules))[real]
+    return output
+
+
+@eqx.filter_jit
+def _predict(
+    network: Network,
+    atomic_numbers: Int[Array, "batch atoms"],
+    positions: Float[Array, "batch atoms 3"],
+) -> Float[Array, " batch"]:
+    return jax.vmap(network)(atomic_numbers, positions)
+
+
+def _is_trained(leaf: object) -> bool:
+    """Tell trained arrays, or their shapes, from what else a network has."""
+    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and bool(
+        jnp.issubdtype(leaf.dtype, jnp.inexact)
+    )
+
+
+def _leaves(network: Network) -> dict[str, Any]:
+    """Return the trained arrays, or their shapes, by their place in the network."""
+    arrays = eqx.filter(network, _is_trained)
+    return {
+        jax.tree_util.keystr(place, simple=True, separator="."): leaf
+        for place, leaf in jax.tree_util.tree_leaves_with_path(arrays)
+    }

@@ -1,0 +1,152 @@
+"""What every command has in common: its name, exit statuses, no traceback for a full disk."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+EPILOG = (
+    "Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted, "
+    "141 the output was not read to its end."
+)
+
+MONTH = 60 * 24 * 31
+"""Minutes: the most that a command may be given."""
+
+
+SHELLS = ("bash", "zsh", "fish", "tcsh")
+"""Those for which a script is written that completes commands and options."""
+
+
+def parser(package: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return a parser of commands, named as the program was called.
+
+    Parameters
+    ----------
+    package
+        A package that can be run, and has a command of its name or, without ``lib``, a shorter one.
+    description, epilog
+        Text of its help.
+    """
+    short = package.removesuffix("lib")
+    called = Path(sys.argv[0]).stem == short
+    made = argparse.ArgumentParser(
+        prog=short if called else f"python -m {package}", description=description, epilog=epilog
+    )
+    made.add_argument(
+        "--completion", action=_Completion, choices=SHELLS, dest=argparse.SUPPRESS,
+        const=short, help=f"print a script that lets a shell complete what follows {short}",
+    )  # fmt: skip
+    return made
+
+
+class _Completion(argparse.Action):
+    """Print the script and end."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        import shtab  # here: `doctor` works where it is missing
+
+        parser.prog = str(self.const)
+        actions = [*parser._actions]
+        for action in actions:
+            if isinstance(action, argparse._SubParsersAction):
+                actions += [inner for one in action.choices.values() for inner in one._actions]
+            elif action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, shell=str(values)))
+        parser.exit()
+
+
+def run(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | None = None) -> int:
+    """Run the command that the arguments name, and return its exit status.
+
+    Parameters
+    ----------
+    parser
+        Makes the parser, which sets ``run`` to the function of a command.
+    arguments
+        By default those of the process.
+
+    Raises
+    ------
+    ValueError
+        If it is none of ours, and so a fault of this package, which is to be seen.
+    """
+    _prepare_streams()
+    try:
+        return _command(parser, arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # nobody reads on, as with `| head`
+        _drop_output()
+        return 141
+    except OSError as error:
+        _drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(
+            f"error: a package is missing or broken ({error}); `python -m qm9lib doctor` tells of "
+            "all of them",
+            file=sys.stderr,
+        )
+        return 1
+    except ValueError as error:
+        from qm9lib.errors import DataError
+
+        if not isinstance(error, DataError):  # a fault of ours, which is to be seen
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _command(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | None) -> int:
+    try:
+        options = parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.run
+        return command(options)
+    finally:
+        sys.stdout.flush()  # what cannot be written is found now, not when Python ends
+
+
+def _prepare_streams() -> None:
+    """Let nothing that is printed fail: no stream at all, or one without the letter Å."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Lead standard output nowhere: what is left of it would fail again when Python ends."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # not a file, as in a test
+        pass
+
+
+def positive(kind: type[int] | type[float], most: int) -> Callable[[str], int | float]:
+    """Return what reads a number above 0 and at most ``most`` from the command line."""
+
+    def read(text: str) -> int | float:
+        value = kind(text)
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {most:,}")
+        return value
+
+    read.__name__ = kind.__name__  # argparse names it where the text is no number
+    return read

@@ -1,0 +1,264 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qm9lib import QM9
+from qm9lib.data import xyz
+from qm9lib.errors import DataError
+
+WATER = "3\nwater\nO 0 0 0.12\nH 0 0.76 -0.48\nH 0 -0.76 -0.48\n"
+
+
+def test_one_molecule() -> None:
+    [water] = xyz.parse(WATER)
+    assert water == (
+        1,
+        "water",
+        ("O", "H", "H"),
+        ((0, 0, 0.12), (0, 0.76, -0.48), (0, -0.76, -0.48)),
+    )
+    assert water.formula == "H2O" and water.foreign == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WATER.replace("\n", "\r\n"),
+        WATER.replace(" ", "\t"),
+        WATER.replace("O 0", "o  0.").replace("H 0 0.76", " h 0e0 7.6E-1 "),
+        WATER.replace("0.12\n", "0.12 -0.7 more words\n"),
+        WATER + "\n \n",
+        WATER.rstrip("\n"),
+        WATER.replace("0.12", "1.2*^-1"),
+        WATER.replace("water", "wa\x0cter"),
+        WATER.replace("water", "wa\x85ter \u2028"),
+        WATER.replace("0.12", "1.2D-1").replace("-0.48", "-4.8d-01"),
+        WATER.replace("\n", "\r"),
+        "\n  \n" + WATER,
+        WATER.replace("water", "Properties=species:S:1:pos:R:3"),
+        WATER.replace("water", "properties = 'species:S:1:pos:R:3' energy=-76.4"),
+    ],
+)
+def test_spellings_of_the_same(text: str) -> None:
+    [water] = xyz.parse(text)
+    assert water.symbols == ("O", "H", "H")
+    assert water.positions == xyz.parse(WATER)[0].positions
+
+
+def test_several_molecules_and_an_empty_comment() -> None:
+    first, second, third = xyz.parse(WATER + "1\n\nF 0 0 0\n" + WATER)
+    assert (first.line, second.line, third.line) == (1, 6, 9)
+    assert (second.comment, second.formula, third.comment) == ("", "F", "water")
+
+
+def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
+    record = Path(__file__).parents[1] / "files" / "dsgdb9nsd_000005.xyz"
+    [hcn] = xyz.read(record)
+    assert (hcn.comment, hcn.formula) == ("gdb 5", "CHN")
+    np.testing.assert_array_equal(hcn.positions, sample[4].positions)
+    # Neither in an edited one nor in several are the frequencies a second molecule.
+    text = record.read_text()
+    several = xyz.parse(text + text.replace("0.0141537903", "0.01410") + "\n" + text + WATER)
+    assert [m.line for m in several] == [1, 9, 18, 26]
+    assert [m.formula for m in several] == ["CHN", "CHN", "CHN", "H2O"]
+    assert several[0].positions == several[2].positions == hcn.positions
+    assert (hcn.charge, hcn.multiplicity) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "f is empty: expected the number of atoms in its first line"),
+        (" \n\n", "f is empty"),
+        ("water\n" + WATER, "f, line 1: found 'water', expected the number of atoms of a molecule"),
+        ("0\nnothing\n", "f, line 1: found '0', expected .* from 1 to 1,000"),
+        ("-3\n\n", "f, line 1: found '-3'"),
+        ("³\n\n", "f, line 1: found '³'"),
+        ("1001\n\n", "f, line 1: found '1001'"),
+        ("3", "f ends after 0 of the 3 atoms that line 1 announces"),
+        (WATER[:-20], "f ends after 2 of the 3 atoms|f, line 5"),
+        (WATER.replace("3", "4", 1), "f ends after 3 of the 4 atoms that line 1 announces"),
+        (WATER.replace("3", "2", 1), "f, line 5: found 'H 0 -0.76 -0.48', expected the number"),
+        (WATER.replace("O", "Xx"), "f, line 3: 'Xx' is no chemical element; expected a symbol"),
+        (WATER.replace("O", "8"), "f, line 3: '8' is no chemical element"),
+        (WATER.replace("0.12", "nan"), "f, line 3: z is 'nan', expected a finite number of Å"),
+        (WATER.replace("0.12", "inf"), "f, line 3: z is 'inf'"),
+        (WATER.replace("0.12", "1e999"), "f, line 3: z is '1e999'"),
+        (WATER.replace("0.12", "far"), "f, line 3: z is 'far'"),
+        (WATER.replace("O 0 0 0.12", "O 0 0"), "f, line 3: found 'O 0 0', expected an element and"),
+        (WATER.replace("-0.76", "0.76"), r"f, line 5: .* that of line 4 \(0.000 Å apart\)"),
+        ("9" * 9999 + "\n\n", r"f, line 1: found '9{40}\.\.\.'"),
+        (WATER.replace("0.12", "1_0.0"), "f, line 3: z is '1_0.0'"),
+        (WATER.replace("O", "ſ"), "f, line 3: 'ſ' is no chemical element"),
+        (WATER.replace("0.12", "١"), "f, line 3: z is '١', expected a finite number"),
+        (WATER.replace("0.12", "1.2dd-1"), "f, line 3: z is '1.2dd-1'"),
+        (WATER.replace("0.12", "D-1"), "f, line 3: z is 'D-1'"),
+        (
+            "3\nin nm\nO 0 0 0.012\nH 0 0.076 -0.048\nH 0 -0.076 -0.048\n",
+            r"f, lines 3 to 5: no atom is farther than 0.097 Å .* in nm; expected Å, .* ten times",
+        ),
+        ("2\nhydrogen in nm\nH 0 0 0\nH 0 0 0.074\n", "f, lines 3 to 4: .* in nm"),
+        ("2\n\nH 0 0 0\nH 0 0 0\n", "f, line 4: .* at the place of that of line 3"),
+        (
+            WATER.replace("water", "Properties=species:S:1:forces:R:3"),
+            "f, line 2: found Properties='species:S:1:forces:R:3', expected it to have species:S:1",
+        ),
+        (WATER.replace("water", "Properties=pos:R:3"), "f, line 2: .* species:S:1 and pos:R:3"),
+        (WATER.replace("water", "Properties=species:S:1:pos:R:2"), "f, line 2: .* expected it to"),
+        (WATER.replace("water", "Properties=species:I:1:pos:R:3"), "f, line 2: .* expected it to"),
+        (WATER.replace("water", "Properties=species:S:1:pos:R"), "f, line 2: .* expected names, k"),
+        (WATER.replace("water", "Properties=species:S:x:pos:R:3"), "f, line 2: .* expected names"),
+        (WATER.replace("water", "Properties="), "f, line 2: found Properties=''"),
+        (WATER.replace("water", "Properties=species:S:1:pos:R:3:pos:R:3"), "has 'pos' twice"),
+        (
+            WATER.replace("water", "Properties=species:S:1:pos:R:3:forces:R:3"),
+            "f, line 3: found 'O 0 0 0.12', expected the 7 columns that Properties in line 2",
+        ),
+        ("9" * 100 + "\n\n", r"f, line 1: found '9{40}\.\.\.'"),
+    ],
+)
+def test_what_is_wrong_is_told(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        xyz.parse(text, "f")
+
+
+@given(st.text(alphabet="0123 .-+eEnaifHCOX\n\t*^", max_size=80))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        molecules = xyz.parse(text)
+    except DataError as error:
+        assert str(error).startswith("file")
+    else:
+        assert molecules and all(np.isfinite(m.positions).all() for m in molecules)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot read .*nothing: No such file or directory"):
+        xyz.read(tmp_path / "nothing")
+    with pytest.raises(DataError, match="cannot read .*: Is a directory"):
+        xyz.read(tmp_path)
+    for content, said in (
+        (b"\xff\xfe\x00", "it begins as UTF-16 does, and byte 2 is none of it"),
+        (b"\xef\xbb\xbf3\n\xff", "it begins as UTF-8-SIG does, and byte 2 is none of it"),
+        (WATER.encode("utf-16-le"), "expected UTF-8, Latin-1, or UTF-16 with a byte order mark"),
+        (bytes(9999), "is not a text file"),
+    ):
+        (tmp_path / "binary").write_bytes(content)
+        with pytest.raises(DataError, match=said):
+            xyz.read(tmp_path / "binary")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no file here is without an end")
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
+def test_files_without_an_end(path: str) -> None:
+    with pytest.raises(DataError, match=f"{path} has more than 64,000,000 bytes: cut it"):
+        xyz.read(path)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-32", "cp1252"]
+)
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    text = WATER.replace("water", "Wasser, Abstände in Ångström")
+    (tmp_path / "water.xyz").write_bytes(text.encode(encoding))
+    [water] = xyz.read(tmp_path / "water.xyz")
+    assert water == xyz.parse(text)[0]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.xyz"
+    file.write_bytes(content)
+    try:
+        assert xyz.read(file)
+    except DataError as error:
+        assert str(error).startswith(str(file))
+
+
+OTHERS = {
+    "forces": ("R", 3),
+    "charge": ("R", 1),
+    "initial": ("R", 3),
+    "id": ("I", 1),
+    "t": ("S", 1),
+}
+
+
+@given(st.permutations(["species", "pos", *OTHERS]), st.sampled_from(['"', "'", ""]))
+def test_any_order_of_columns(order: list[str], quote: str) -> None:
+    """As `Properties` says, so the columns are read, whatever stands between them."""
+    kinds = {"species": ("S", 1), "pos": ("R", 3), **OTHERS}
+    described = ":".join(f"{name}:{kinds[name][0]}:{kinds[name][1]}" for name in order)
+    rows = []
+    for number, line in enumerate(WATER.splitlines()[2:]):
+        symbol, *position = line.split()
+        cells = {"species": symbol, "pos": " ".join(position)}
+        rows.append(
+            " ".join(
+                cells.get(name) or " ".join(f"{number}.{i}" for i in range(kinds[name][1]))
+                for name in order
+            )
+        )
+    text = "\n".join(["3", f"a=1 Properties={quote}{described}{quote} b=2", *rows])
+    [water] = xyz.parse(text)
+    assert water[2:] == xyz.parse(WATER)[0][2:]
+
+
+@pytest.mark.parametrize(
+    ("comment", "charge", "multiplicity"),
+    [
+        ("", None, None), ("water", None, None), ("charge=1", 1, None), ("Charge: -2", -2, None),
+        ("energy=-1.5 total_charge=+1 multiplicity=2", 1, 2), ('charge="1" spin_mult = 3', 1, 3),
+        ("0 1", 0, 1), ("-1 2", -1, 2), (" +1\t1 ", 1, 1), ("1 2 3", None, None),
+        ("10 20", None, None), ("charge=0.5", None, None), ("recharge=1", None, None),
+        ("Properties=species:S:1:pos:R:3:charge:R:1", None, None), ("1 0", None, None),
+        ("multiplicity 1", None, 1), ("mult=1", None, 1), ("1.5 2", None, None),
+        ("q=+1", 1, None), ("total charge -1", -1, None), ("charge 1.0", 1, None),
+        ("charge = 2.", 2, None), ("charge 0.5", None, None), ("q 1", None, None),
+        ("charges 1 2", None, None), ("water charge 1 multiplicity 2", 1, 2),
+    ],
+)  # fmt: skip
+def test_what_comments_tell(comment: str, charge: int | None, multiplicity: int | None) -> None:
+    text = "1\n" + comment + "\nF 0 0 0 0\n"
+    [atom] = xyz.parse(text)
+    assert (atom.charge, atom.multiplicity) == (charge, multiplicity)
+
+
+@pytest.mark.parametrize(
+    ("comment", "periodic"),
+    [
+        ("", False), ('Lattice="5 0 0 0 5 0 0 0 5"', True), ('pbc="F F F"', False),
+        ('Lattice="5 0 0 0 5 0 0 0 5" pbc="F F F"', False), ('pbc="T F F"', True),
+        ("pbc='true true true'", True), ("pbc=T", True), ("a crystal lattice", False),
+    ],
+)  # fmt: skip
+def test_lattices(comment: str, periodic: bool) -> None:
+    assert xyz.parse(f"1\n{comment}\nF 0 0 0\n")[0].periodic is periodic
+
+
+def test_molecules_of_the_models(sample: QM9) -> None:
+    texts = []
+    for molecule in sample[:20]:
+        symbols = [xyz._SYMBOLS[z - 1] for z in molecule.atomic_numbers]
+        rows = (
+            f"{s} {x!r} {y!r} {z!r}\n"
+            for s, (x, y, z) in zip(symbols, molecule.positions.tolist(), strict=True)
+        )
+        texts.append(f"{len(molecule)}\n\n{''.join(rows)}")
+    again = xyz.to_qm9(xyz.parse("".join(texts)))
+    for one, other in zip(again, sample[:20], strict=True):
+        centred = other.positions - other.positions.mean(axis=0)
+        np.testing.assert_allclose(one.positions, centred, atol=1e-12)
+    np.testing.assert_array_equal(again.atomic_numbers, sample[:20].atomic_numbers)
+    np.testing.assert_array_equal(again.offsets, sample[:20].offsets)
+    assert [m.formula for m in again] == [m.formula for m in xyz.parse("".join(texts))]
+
+
+def test_elements_outside_qm9() -> None:
+    [molecule] = xyz.parse("3\n\nS 0 0 0\nSi 0 0 2\nC 0 0 4\n")
+    assert molecule.foreign == ["S", "Si"] and molecule.formula == "CSSi"
+    with pytest.raises(ValueError, match="S, Si is not among H, C, N, O and F"):
+        xyz.to_qm9([molecule])

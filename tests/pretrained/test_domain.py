@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from qm9lib import QM9
+from qm9lib.pretrained import domain
+from qm9lib.pretrained.domain import Domain
+
+
+@pytest.fixture(scope="module")
+def measured(sample: QM9) -> Domain:
+    return domain.measure(sample)
+
+
+def test_counts_against_loops(sample: QM9) -> None:
+    few = sample[50:60]
+    expected = np.zeros((5, 5, 80), int)
+    element = {1: 0, 6: 1, 7: 2, 8: 3, 9: 4}
+    for molecule in few:
+        for i in range(len(molecule)):
+            for j in range(len(molecule)):
+                distance = np.linalg.norm(molecule.positions[i] - molecule.positions[j])
+                if i < j and distance < 4.0:
+                    a, b = (element[int(molecule.atomic_numbers[k])] for k in (i, j))
+                    for pair in {(a, b), (b, a)}:
+                        expected[*pair, int(distance / 0.05)] += 1
+    counts = domain.measure(few).counts
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_symmetric_and_nothing_at_bond_breaking(measured: Domain) -> None:
+    np.testing.assert_array_equal(measured.counts, measured.counts.transpose(1, 0, 2))
+    hydrogen, carbon = 0, 1
+    assert measured.counts[carbon, hydrogen, int(1.09 / 0.05)] > 10_000
+    assert not measured.counts[carbon, hydrogen, int(1.4 / 0.05)]
+    assert not measured.counts[:, :, : int(0.9 / 0.05)].any()
+
+
+def test_a_torn_molecule_is_told(sample: QM9, measured: Domain) -> None:
+    methane = sample[0]
+    positions = methane.positions.copy()
+    assert measured.concerns(methane.atomic_numbers, positions) == []
+    positions[1] = positions[0] + 1.4 * (positions[1] - positions[0]) / 1.09
+    torn, apart = measured.concerns(methane.atomic_numbers, positions)
+    assert torn == "the atoms form 2 pieces without a bond between them"
+    assert apart == f"H and C are 1.40 Å apart; {KNOWN} no such pair between 1.40 and 1.45 Å"
+
+
+KNOWN = "the training molecules have"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [(0, "no such pair"), (1, "only one such pair"), (9, "only 9 such pairs"), (10, "")],
+)
+def test_fewer_than_ten_pairs_are_seldom(pairs: int, told: str) -> None:
+    """Of 20 million pairs: one or two may be mistakes of the data, and teach nothing."""
+    water = np.array([8, 1, 1], np.int8), np.array([[0.0, 0, 0], [0, 0, 0.96], [0.9, 0, -0.3]])
+    concerns = Domain(np.full((5, 5, 80), pairs)).concerns(*water)
+    # The shortest of the distances is 0.949 Å.
+    said = f"H and O are 0.95 Å apart; {KNOWN} {told} between 0.90 and 0.95 Å"
+    assert concerns == ([said] if told else [])
+
+
+def test_the_shortest_of_the_seldom_distances_is_told() -> None:
+    counts = np.full((5, 5, 80), 100)
+    counts[0, 0] = counts[0, 3] = counts[3, 0] = 0  # H-H and H-O
+    numbers = np.array([1, 8, 1], np.int8)
+    positions = np.array([[0.0, 0, 0], [0, 0, 1.02], [0, 0, 1.98]])
+    [concern] = Domain(counts).concerns(numbers, positions)
+    assert concern == f"H and O are 0.96 Å apart; {KNOWN} no such pair between 0.95 and 1.00 Å"
+
+
+def test_distances_beyond_four_are_not_looked_at() -> None:
+    """The last step of 0.05 Å begins at 3.95 Å; beyond 4 Å everything occurs."""
+    carbons = np.full(4, 6, np.int8)
+    chain = np.arange(4.0)[:, None] * [1.327, 0.0, 0.0]  # from end to end 3.981 Å
+    domain = Domain(np.tile(100 * (np.arange(80) < 79), (5, 5, 1)))
+    told = f"C and C are 3.98 Å apart; {KNOWN} no such pair between 3.95 and 4.00 Å"
+    assert domain.concerns(carbons, chain) == [told]
+    assert domain.concerns(carbons, 1.01 * chain) == []
+    assert domain.concerns(carbons, np.arange(4.0)[:, None] * [4 / 3, 0.0, 0.0]) == []
+
+
+def test_too_many_heavy_atoms(sample: QM9, measured: Domain) -> None:
+    carbons = np.full(10, 6, np.int8)
+    chain = 1.35 * np.eye(3)[[0] * 10] * np.arange(10)[:, None]
+    told = "10 atoms are not hydrogen; QM9 has molecules of up to 9"
+    assert told in measured.concerns(carbons, chain)
+    assert not any("hydrogen" in c for c in measured.concerns(carbons[:9], chain[:9]))
+
+
+def test_atoms_that_are_no_molecule(sample: QM9, measured: Domain) -> None:
+    alone = measured.concerns(np.array([6], np.int8), np.zeros((1, 3)))
+    assert alone == ["1 atom; QM9 has molecules of 3 and more"]
+    methane = sample[0]
+    two = np.vstack([methane.positions, methane.positions + [8.0, 0, 0]])
+    concerns = measured.concerns(np.tile(methane.atomic_numbers, 2), two)
+    assert concerns == ["the atoms form 2 pieces without a bond between them"]
+
+
+def test_nearly_every_molecule_is_in_one_piece(qm9: QM9) -> None:
+    few = qm9.split("course").valid
+    assert sum(domain.pieces(m.atomic_numbers, m.positions) > 1 for m in few) <= 2

@@ -1,0 +1,170 @@
+"""Predictions for molecules that may be unlike those of QM9, with what is told beside them."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from qm9lib import QM9, models, pretrained
+from qm9lib.data import xyz
+from qm9lib.models import Ensemble
+from qm9lib.models.composition import Composition
+from qm9lib.models.storage import Network
+from qm9lib.pretrained import predict
+
+WATER = "3\nwater\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n"
+
+
+def test_water() -> None:
+    """The published enthalpy, from a geometry that is not the published one."""
+    [result] = predict.predict(xyz.parse(WATER))
+    assert result["H (hartree)"] == pytest.approx(-76.400922, abs=0.005)
+    assert 0 < result["uncertainty (kcal/mol)"] < 10
+    assert (result["formula"], result["comment"], result["line"]) == ("H2O", "water", 1)
+    json.dumps(result, allow_nan=False)
+
+
+def test_one_prediction_does_not_depend_on_the_others(sample: QM9) -> None:
+    several = predict.predict(xyz.parse(WATER + "1\n\nSi 0 0 0\n" + WATER.replace("0.119", "0.12")))
+    [alone] = predict.predict(xyz.parse(WATER))
+    assert several[0]["H (hartree)"] == pytest.approx(alone["H (hartree)"], abs=1e-6)
+    assert several[2]["H (hartree)"] != alone["H (hartree)"]
+    assert several[1]["H (hartree)"] is None and several[1]["uncertainty (kcal/mol)"] is None
+    assert several[1]["warnings"] == ["no prediction: the models know H, C, N, O and F, not Si"]
+
+
+HYDROGEN = "2\nhydrogen\nH 0 0 0\nH 0 0 0.74\n"
+
+
+def opposite(label: str, coefficients: list[float]) -> Ensemble:
+    """Two models that disagree by 0.0002 for each atom: their mean is the composition model."""
+
+    def network(sign: float) -> Network:
+        return lambda z, x: jnp.float32(sign * 1e-4) * jnp.sum(z > 0).astype(jnp.float32)
+
+    reference = Composition(label, np.array(coefficients))
+    return Ensemble(tuple(models.Model(network(s), reference, 0.0, 1.0) for s in (1.0, -1.0)))
+
+
+def published(number: int) -> list[xyz.XYZMolecule]:
+    return xyz.read(Path(__file__).parents[1] / "files" / f"dsgdb9nsd_{number:06}.xyz")
+
+
+def test_expected_error_and_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models and a calibration by hand: methane has five atoms, ethane eight."""
+    per_atom = np.sqrt(2) * 1e-4 * 627.5095  # standard deviation in kcal/mol
+    calibration = pretrained.Calibration(floor=0.03, scale=2.0, limit=6 * per_atom)
+    ensemble = opposite("H", [-0.6, -38.0, -54.8, -75.2, -99.9])
+    monkeypatch.setattr(pretrained, "load", {"H": ensemble}.__getitem__)
+    monkeypatch.setattr(pretrained, "calibration", {"H": calibration}.__getitem__)
+    methane, silicon, ethane = predict.predict(
+        [*published(1), *xyz.parse("1\n\nSi 0 0 0\n"), *published(7)]
+    )
+    assert [*methane] == [
+        "line", "comment", "formula", "H (hartree)", "uncertainty (kcal/mol)", "warnings"
+    ]  # fmt: skip
+    assert silicon["H (hartree)"] is None and silicon["uncertainty (kcal/mol)"] is None
+    assert methane["H (hartree)"] == pytest.approx(-38.0 - 4 * 0.6, abs=1e-7)
+    assert ethane["H (hartree)"] == pytest.approx(-2 * 38.0 - 6 * 0.6, abs=1e-7)
+    for result, atoms in ((methane, 5), (ethane, 8)):
+        expected = np.hypot(0.03, 2.0 * atoms * per_atom)
+        assert result["uncertainty (kcal/mol)"] == pytest.approx(expected, rel=1e-5)
+    assert methane["warnings"] == []
+    [warning] = ethane["warnings"]
+    assert warning.startswith(f"the networks disagree by {8 * per_atom:.2f} kcal/mol, more than")
+
+
+def test_own_models_of_other_labels() -> None:
+    """No calibration, so the standard deviation, in the unit of the label, and no limit."""
+    [dipole] = predict.predict(published(1), opposite("mu", [0.5, 1.0, 1.0, 1.0, 1.0]))
+    assert dipole["mu (D)"] == pytest.approx(3.0, abs=1e-6)
+    assert dipole["uncertainty (D)"] == pytest.approx(np.sqrt(2) * 5e-4, rel=1e-4)
+    [gap] = predict.predict(published(1), opposite("gap", [0.1, 0.1, 0.1, 0.1, 0.1]))
+    assert gap["gap (hartree)"] == pytest.approx(0.5, abs=1e-7)
+    assert gap["uncertainty (kcal/mol)"] == pytest.approx(np.sqrt(2) * 5e-4 * 627.5095, rel=1e-4)
+    assert dipole["warnings"] == gap["warnings"] == []
+    [outside] = predict.predict(xyz.parse(HYDROGEN), opposite("mu", [0.5, 1.0, 1.0, 1.0, 1.0]))
+    assert "2 atoms; QM9 has molecules of 3 and more" in outside["warnings"]
+
+
+CATION = "4\ncharge=1\nO 0 0 .08\nH .937 0 -.213\nH -.4685 .8115 -.213\nH -.4685 -.8115 -.213\n"
+ODD = "the atomic numbers add up to {}, which is odd: an ion or a radical; QM9 has neutral mol"
+NEUTRAL = "the networks take every molecule for a neutral one"
+PAIRED = "the networks take the electrons of every molecule as paired"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CATION, [f"its comment tells of a charge of +1: {NEUTRAL}", ODD.format(11)]),
+        (CATION.replace("charge=1", ""), [ODD.format(11)]),
+        ("2\nhydroxyl\nO 0 0 0\nH 0 0 .97\n", [ODD.format(9)]),
+        ("2\n-1 1\nO 0 0 0\nH 0 0 .97\n",
+         [f"its comment tells of a charge of -1: {NEUTRAL}", ODD.format(9)]),
+        ("3\n0 3\nC 0 0 0\nH 0 .9 .6\nH 0 -.9 .6\n",
+         [f"its comment tells of a multiplicity of 3: {PAIRED}"]),
+        (WATER.replace("water", "charge=2"), ["its comment tells of a charge of +2"]),
+        (WATER.replace("water", "0 1"), []),
+        (WATER.replace("water", 'pbc="T T T"'), ["its comment tells of a lattice, which is ign"]),
+    ],
+)  # fmt: skip
+def test_ions_and_radicals(text: str, told: list[str]) -> None:
+    [result] = predict.predict(xyz.parse(text), opposite("H", [0.0] * 5))
+    words = ("comment", "odd")
+    found = [warning for warning in result["warnings"] if any(word in warning for word in words)]
+    assert len(found) == len(told)
+    for warning, start in zip(found, told, strict=True):
+        assert warning.startswith(start)
+    json.dumps(result, allow_nan=False)
+
+
+def test_a_lattice_is_told_once() -> None:
+    crystal = WATER.replace("water", 'Lattice="9 0 0 0 9 0 0 0 9"')
+    results = predict.predict(xyz.parse(WATER + 3 * crystal), opposite("H", [0.0] * 5))
+    told = [[w for w in result["warnings"] if "lattice" in w] for result in results]
+    assert [len(warnings) for warnings in told] == [0, 1, 0, 0]
+    assert "a lattice (so do 2 more of this file), which is ignored" in told[1][0]
+
+
+def test_only_molecules_of_other_elements() -> None:
+    salt = xyz.parse("2\n\nNa 0 0 0\nCl 0 0 2.4\n")
+    [result] = predict.predict(salt, opposite("H", [0.0] * 5))
+    assert result == {
+        "line": 1, "comment": "", "formula": "ClNa", "H (hartree)": None,
+        "uncertainty (kcal/mol)": None,
+        "warnings": ["no prediction: the models know H, C, N, O and F, not Cl, Na"],
+    }  # fmt: skip
+
+
+def test_molecules_larger_than_any_of_qm9() -> None:
+    chain = "".join(f"C {1.5 * i} {0.5 * (i % 2)} 0\n" for i in range(40))
+    [result] = predict.predict(xyz.parse(f"40\n\n{chain}"))
+    assert np.isfinite(result["H (hartree)"])
+    assert "40 atoms are not hydrogen; QM9 has molecules of up to 9" in result["warnings"]
+
+
+def test_own_models_have_their_own_spread() -> None:
+    ensemble = pretrained.load("H")
+    [both] = predict.predict(xyz.parse(WATER), ensemble)
+    [one] = predict.predict(xyz.parse(WATER), Ensemble(ensemble.members[:1]))
+    assert one["uncertainty (kcal/mol)"] is None and both["uncertainty (kcal/mol)"] > 0
+    assert both["H (hartree)"] != one["H (hartree)"]
+
+
+def test_what_is_no_number_is_no_prediction() -> None:
+    """Nine atoms in a heap, two of them at 0.37 Å: the trained networks overflow."""
+    rng = np.random.default_rng(1626)
+    numbers = rng.choice([1, 6, 7, 8, 9], 9)
+    symbols = dict(zip([1, 6, 7, 8, 9], "HCNOF", strict=True))
+    rows = [
+        f"{symbols[z]} {x} {y} {w}"
+        for z, (x, y, w) in zip(numbers, rng.normal(scale=2.0, size=(9, 3)), strict=True)
+    ]
+    with jax.debug_nans(False):
+        [result] = predict.predict(xyz.parse("\n".join(["9", "", *rows])))
+    assert result["H (hartree)"] is None and result["uncertainty (kcal/mol)"] is None
+    assert result["warnings"][0] == "no prediction: the networks give no number for these positions"
+    json.dumps(result, allow_nan=False)

@@ -1,0 +1,186 @@
+"""Weights, records, model card and the chapters' stored numbers, all against the real data."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jax import tree
+
+import pretrained as tool
+from qm9course import ladder
+from qm9lib import QM9, mae, models, pretrained
+from qm9lib.errors import DataError, UnknownNameError
+from qm9lib.models import Ensemble
+from qm9lib.pretrained import domain, weights
+
+BOOK = Path(tool.__file__).parents[1] / "book"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _optimized() -> Iterator[None]:
+    """Compile as readers do: here few programs run for long."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(scope="module")
+def ensemble() -> Ensemble:
+    return pretrained.load("H")
+
+
+@pytest.fixture(scope="module")
+def validation(qm9: QM9, ensemble: Ensemble) -> tuple[QM9, np.ndarray, np.ndarray]:
+    """Validation molecules, and mean and deviation (kcal/mol) that the ensemble predicts."""
+    molecules = qm9.split("dimenet").valid
+    return molecules, *ensemble.predict(molecules, "kcal/mol")
+
+
+def check_stored(molecules: QM9, error: np.ndarray, stored: dict) -> None:
+    assert stored["molecules"] == len(molecules)
+    assert stored["mae"] == pytest.approx(error.mean(), rel=1e-3)
+    assert stored["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-3)
+    for row in stored["by_heavy_atoms"]:
+        which = molecules.n_heavy == row["heavy"]
+        assert row["molecules"] == which.sum()
+        assert row["mae"] == pytest.approx(error[which].mean(), rel=1e-2)
+    charged = np.array(["+" in smiles for smiles in molecules.smiles])
+    assert stored["zwitterions"]["molecules"] == charged.sum() > 20
+    assert stored["zwitterions"]["mae"] == pytest.approx(error[charged].mean(), rel=1e-3)
+
+
+def test_the_stored_errors_are_those_of_the_stored_weights(validation, qm9, ensemble) -> None:
+    stored = pretrained.results("H")
+    molecules, predicted, deviation = validation
+    error = np.abs(predicted - molecules.target("H", "kcal/mol"))
+    check_stored(molecules, error, stored["valid"])
+    assert tool.calibrate(deviation, error) == pytest.approx(stored["calibration"], rel=0.02)
+    test = qm9.split("dimenet").test
+    predicted, _ = ensemble.predict(test, "kcal/mol")
+    check_stored(test, np.abs(predicted - test.target("H", "kcal/mol")), stored["test"])
+
+
+def test_accuracy_that_the_course_promises(validation) -> None:
+    """Below SchNet's published 14 meV, measured here, and what the model card states.
+
+    That the live run of the course gets below 1 kcal/mol is tried in the chapter's notebook.
+    """
+    molecules, predicted, _ = validation
+    errors = 43.364104 * np.abs(predicted - molecules.target("H", "kcal/mol"))  # meV
+    assert errors.mean() < 14
+    card = (weights.FOLDER / "README.md").read_text(encoding="utf-8")
+    [stated] = re.findall(r"^\| validation \| 10,000 \| [\d.]+ \| ([\d.]+) \|", card, re.MULTILINE)
+    assert float(stated) == pytest.approx(errors.mean(), abs=0.06)
+
+
+def test_each_member_has_its_record(ensemble: Ensemble) -> None:
+    stored = pretrained.results("H")["valid"]["members"]
+    runs = pretrained.runs("H")
+    assert len(runs) == len(ensemble.members) == len(stored) > 1
+    for run, member, error in zip(runs, ensemble.members, stored, strict=True):
+        assert run.network == models.describe(member.network)
+        assert min(run.valid_mae) == pytest.approx(error, rel=1e-3)
+        assert (run.label, run.n_train, run.n_valid) == ("H", 110_000, 10_000)
+
+
+def test_files_are_small() -> None:
+    for path in weights.FOLDER.iterdir():
+        assert path.stat().st_size < 5_000_000, path
+
+
+def test_the_model_card_is_made_of_the_stored_numbers() -> None:
+    assert (weights.FOLDER / "README.md").read_text(encoding="utf-8") == tool.card()
+
+
+def test_the_domain_is_that_of_the_training_molecules(qm9: QM9) -> None:
+    few = qm9.split("dimenet").train[::50]
+    counts, part = pretrained.training_domain().counts, domain.measure(few).counts
+    assert np.all(part <= counts)
+    # A fiftieth of the molecules has about a fiftieth of the pairs.
+    assert part.sum() * 50 == pytest.approx(counts.sum(), rel=0.01)
+
+
+def test_few_validation_molecules_are_outside_of_it(qm9: QM9) -> None:
+    known = pretrained.training_domain()
+    few = qm9.split("dimenet").valid[:2_000]
+    told = sum(bool(known.concerns(m.atomic_numbers, m.positions)) for m in few)
+    assert told <= 0.02 * len(few)
+
+
+def test_simple_rungs_of_the_ladder(qm9: QM9) -> None:
+    split = qm9.split("dimenet")
+    true = split.test.target("H")
+    guess = np.full(len(true), split.train.target("H").mean())
+    rungs = {rung.name: rung for rung in ladder.rungs()}
+    assert rungs["always the mean"].mae == pytest.approx(mae(guess, true), rel=1e-9)
+    assert rungs["composition"].mae == pytest.approx(19.94, abs=0.01)
+    assert rungs["SchNet"].mae == pytest.approx(0.3228, abs=1e-4)  # 14 meV
+    assert rungs["graph network, 1/r"].mae < 7.5 and rungs["graph network, Bessel"].mae < 4
+    assert [rung.mae for rung in ladder.rungs()] == sorted(r.mae for r in rungs.values())[::-1]
+
+
+def test_the_landing_page_shows_this_ladder() -> None:
+    picture = ladder.picture()
+    assert tool.FRAGMENT.is_relative_to(BOOK)
+    page = (BOOK / "index.md").read_text(encoding="utf-8")
+    assert f"```{{raw}} html\n:file: {tool.FRAGMENT.relative_to(BOOK)}\n```\n" in page
+    # Not compared by bytes: another matplotlib draws another file.
+    stored, fresh = (
+        re.sub(r"<svg.*</svg>", "<svg>", text)
+        for text in (tool.FRAGMENT.read_text(encoding="utf-8"), picture.html + "\n")
+    )
+    assert stored == fresh and "<svg>" in stored
+
+
+def test_the_ladder_is_written_for_the_landing_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tool, "FRAGMENT", tmp_path / "ladder.html")
+    monkeypatch.setattr("sys.argv", ["pretrained.py", "ladder"])
+    tool.main()
+    assert (tmp_path / "ladder.html").read_text(encoding="utf-8") == ladder.picture().html + "\n"
+
+
+def test_labels_without_weights() -> None:
+    assert pretrained.labels() == ["H"]
+    with pytest.raises(UnknownNameError, match="unknown pretrained label 'mu'; use one of:? H"):
+        pretrained.load("mu")
+    with pytest.raises(UnknownNameError, match="unknown pretrained label 'mu'; use one of:? H"):
+        pretrained.results("mu")
+
+
+def test_calibration_finds_what_made_the_errors() -> None:
+    rng = np.random.default_rng(0)
+    deviation = rng.gamma(2.0, 0.2, 20_000)
+    error = rng.exponential(np.hypot(0.3, 1.7 * deviation))
+    found = tool.calibrate(deviation, error)
+    assert found["floor"] == pytest.approx(0.3, rel=0.05)
+    assert found["scale"] == pytest.approx(1.7, rel=0.05)
+    assert np.mean(deviation > found["limit"]) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_an_ensemble_is_of_one_label(ensemble: Ensemble) -> None:
+    with pytest.raises(ValueError, match="given 0 models of no label"):
+        Ensemble(())
+    one = ensemble.members[0]
+    other = replace(one, reference=replace(one.reference, label="G"))
+    with pytest.raises(ValueError, match="all of one label; given 2 models of G, H"):
+        Ensemble((one, other))
+
+
+def test_weights_are_finite(ensemble: Ensemble) -> None:
+    for member in ensemble.members:
+        leaves = [leaf for leaf in tree.leaves(member.network) if hasattr(leaf, "dtype")]
+        assert all(np.isfinite(leaf).all() for leaf in leaves)
+
+
+def test_a_damaged_domain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    (tmp_path / "domain.safetensors").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="no domain of this version of qm9lib .*install qm9lib"):
+        pretrained.training_domain()

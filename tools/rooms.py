@@ -1,0 +1,166 @@
+"""Draw the rooms of the two packages, book/_static/rooms.svg, from what their modules import.
+
+An arrow leads from a room to one that imports from it; what follows from other arrows is left out.
+The text alternative is put into every Markdown file that shows the picture.
+
+    python tools/rooms.py
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from html import escape
+from itertools import pairwise
+
+import grimp
+
+from notebooks import ROOT
+
+PICTURE = ROOT / "book" / "_static" / "rooms.svg"
+SHOWN_IN = ("README.md", "CONTRIBUTING.md", "book/api/index.md")
+
+# Column and row of each room in the picture. A new room gets its place here.
+PLACES = {
+    "entrance": (0, 0), "data": (1, 0), "models": (2, 0), "training": (3, 0), "pretrained": (4, 0),
+    "commands": (5, 0), "figures": (2, 1), "qm9course": (4, 1),
+}  # fmt: skip
+TITLES = {"entrance": "qm9lib/", "commands": "qm9lib/ commands", "qm9course": "qm9course/"}
+COMMANDS = ("__main__", "doctor")
+WIDE, GAP, LINE, TOP = 128, 34, 17, 30
+
+Rooms = Mapping[str, Collection[str]]
+Arrows = Collection[tuple[str, str]]
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module.
+
+    Examples
+    --------
+    >>> [room_of(name) for name in ("qm9lib.data.xyz", "qm9lib.labels", "qm9course.judges.gnn")]
+    ['data', 'entrance', 'qm9course']
+    """
+    package, *parts = module.split(".")
+    if package == "qm9course":
+        return package
+    if parts and parts[0] in PLACES:
+        return parts[0]
+    return "commands" if parts and parts[0] in COMMANDS else "entrance"
+
+
+def plan() -> tuple[Rooms, Arrows]:
+    """Return the files of each room, and the arrows between rooms."""
+    graph = grimp.build_graph("qm9lib", "qm9course", exclude_type_checking_imports=True)
+    files: dict[str, list[str]] = {room: [] for room in PLACES}
+    edges = set()
+    for module in sorted(graph.modules):
+        room = room_of(module)
+        parts = module.split(".")[1 if room in ("entrance", "commands", "qm9course") else 2 :]
+        # A package is its folder, whose files are listed; those of the judges are one line.
+        if len(parts) == 1 and not graph.find_children(module):
+            files[room].append(parts[0])
+        elif len(parts) == 1:
+            files[room].append(f"{parts[0]}/")
+        for imported in graph.find_modules_directly_imported_by(module):
+            edges.add((room_of(imported), room))
+    return files, reduced({(a, b) for a, b in edges if a != b})
+
+
+def reduced(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the edges that do not follow from others; there must be no circle.
+
+    Examples
+    --------
+    >>> sorted(reduced({("a", "b"), ("b", "c"), ("a", "c")}))
+    [('a', 'b'), ('b', 'c')]
+    """
+
+    def reaches(a: str, b: str, without: tuple[str, str]) -> bool:
+        return any(
+            after == b or reaches(after, b, without)
+            for before, after in edges - {without}
+            if before == a
+        )
+
+    if circle := [edge for edge in edges if reaches(edge[1], edge[0], ("", ""))]:
+        raise ValueError(f"rooms import each other in a circle: {circle}")
+    return {edge for edge in edges if not reaches(*edge, edge)}
+
+
+def alternative(arrows: Arrows) -> str:
+    """Return what the picture shows, in words."""
+    told = []
+    for room in PLACES:
+        if after := [b for b in PLACES if (room, b) in arrows]:
+            told.append(f"{room} to {' and '.join(after)}")
+    return f"The rooms and the way that data take: from {', from '.join(told)}."
+
+
+def draw(rooms: Rooms, arrows: Arrows) -> str:
+    """Return the picture, as SVG."""
+    height = {
+        row: TOP + LINE * max(len(rooms[room]) for room in PLACES if PLACES[room][1] == row)
+        for row in (0, 1)
+    }
+    corner = {
+        room: (10 + column * (WIDE + GAP), 10 + row * (height[0] + GAP))
+        for room, (column, row) in PLACES.items()
+    }
+    parts = []
+    for room, (x, y) in corner.items():
+        title = TITLES.get(room, f"{room}/")
+        tall = TOP + LINE * len(rooms[room])
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{WIDE}" height="{tall}" rx="8" fill="#fff" '
+            f'stroke="#0072b2" stroke-width="1.5"/>'
+            f'<text x="{x + 10}" y="{y + 19}" font-weight="bold" fill="#00527f">{title}</text>'
+        )
+        parts += [
+            f'<text x="{x + 10}" y="{y + TOP + 8 + LINE * k}" fill="#222">{escape(file)}</text>'
+            for k, file in enumerate(rooms[room])
+        ]
+    for a, b in sorted(arrows):
+        (xa, ya), (xb, yb) = corner[a], corner[b]
+        if ya == yb:
+            points = [(xa + WIDE, ya + 15), (xb, yb + 15)]
+        elif xa == xb:
+            points = [(xa + WIDE // 2, ya + TOP + LINE * len(rooms[a])), (xb + WIDE // 2, yb)]
+        else:  # down in the gap behind the first room, then to the side of the second
+            points = [(xa + WIDE, ya + 30), (xa + WIDE + GAP // 2, ya + 30)]
+            points += [(xa + WIDE + GAP // 2, yb + 15), (xb, yb + 15)]
+        way = " ".join(f"{x},{y}" for x, y in points)
+        parts.append(f'<polyline points="{way}" marker-end="url(#tip)"/>')
+        assert all(p[0] == q[0] or p[1] == q[1] for p, q in pairwise(points)), (a, b)
+    wide, high = 20 + 6 * WIDE + 5 * GAP, 20 + height[0] + GAP + height[1]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
+        f'height="{high}" role="img" font-family="sans-serif" font-size="13" fill="none" '
+        f'stroke-width="1.5"><title>{escape(alternative(arrows))}</title>'
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
+        'markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z" fill="#777"/></marker></defs>'
+        f'<g stroke="none">{"".join(p for p in parts if "polyline" not in p)}</g>'
+        f'<g stroke="#777">{"".join(p for p in parts if "polyline" in p)}</g></svg>\n'
+    )
+
+
+def described(text: str, alt: str) -> str:
+    """Return the text of a Markdown file with the alternative of the picture that it shows."""
+    new, found = re.subn(r"!\[[^]]*\](?=\([^)]*rooms\.svg\))", f"![{alt}]", text)
+    if found != 1:
+        raise ValueError(f"{found} pictures of the rooms, expected one")
+    return new
+
+
+def main() -> None:
+    """Write the picture, and its alternative where it is shown."""
+    rooms, arrows = plan()
+    PICTURE.write_text(draw(rooms, arrows), encoding="utf-8")
+    for name in SHOWN_IN:
+        file = ROOT / name
+        text = file.read_text(encoding="utf-8")
+        file.write_text(described(text, alternative(arrows)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
