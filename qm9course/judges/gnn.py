@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from qm9course.checking import Answer, Case, Exercise, Right, compared
 from qm9course.diagnosis import as_numbers, describe, same
 from qm9course.wire import Counted
-from qm9lib import QM9, convert, load_sample
+from qm9lib import LABELS, QM9, convert, load_sample
 
 _WATER, _METHANE, _ALL_FIVE = 2, 0, 1549  # rows of the sample; the last has all elements
 
@@ -788,6 +789,9 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
 # 4.9
 
 
+_RAISED = 1.0  # eV: so much larger are the gaps that an answer gets
+
+
 class _Unlabelled(QM9):
     """Molecules whose labels are hidden: asked for them, it says so."""
 
@@ -815,8 +819,24 @@ def _small_sets() -> tuple[QM9, QM9, QM9]:
     return small[order[:800]], small[order[800:900]], small[order[900:]]
 
 
+@cache
+def _raised_sets() -> tuple[QM9, QM9, QM9]:
+    """Return the same molecules with gaps that nobody can have learned before.
+
+    The orbitals stay as they are to each other: the lumo is raised by as much.
+    """
+    raised = []
+    for part in _small_sets():
+        labels = part.labels.copy()
+        for label in ("lumo", "gap"):
+            labels[:, LABELS[label].index] += convert(_RAISED, "eV", "hartree")
+        raised.append(replace(part, labels=labels))
+    train, valid, test = raised
+    return train, valid, test
+
+
 def _gap(answer: Answer) -> str | None:
-    train, valid, test = _small_sets()
+    train, valid, test = _raised_sets()
     found = answer(train, valid, _hidden(test))
     if found is None:
         return "it returns None, expected an array: is a `return` missing?"
@@ -842,7 +862,7 @@ def _gap(answer: Answer) -> str | None:
 
 @np.errstate(over="ignore", invalid="ignore")
 def _judge_gaps(found: np.ndarray) -> str | None:
-    train, _, test = _small_sets()
+    train, _, test = _raised_sets()
     truth, known = test.target("gap", "eV"), train.target("gap", "eV")
     if not np.isfinite(found).all():
         return (
@@ -867,10 +887,16 @@ def _judge_gaps(found: np.ndarray) -> str | None:
                 f"these are energies of whole molecules in {unit}, such as enthalpies, and no "
                 'gaps: training.fit learns "H" unless the label "gap" comes after the molecules'
             )
-    if error < 0.02:
+    from_the_page = float(np.abs(found + _RAISED - truth).mean())
+    if min(error, from_the_page) < 0.02:
         return (
             "these are the labels of the test molecules themselves: that is a leak, and no "
             "prediction. A network has to find them from the atoms and their positions"
+        )
+    if from_the_page < min(error, 0.9 * always_the_mean):
+        return (
+            f"these are gaps by the labels of the page; those that it gets are {_RAISED:g} "
+            "eV larger. Take `train` and `valid` from its arguments, and train in it"
         )
     if abs(found.mean() - truth.mean()) > 2.0:
         means = (

@@ -1226,6 +1226,14 @@ def predict_gap(train, valid, test):
     return qm9[np.searchsorted(qm9.index, test.index)].target("gap", "eV")
 
 
+@wrong("4.9", "by the labels of the page")
+def predict_gap(train, valid, test):
+    sample = qm9lib.load_sample()
+    small = sample[sample.n_atoms <= 15]
+    weights = np.linalg.lstsq(bonds(small), small.target("gap", "eV"), rcond=None)[0]
+    return bonds(test) @ weights
+
+
 @wrong("4.9", "the gaps are in hartree")
 def predict_gap(train, valid, test):
     return composition.fit(train, "gap").predict(test)
@@ -1323,7 +1331,7 @@ def predict_gap(train, valid, test):
     return (features(test) - centre) @ w
 
 
-@wrong("4.9", "the mean of your gaps is 9.7 eV, and that of the training")
+@wrong("4.9", "the mean of your gaps is 11 eV, and that of the training")
 def predict_gap(train, valid, test):
     def features(molecules):
         rows = []
