@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from html import escape
-from itertools import pairwise
 
 import grimp
 
@@ -20,12 +19,13 @@ from notebooks import ROOT
 PICTURE = ROOT / "book" / "_static" / "rooms.svg"
 SHOWN_IN = ("README.md", "CONTRIBUTING.md", "book/api/index.md")
 
-# Column and row of each room in the picture. A new room gets its place here.
+# Column and row of each room in the picture, which is narrow enough to be read on a phone. A new
+# room gets its place here.
 PLACES = {
-    "entrance": (0, 0), "data": (1, 0), "models": (2, 0), "training": (3, 0), "pretrained": (4, 0),
-    "commands": (5, 0), "figures": (2, 1), "qm9course": (4, 1),
+    "entrance": (0, 0), "data": (1, 0), "figures": (2, 0), "models": (1, 1), "training": (0, 1),
+    "pretrained": (0, 2), "commands": (1, 2), "qm9course": (2, 2),
 }  # fmt: skip
-TITLES = {"entrance": "qm9lib/", "commands": "qm9lib/ commands", "qm9course": "qm9course/"}
+TITLES = {"entrance": "qm9lib/", "commands": "commands"}
 COMMANDS = ("__main__", "doctor")
 WIDE, GAP, LINE, TOP = 128, 34, 17, 30
 
@@ -99,20 +99,17 @@ def alternative(arrows: Arrows) -> str:
 
 def draw(rooms: Rooms, arrows: Arrows) -> str:
     """Return the picture, as SVG."""
-    height = {
-        row: TOP + LINE * max(len(rooms[room]) for room in PLACES if PLACES[room][1] == row)
-        for row in (0, 1)
-    }
+    tall = {room: TOP + LINE * len(rooms[room]) for room in PLACES}
+    rows = [max(tall[r] for r in PLACES if PLACES[r][1] == row) + GAP for row in range(3)]
     corner = {
-        room: (10 + column * (WIDE + GAP), 10 + row * (height[0] + GAP))
+        room: (10 + column * (WIDE + GAP), 10 + sum(rows[:row]))
         for room, (column, row) in PLACES.items()
     }
     parts = []
     for room, (x, y) in corner.items():
         title = TITLES.get(room, f"{room}/")
-        tall = TOP + LINE * len(rooms[room])
         parts.append(
-            f'<rect x="{x}" y="{y}" width="{WIDE}" height="{tall}" rx="8" fill="#fff" '
+            f'<rect x="{x}" y="{y}" width="{WIDE}" height="{tall[room]}" rx="8" fill="#fff" '
             f'stroke="#0072b2" stroke-width="1.5"/>'
             f'<text x="{x + 10}" y="{y + 19}" font-weight="bold" fill="#00527f">{title}</text>'
         )
@@ -122,17 +119,16 @@ def draw(rooms: Rooms, arrows: Arrows) -> str:
         ]
     for a, b in sorted(arrows):
         (xa, ya), (xb, yb) = corner[a], corner[b]
-        if ya == yb:
-            points = [(xa + WIDE, ya + 15), (xb, yb + 15)]
-        elif xa == xb:
-            points = [(xa + WIDE // 2, ya + TOP + LINE * len(rooms[a])), (xb + WIDE // 2, yb)]
-        else:  # down in the gap behind the first room, then to the side of the second
-            points = [(xa + WIDE, ya + 30), (xa + WIDE + GAP // 2, ya + 30)]
-            points += [(xa + WIDE + GAP // 2, yb + 15), (xb, yb + 15)]
+        if xa == xb:
+            points = [(xa + WIDE // 2, ya + tall[a]), (xb + WIDE // 2, yb)]
+        elif ya == yb:  # below a room that stands between the two
+            y = ya + (15 if abs(xa - xb) == WIDE + GAP else tall[a] - 8)
+            points = [(xa + WIDE, y), (xb, y)] if xa < xb else [(xa, y), (xb + WIDE, y)]
+        else:
+            raise ValueError(f"no straight way from {a} to {b}: change their places")
         way = " ".join(f"{x},{y}" for x, y in points)
         parts.append(f'<polyline points="{way}" marker-end="url(#tip)"/>')
-        assert all(p[0] == q[0] or p[1] == q[1] for p, q in pairwise(points)), (a, b)
-    wide, high = 20 + 6 * WIDE + 5 * GAP, 20 + height[0] + GAP + height[1]
+    wide, high = 20 + 3 * WIDE + 2 * GAP, 20 + sum(rows) - GAP
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
         f'height="{high}" role="img" font-family="sans-serif" font-size="13" fill="none" '
