@@ -117,6 +117,8 @@ def read_cells(path: Path) -> list[str]:
         If it is none.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would never end
+            raise DataError("is no ordinary file")
         with path.open("rb") as file:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:

@@ -127,6 +127,8 @@ def _container(value: Any, depth: int) -> Any:
     if isinstance(value, set | frozenset):
         return {"set": all_of(value), "frozen": isinstance(value, frozenset)}
     if isinstance(value, range):
+        if len(value) > _LONGEST:
+            raise WireError("too long")
         return {"range": [value.start, value.stop, value.step]}
     if isinstance(value, Mapping):
         return {"mapping": [all_of(pair) for pair in value.items()]}
@@ -225,6 +227,13 @@ def _read_array(message: dict[str, Any], depth: int) -> Any:
     return array
 
 
+def _read_range(start: Any, stop: Any, step: Any) -> range:
+    found = range(start, stop, step)
+    if len(found) > _LONGEST:
+        raise WireError("too long")
+    return found
+
+
 def _read_record(message: dict[str, Any], depth: int) -> Any:
     record = _RECORDS[message["record"]]
     parts = message["parts"]
@@ -278,7 +287,7 @@ _READERS: dict[str, Callable[[dict[str, Any], int], Any]] = {
     "list": lambda message, depth: _all(message["list"], depth),
     "tuple": _read_tuple,
     "set": _read_set,
-    "range": lambda message, _: range(*message["range"]),
+    "range": lambda message, _: _read_range(*message["range"]),
     "mapping": _read_mapping,
     "array": _read_array,
     "objects": _read_objects,

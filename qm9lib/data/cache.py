@@ -148,10 +148,7 @@ def read_arrays(kind: str) -> Columns | None:
             arrays[name], end = data.reshape(entry["shape"]), max(end, size + stop)
         if end != len(mapped):
             raise ValueError(f"{end:,} bytes expected, {len(mapped):,} found")
-        if metadata != {"format": _FORMAT, "kind": kind, **digests(arrays)}:
-            raise ValueError("its checksums do not agree")
-        arrays["smiles"] = arrays["smiles"].view(f"<U{arrays['smiles'].shape[1]}")[:, 0]
-        return arrays
+        smiles = arrays["smiles"].view(f"<U{arrays['smiles'].shape[1]}")[:, 0]
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (
@@ -163,9 +160,13 @@ def read_arrays(kind: str) -> Columns | None:
         AttributeError,
         RecursionError,
     ) as error:
-        warnings.warn(
-            f"{path} is damaged, or no file of qm9lib ({type(error).__name__}: {error}): it is not "
-            "used but built again",
-            stacklevel=2,
-        )
-        return None
+        reason = f"{type(error).__name__}: {error}"
+    else:  # a fault of ours in what follows is to be seen
+        if metadata == {"format": _FORMAT, "kind": kind, **digests(arrays)}:
+            return arrays | {"smiles": smiles}
+        reason = "its checksums do not agree"
+    warnings.warn(
+        f"{path} is damaged, or no file of qm9lib ({reason}): it is not used but built again",
+        stacklevel=2,
+    )
+    return None

@@ -7,7 +7,10 @@ their number and SHA-256 stand in ``PUBLISHED``.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +87,8 @@ PUBLISHED = Release(
 )
 """All addresses, sizes and hashes: the one table that a mirror or a test replaces."""
 
+_PREFIX = "qm9lib-download-"  # of the folders that files are fetched into
+
 TIMEOUT = 30.0
 """Seconds without an answer, or at less than 1 kB/s, after which a server is given up."""
 
@@ -123,6 +128,7 @@ def fetch() -> Path:
     with cache.exclusive():
         try:
             target.mkdir(exist_ok=True)
+            _remove_leftovers(target)
             for file in PUBLISHED.files:
                 _fetch_file(file, target)
         except OSError as error:
@@ -132,12 +138,16 @@ def fetch() -> Path:
 
 def _fetch_file(file: RemoteFile, target: Path) -> None:
     path = target / file.name
+    if path.is_file() and files.file_sha256(path) == file.sha256:
+        return
     reasons = []
     for url in file.urls:
         try:
-            pooch.retrieve(
-                url, f"sha256:{file.sha256}", file.name, target, downloader=_Download(file)
-            )
+            with tempfile.TemporaryDirectory(dir=target, prefix=_PREFIX) as folder:
+                pooch.retrieve(
+                    url, f"sha256:{file.sha256}", file.name, folder, downloader=_Download(file)
+                )
+                os.replace(Path(folder, file.name), path)
             return
         except (DataError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
             reasons.append(f"{url}: {_reason(error)}")
@@ -147,8 +157,6 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
             reasons.append(f"{url}: {_reason(error)}")
         except ValueError:  # how pooch says that the hash is another; it has removed the file
             reasons.append(f"{url}: another file, its SHA-256 is not {file.sha256}")
-        finally:
-            _remove_leftovers(target)
     raise DataError(
         f"cannot fetch {file.name}:\n  " + "\n  ".join(reasons) + "\nTry again later; "
         "or install the same molecules with `pip install qm9pack==1.0.3`; "
@@ -157,10 +165,10 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what a killed process left of its download, under the names that pooch gives."""
+    """Remove what a killed process left of its download; nothing that has another name."""
     for path in target.iterdir():
-        if re.fullmatch("tmp[a-z0-9_]{8}", path.name):
-            path.unlink(missing_ok=True)
+        if re.fullmatch(_PREFIX + "[a-z0-9_]{8}", path.name) and path.is_dir():
+            shutil.rmtree(path)
 
 
 def _reason(error: Exception) -> str:

@@ -37,7 +37,7 @@ def cache_folder() -> Path:
     if given is None:
         return Path(platformdirs.user_cache_dir("qm9lib"))
     folder = os.path.expanduser(os.path.expandvars(given.strip()))
-    if not os.path.isabs(folder):
+    if not os.path.isabs(folder) or re.search(r"\$[\w{]", folder):  # a variable that is not set
         raise DataError(
             f"the environment variable QM9LIB_CACHE is {given!r}, expected the whole path of a "
             "folder, such as ~/qm9; or unset it for the usual place"
@@ -85,7 +85,7 @@ def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
 
 def _give_usual_permissions(path: Path) -> None:
     """Do so where a library wrote a file for the user alone; a new one tells what is usual."""
-    other = path.with_name("usual")
+    other = path.with_name(f"{path.name[:50]}.new")
     other.touch()
     if other.stat().st_mode != path.stat().st_mode:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int8
 
-from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, check_elements, convert
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +44,7 @@ class Molecule:
     @property
     def formula(self) -> str:
         """Chemical formula in Hill order, such as ``CH4``."""
+        check_elements(self.atomic_numbers)
         order = "CHFNO" if 6 in self.atomic_numbers else "FHNO"
         counts = {SYMBOLS[z]: int(np.sum(self.atomic_numbers == z)) for z in ELEMENTS}
         return "".join(s + (str(counts[s]) if counts[s] > 1 else "") for s in order if counts[s])

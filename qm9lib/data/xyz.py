@@ -40,12 +40,17 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-# In a comment, as in "charge=1", "charge: +1.0" and "charge -1".
-_TELLS = r"(?<![\w.])(?:%s)\s*(?:[=:]\s*)?[\"']?\s*([+-]?\d+)(?:\.0*)?(?![\w.])"
-_CHARGE = re.compile(_TELLS % r"(?:total[ _-]?)?charge|q(?=\s*[=:])", re.IGNORECASE)
-_MULTIPLICITY = re.compile(_TELLS % r"(?:spin[ _-]?)?mult(?:iplicity)?", re.IGNORECASE)
+# In a comment, as in "charge=1", "charge: +1.0", "charge -1" and {"charge": 1}.
+_TELLS = r"(?<![\w.])(?:%s)[\"']?\s*(?:[=:]\s*)?[\"']?\s*([+-]?\d+)(?:\.0*)?(?![\w.])"
+_CHARGE = re.compile(
+    _TELLS % r"(?:(?:total|net)[ _-]?)?charge|chrg|chg|q(?=\s*[=:])", re.IGNORECASE
+)
+_MULTIPLICITY = re.compile(_TELLS % r"(?:spin[ _-]?)?mult(?:iplicity)?|mul", re.IGNORECASE)
 _BOTH = re.compile(r"\s*([+-]?\d)\s+([1-9])\s*")  # "0 1", as input files of Gaussian have it
-_PROPERTIES = re.compile(r"(?<![\w.])Properties\s*=\s*(\"[^\"]*\"|'[^']*'|\S*)", re.IGNORECASE)
+_BOHR = re.compile(r"(?<![\w.])units?[\"']?\s*[=:]\s*[\"']?bohr", re.IGNORECASE)
+_PROPERTIES = re.compile(
+    r"(?<![\w.])Properties(?:\s*=|[\"']\s*:)\s*(\"[^\"]*\"|'[^']*'|\S*)", re.IGNORECASE
+)
 _LATTICE = re.compile(r"(?<![\w.])(?:Lattice|Cell)\s*=", re.IGNORECASE)
 _PERIODIC = re.compile(r"(?<![\w.])pbc\s*=\s*(\"[^\"]*\"|'[^']*'|\S*)", re.IGNORECASE)
 
@@ -134,7 +139,7 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
             continue
         molecule = _molecule(lines, start, file)
         start += 2 + len(molecule.symbols)
-        if molecule.comment.startswith("gdb "):
+        if re.match(r"gdb \d+(?:\s|$)", molecule.comment):
             # What else a record of QM9 has: frequencies, SMILES, InChI; and its many properties.
             molecule = molecule._replace(comment=" ".join(molecule.comment.split()[:2]))
             if lines[start + 2 : start + 3] and lines[start + 2].startswith("InChI="):
@@ -159,6 +164,11 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
     if len(atoms) < int(count):
         raise DataError(
             f"{file} ends after {len(atoms)} of the {count} atoms that line {start + 1} announces"
+        )
+    if _BOHR.search(comment):
+        raise DataError(
+            f"{file}, line {start + 2}: the comment tells of coordinates in bohr, expected Å: "
+            "multiply them by 0.529177, and take that out of the comment"
         )
     element, first, columns = _columns(comment, f"{file}, line {start + 2}")
     symbols: list[str] = []

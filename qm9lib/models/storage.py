@@ -7,6 +7,7 @@ Of numbers: a network computes in the dtype of its weights, which are float32 in
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array,
 
 _FORMAT, _WHAT = "qm9lib-model-1", "model"
 _REMEDY = "write one with `python -m qm9lib train`"
+_LARGEST = 1e9  # of mean, scale and reference, in any unit of a label
 _MOST = 10_000  # features, layers or radial functions of a network in a file
 _NETWORKS = {"PaiNN": PaiNN}  # what can be read from a file: made from a ``config``
 _PREDICTED_TOGETHER = 64  # molecules; one length, so that any number of them needs one program
@@ -202,12 +204,22 @@ def load(path: str | Path) -> Model:
     metadata, found = read_safetensors(path, _FORMAT, _WHAT, _REMEDY)
     record = _record(path, metadata)
     config: dict[str, Any] = record["network"]
-    # A layer has arrays of its own: looked at before anything is made.
-    if config["layers"] > len(found):
-        raise _damaged(path, f"it names {config['layers']} layers and has {len(found)} arrays")
     make = _NETWORKS[config.pop("class")]
-    # The shapes alone: random numbers to be thrown away would take seconds.
-    network = eqx.filter_eval_shape(make, **config, key=jax.random.key(0))
+
+    def shapes(**changed: int) -> Network:
+        # The shapes alone: random numbers to be thrown away would take seconds.
+        return eqx.filter_eval_shape(make, **config | changed, key=jax.random.key(0))
+
+    # Each layer is as large as any other: looked at before many are made.
+    one, two = (_numbers(shapes(layers=layers)) for layers in (1, 2))
+    named = one + (config["layers"] - 1) * (two - one) + len(ELEMENTS)
+    stored = sum(array.size for array in found.values())
+    if named > stored:
+        layers = config["layers"]
+        raise _damaged(
+            path, f"it names {layers} layers and has {stored:,} numbers, expected {named:,}"
+        )
+    network = shapes()
     expected = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(network).items()}
     expected["reference"] = ((len(ELEMENTS),), np.dtype(np.float64))
     for name in sorted({*expected, *found}):
@@ -217,6 +229,8 @@ def load(path: str | Path) -> Model:
             raise _damaged(path, f"its array {name} is {given}, and should be {wanted}")
     if not all(np.isfinite(array).all() for array in found.values()):
         raise _damaged(path, "some of its numbers are not finite")
+    if not np.abs(found["reference"]).max() < _LARGEST:
+        raise _damaged(path, f"an energy of its reference is not below {_LARGEST:g}")
     reference = Composition(record["label"], found.pop("reference"))
     trained, static = eqx.partition(network, _is_trained)
     leaves = [jnp.asarray(found[name]) for name in expected if name in found]
@@ -243,8 +257,13 @@ def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
             raise _damaged(path, f"{name} is {config[name]!r:.60}, expected 1 to {_MOST:,}")
     numbers = {"cutoff": config["cutoff"], **{name: record.get(name) for name in ("mean", "scale")}}
     for name, value in numbers.items():
-        if type(value) not in (int, float) or not np.isfinite(value):
-            raise _damaged(path, f"{name} is {value!r:.60}, expected a finite number")
+        # Compared, not converted: JSON may hold an integer that no float can.
+        if type(value) not in (int, float) or not abs(value) < _LARGEST:
+            raise _damaged(
+                path, f"{name} is {value!r:.60}, expected a finite number below {_LARGEST:g}"
+            )
+    if not record["scale"] > 0:
+        raise _damaged(path, f"scale is {record['scale']!r:.60}, expected a positive number")
     if not config["cutoff"] > 0 or config["pooling"] not in ("sum", "mean"):
         raise _damaged(path, "its cutoff or pooling is none")
     if record.get("label") not in [*LABELS]:
@@ -291,6 +310,10 @@ def _is_trained(leaf: object) -> bool:
     return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and bool(
         jnp.issubdtype(leaf.dtype, jnp.inexact)
     )
+
+
+def _numbers(network: Network) -> int:
+    return sum(math.prod(leaf.shape) for leaf in _leaves(network).values())
 
 
 def _leaves(network: Network) -> dict[str, Any]:

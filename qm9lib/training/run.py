@@ -95,6 +95,11 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive, not {value!r}")
+            if value == math.inf:
+                raise ValueError(f"{name} must be finite, not {value!r}")
+            whole = name in ("epochs", "batch_size", "chunk_size", "patience")
+            if value is not None and whole and value != int(value):
+                raise ValueError(f"{name} must be a whole number, not {value!r}")
         if self.loss not in ("squared", "absolute"):
             raise UnknownNameError("loss", self.loss, ["squared", "absolute"])
         if self.optimizer not in optimizers.OPTIMIZERS:

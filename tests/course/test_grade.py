@@ -549,3 +549,10 @@ def test_chapters_have_tables_of_their_own():
     rows = [row for row in grade([BOOK / "labels.ipynb", BOOK / "_static"])]
     assert [row.notes != [] for row in rows] == [True, True]
     assert table(rows).count("\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+def test_a_pipe_is_no_notebook(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    [row] = grade([tmp_path / "pipe.ipynb"])
+    assert row.notes == ["is no ordinary file"]

@@ -167,3 +167,11 @@ def test_what_an_answer_changes_is_changed_here_too() -> None:
                   {"1": wire.encode(np.arange(3))}):  # fmt: skip
         with pytest.raises(wire.WireError):
             wire.update((counted, array, other), wrong)
+
+
+def test_a_range_is_no_longer_than_a_list() -> None:
+    assert wire.decode(wire.encode(range(3, 9, 2))) == range(3, 9, 2)
+    assert "opaque" in wire.encode(range(10**8))
+    for end in (10**8, 10**30):
+        with pytest.raises(wire.WireError):
+            wire.decode({"range": [0, end, 1]})

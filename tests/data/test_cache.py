@@ -381,3 +381,24 @@ def test_sources_that_do_not_have_it(sample: QM9) -> None:
         qm9lib.load("web")
     with pytest.raises(DataError, match="qm9pack does not have the uncharacterized molecules"):
         qm9lib.load("qm9pack", keep_uncharacterized=True)
+
+
+def test_a_fault_of_ours_is_not_called_a_damaged_cache(
+    small_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qm9lib.load()
+
+    def fault(*_: object) -> None:
+        raise TypeError("of ours")
+
+    monkeypatch.setattr(cache, "digests", fault)
+    with pytest.raises(TypeError, match="of ours"):
+        qm9lib.load()
+
+
+def test_a_variable_that_is_not_set_names_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QM9LIB_CACHE", f"{tmp_path}/$NOT_SET_AT_ALL/x")
+    with pytest.raises(DataError, match="expected the whole path of a folder"):
+        files.cache_folder()

@@ -115,3 +115,14 @@ def test_blank_lines_in_the_list_are_nothing(tmp_path) -> None:
     path = tmp_path / "uncharacterized.txt"
     path.write_text("====\n title\n====\n\n 12 a\n  \n 7 b\n====\n\n")
     assert figshare.read_uncharacterized(path) == {7, 12}
+
+
+def test_only_folders_of_our_own_downloads_are_removed(tmp_path: Path) -> None:
+    """What a killed process left has a name that is ours entirely."""
+    for name in ("tmp_results", "qm9lib-download-abcdefgh", "qm9lib-download-mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / "tmpbackups1").touch()
+    figshare._remove_leftovers(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"tmp_results", "tmpbackups1", "qm9lib-download-mine"}

@@ -262,3 +262,29 @@ def test_elements_outside_qm9() -> None:
     assert molecule.foreign == ["S", "Si"] and molecule.formula == "CSSi"
     with pytest.raises(ValueError, match="S, Si is not among H, C, N, O and F"):
         xyz.to_qm9([molecule])
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        '{"charge": 2, "multiplicity": 3}',
+        "net_charge=2 mul 3",
+        "chrg=2 mult=3",
+        "gdb charge=2 mult=3",
+    ],
+)
+def test_more_spellings_of_a_charge(comment: str) -> None:
+    [found] = xyz.parse(f"1\n{comment}\nO 0 0 0\n")
+    assert (found.charge, found.multiplicity) == (2, 3)
+
+
+def test_columns_in_json_are_obeyed() -> None:
+    comment = '{"Properties": "species:S:1:forces:R:3:pos:R:3"}'
+    [found] = xyz.parse(f"1\n{comment}\nO 9 9 9 1 2 3\n")
+    assert found.positions == ((1.0, 2.0, 3.0),)
+
+
+@pytest.mark.parametrize("comment", ["units=bohr", '{"unit": "Bohr"}', "water, units: bohr"])
+def test_bohr_is_refused(comment: str) -> None:
+    with pytest.raises(DataError, match="line 2: the comment tells of coordinates in bohr"):
+        xyz.parse(f"1\n{comment}\nO 0 0 0\n")

@@ -850,3 +850,15 @@ def test_what_the_progress_bar_is_told(parts, monkeypatch, tmp_path: Path) -> No
     assert again.options["initial"] == 160 and again.molecules == []
     assert sum(epochs.molecules) == 160 and 0 < max(epochs.molecules) <= 16
     assert epochs.texts == [f"validation MAE {error:.2f} kcal/mol" for error in run.valid_mae]
+
+
+def test_settings_are_finite() -> None:
+    with pytest.raises(ValueError, match="learning_rate must be finite, not inf"):
+        Settings(learning_rate=float("inf"))
+
+
+def test_settings_that_count_are_whole() -> None:
+    """As a reader has it: here the tests' own check of types would come first."""
+    code = "from qm9lib.training import Settings\nSettings(batch_size=2.5)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ValueError: batch_size must be a whole number, not 2.5" in done.stderr
