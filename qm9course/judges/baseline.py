@@ -11,14 +11,10 @@ import numpy as np
 
 from qm9course.checking import Answer, Case, Exercise, Judge, Right, compared
 from qm9course.diagnosis import as_numbers, describe, same
-from qm9lib import ATOM_REFERENCES, ELEMENTS, QM9, convert, load_sample
+from qm9course.judges import sample as _sample
+from qm9lib import ATOM_REFERENCES, ELEMENTS, QM9, convert
 
 _HARTREE = convert(1.0, "hartree", "kcal/mol")
-
-
-@functools.cache
-def _sample() -> QM9:
-    return load_sample()  # its arrays are read-only, so it can be shared
 
 
 def _counts() -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -21,17 +20,12 @@ from qm9course.checking import (
     snapshot,
 )
 from qm9course.diagnosis import as_numbers, describe
-from qm9lib import ELEMENTS, QM9, SYMBOLS, load_sample
+from qm9course.judges import sample as _sample
+from qm9lib import ELEMENTS, QM9, SYMBOLS
 from qm9lib.data.records import Record, format_record
 from qm9lib.errors import UnknownNameError
 
 MAX_SIZES, MAX_WASTE = 4, 0.12
-
-
-@cache
-def _sample() -> QM9:
-    """Return the sample, read once: its arrays are read-only."""
-    return load_sample()
 
 
 # What the sample does not hold of a record: frequencies (1/cm), SMILES and InChI, as published.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,13 @@ from scipy import constants
 
 from qm9course.checking import Answer, Case, Exercise, Right, compared
 from qm9course.diagnosis import describe, same
-from qm9lib import ATOM_REFERENCES, QM9, convert, load_sample
+from qm9course.judges import sample as _sample
+from qm9lib import ATOM_REFERENCES, QM9, convert
 
 _HARTREE = convert(1.0, "hartree", "kcal/mol")
 _GAS_CONSTANT = convert(constants.R / 1000, "kJ/mol", "hartree")  # hartree/K
 _ROOM = 298.15  # K
 _SUMS = ("alpha", "zpve", "H", "Cv")
-
-
-@cache
-def _sample() -> QM9:
-    return load_sample()  # its arrays are read-only, so it can be shared
 
 
 def _energies() -> list[Case]:

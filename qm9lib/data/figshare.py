@@ -100,11 +100,11 @@ def folder() -> Path:
 
 def is_fetched() -> bool:
     """Return whether all files are here, with the published bytes."""
-    return all(
-        path.is_file() and files.file_sha256(path) == file.sha256
-        for file in PUBLISHED.files
-        for path in [folder() / file.name]
-    )
+    return all(_is_whole(file, folder() / file.name) for file in PUBLISHED.files)
+
+
+def _is_whole(file: RemoteFile, path: Path) -> bool:
+    return path.is_file() and files.file_sha256(path) == file.sha256
 
 
 def fetch() -> Path:
@@ -138,7 +138,7 @@ def fetch() -> Path:
 
 def _fetch_file(file: RemoteFile, target: Path) -> None:
     path = target / file.name
-    if path.is_file() and files.file_sha256(path) == file.sha256:
+    if _is_whole(file, path):
         return
     reasons = []
     for url in file.urls:

@@ -217,8 +217,8 @@ def test_a_name_has_one_place_to_be_imported_from():
             key = getattr(value, "__module__", None), name
             assert place.setdefault(key, package) == package, f"{name} is in {place[key]} too"
     defined = {module: public_names(file) for module, file in modules()}
-    checked = set()
-    for file, module, name in imports():
+    taken, checked = list(imports()), set()
+    for file, module, name in taken:
         if name not in defined.get(module, ()):
             continue  # a module, or something private of it, which tests may take
         value = getattr(importlib.import_module(module), name)
@@ -230,7 +230,7 @@ def test_a_name_has_one_place_to_be_imported_from():
     assert len(checked) > 80
     # Nor is anything taken from a module that has only imported it itself.
     files = dict(modules())
-    for file, module, name in imports():
+    for file, module, name in taken:
         if module in files and f"{module}.{name}" not in files and name not in defined[module]:
             text = files[module].read_text("utf-8")
             own = rf"^(?:def |class |@.*\n(?:.*\n)?def )?{name}\b"
