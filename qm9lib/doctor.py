@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
-from typing import Any
+from typing import Any, cast
 
 _PACKAGES = (
     "qm9lib", "qm9pack", "numpy", "scipy", "jax", "jaxlib", "optax", "equinox", "jaxtyping",
@@ -112,7 +112,8 @@ def _broken(error: Exception) -> str:
 def _version(name: str) -> str:
     """Return the version of a package, or nothing if it is not installed."""
     try:
-        return metadata.version(name)
+        # None where the folder of the package's metadata is there, and empty.
+        return cast("str | None", metadata.version(name)) or "broken: it names no version"
     except metadata.PackageNotFoundError:
         return ""
 

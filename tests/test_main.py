@@ -84,6 +84,15 @@ def test_doctor_where_a_package_is_broken(tmp_path: Path, package: str) -> None:
     assert "Traceback" not in done.stderr or package in ("platformdirs", "scipy", "jax", "equinox")
 
 
+def test_doctor_where_a_package_has_no_version(tmp_path: Path) -> None:
+    """What pip leaves where it was stopped."""
+    (tmp_path / "tqdm-4.0.dist-info").mkdir()
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = command("doctor", stdout=subprocess.PIPE, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows_of(done.stdout)["tqdm"].strip() == "broken: it names no version"
+
+
 def test_doctor_where_the_cache_folder_is_none() -> None:
     environment = os.environ | {"QM9LIB_CACHE": "here"}
     done = command("doctor", stdout=subprocess.PIPE, env=environment)

@@ -365,11 +365,30 @@ _judge_radial = compared(
 # --- 5.4
 
 
-def _bends(answer: Answer) -> str | None:
-    """Judge an activation function of vectors: by what it does, not by its values."""
+_LENGTHS = 0.2, 100.0  # of the vectors that a function has to bend, as the page says
+_FACTORS = (1.0, *np.geomspace(_LENGTHS[0], _LENGTHS[1] / 4, 7))
+
+
+def _vectors() -> tuple[np.ndarray, np.ndarray]:
+    """Return two sets of vectors that are 1 to 2 long; their sums are 1 to 4 long, one of them 4.
+
+    Times each of the factors they have all lengths of `_LENGTHS`, and no other.
+    """
     rng = np.random.default_rng(7)
     one, other = rng.normal(size=(2, 5, 3, 4))
+    other *= np.sign((one * other).sum(axis=1, keepdims=True))
+    other[0, :, 0] = one[0, :, 0]
+    lengths = rng.uniform(1.0, 2.0, size=(2, 5, 1, 4))
+    lengths[:, 0, :, 0] = 2.0
+    one, other = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (one, other))
+    one, other = lengths[0] * one, lengths[1] * other
     one[1, :, 2] = 0.0  # a vector of length zero among others
+    return one, other
+
+
+def _bends(answer: Answer) -> str | None:
+    """Judge an activation function of vectors: by what it does, not by its values."""
+    one, other = _vectors()
 
     def apply(vectors: np.ndarray) -> object:
         return answer(vectors.copy())
@@ -383,12 +402,12 @@ def _bends(answer: Answer) -> str | None:
         # Another form here than there is possible; NaN agrees with nothing.
         with np.errstate(all="ignore"):  # long vectors may overflow
             value = as_numbers(apply(vectors))
-        if value is None or value.shape != one.shape:
-            return np.full(one.shape, np.nan)
+        if value is None or value.shape != vectors.shape:
+            return np.full(vectors.shape, np.nan)
         return value.astype(float)
 
-    results = {factor: number(factor * one) for factor in (1.0, 0.2, 100.0)}
-    usual, long = results[1.0], results[100.0]
+    results = {factor: number(factor * one) for factor in _FACTORS}
+    usual, long = results[1.0], results[_FACTORS[-1]]
     if not _alike(number(one.copy()), usual):
         return (
             "two calls with the same vectors give different results: use no random numbers, and "
@@ -408,17 +427,32 @@ def _bends(answer: Answer) -> str | None:
             "added to x, y and z does not turn with the molecule"
         )
     # A function may treat only long or short vectors differently, such as one that clips lengths.
-    lengths = {1.0: "", 0.2: "for short vectors: ", 100.0: "for long vectors: "}
-    for factor, before in results.items():
-        if np.isfinite(before).all() and np.abs(before).max() > 1e-12:
-            reason = _breaks(number, factor * one, factor * other, before)
-            if reason:
-                return lengths[factor] + reason
-    if all(
-        _alike(number(factor * (one + other)), before + number(factor * other))
-        and _alike(before, factor * usual)
-        for factor, before in results.items()
-    ):
+    for fault in (_does_not_turn, _mixes):
+        for factor, before in results.items():
+            if np.isfinite(before).all() and np.abs(before).max() > 1e-12:
+                reason = fault(number, factor * one, factor * other, before)
+                if reason:
+                    which = "short" if factor < 1 else "long"
+                    return reason if factor == 1 else f"for {which} vectors: {reason}"
+    if not all(_alike(number(factor * one[:3]), before[:3]) for factor, before in results.items()):
+        return (
+            "the result of an atom depends on how many others there are: is there a len(vectors) "
+            "or vectors.shape[0]?"
+        )
+
+    def is_linear(factor: float) -> bool:
+        both = number(factor * one) + number(factor * other)
+        return _alike(number(factor * (one + other)), both, _VISIBLE) and _alike(
+            number(factor * one), factor * usual, _VISIBLE
+        )
+
+    if all(map(is_linear, _FACTORS)):
+        for factor, which in ((1e-2, "shorter than 0.2"), (1e3, "longer than 100")):
+            if not is_linear(factor):
+                return (
+                    f"only vectors {which} are bent: let it be seen at some length between 0.2 and "
+                    "100"
+                )
         return (
             "this is linear: what comes out for a sum is the sum of what comes out. A matrix could "
             "do it. Let the factor depend on the length"
@@ -438,17 +472,18 @@ def _explain_lengths(error: BaseException, arguments: tuple[Any, ...]) -> str | 
     )
 
 
-def _alike(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.allclose(a, b, rtol=1e-3, atol=1e-3 * float(np.abs(b).max()))
+_VISIBLE = 1e-3  # part of the largest: what is not linear has to be seen
+_SAME_VECTORS = 1e-5  # and what turns must turn as well as float32 can
 
 
-def _breaks(
-    number: Callable[[np.ndarray], np.ndarray],
-    one: np.ndarray,
-    other: np.ndarray,
-    before: np.ndarray,
+def _alike(a: np.ndarray, b: np.ndarray, within: float = _SAME_VECTORS) -> bool:
+    return np.allclose(a, b, rtol=within, atol=within * float(np.abs(b).max()))
+
+
+def _does_not_turn(
+    number: Callable[[np.ndarray], np.ndarray], one: np.ndarray, _: np.ndarray, before: np.ndarray
 ) -> str | None:
-    """Return which symmetry a function of vectors breaks, or None."""
+    """Return how a function of vectors does not turn, or is not mirrored, with them, or None."""
     if not _alike(number(_turned(one, _TURN)), _turned(before, _TURN)):
         return _how_it_does_not_turn(number, one, before)
     if not _alike(number(-one), -before):
@@ -456,6 +491,16 @@ def _breaks(
             "it turns with the molecule, but the mirror image gives no mirror image: a cross "
             "product does that. Use lengths and scalar products"
         )
+    return None
+
+
+def _mixes(
+    number: Callable[[np.ndarray], np.ndarray],
+    one: np.ndarray,
+    other: np.ndarray,
+    before: np.ndarray,
+) -> str | None:
+    """Return how the atoms take part in each other's result, or None."""
     for atom in range(len(one)):
         apart = one.copy()
         apart[atom] = 3 * other[atom]  # so long that it may be the largest of all
@@ -1172,6 +1217,12 @@ _judge_comparison = compared(
         ),
         "the number of runs of the new model was used for both: each model has its own": (
             _with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)) / np.sqrt(len(new)))
+        ),
+        "the numbers of runs are exchanged: each standard deviation is divided by the root of its "
+        "own": _with(
+            lambda old, new: np.hypot(
+                old.std(ddof=1) / np.sqrt(len(new)), new.std(ddof=1) / np.sqrt(len(old))
+            )
         ),
         "this is the pooled variance of a t-test: here each model keeps its own standard error": (
             _with(_pooled)

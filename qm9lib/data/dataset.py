@@ -55,8 +55,8 @@ class QM9:
     Raises
     ------
     ValueError
-        If the shapes do not fit together, a molecule has no atom, or an atom is not of H, C, N, O
-        or F.
+        If the arrays are of other kinds or shapes, a molecule has no atom, or an atom is not of H,
+        C, N, O or F.
 
     Examples
     --------
@@ -78,6 +78,17 @@ class QM9:
     smiles: Shaped[np.ndarray, "..."]
 
     def __post_init__(self) -> None:
+        for name, kind, words in (
+            ("index", "iu", "integers"), ("offsets", "iu", "integers"),
+            ("atomic_numbers", "iu", "integers"), ("positions", "f", "floats"),
+            ("charges", "f", "floats"), ("labels", "f", "floats"), ("smiles", "U", "text"),
+        ):  # fmt: skip
+            given = getattr(self, name)
+            if not isinstance(given, np.ndarray) or given.dtype.kind not in kind or not given.ndim:
+                found = f"of {given.dtype}" if isinstance(given, np.ndarray) else repr(type(given))
+                raise ValueError(f"{name} must be a NumPy array of {words}, given one {found}")
+        if not len(self.offsets):
+            raise ValueError("offsets must begin with 0, given none")
         molecules, atoms = len(self.index), int(self.offsets[-1])
         for name, shape in (
             ("offsets", (molecules + 1,)),
@@ -135,7 +146,7 @@ class QM9:
             key = slice(0)
         try:
             rows = np.arange(len(self))[key]
-        except IndexError:
+        except (IndexError, ValueError, TypeError):  # also for [::0], [::1.5] and lists in lists
             rows = None
         if rows is None or rows.ndim != 1:
             raise IndexError(
@@ -292,8 +303,13 @@ class QM9:
         return f"QM9({len(self):,} molecules, {len(self.atomic_numbers):,} atoms)"
 
 
+_FAR = 1e12  # in Å or the unit of a label; the labels of QM9 stay below 1e4
+
+
 def check_finite(qm9: QM9, label: str, what: str = "molecules") -> None:
-    """Raise an error if a label or position of a molecule is NaN or infinite.
+    """Raise an error if a label or position of a molecule is no number to compute with.
+
+    That is NaN, infinite, or so large that the float32 of a network cannot hold its square.
 
     Parameters
     ----------
@@ -315,13 +331,14 @@ def check_finite(qm9: QM9, label: str, what: str = "molecules") -> None:
     >>> check_finite(qm9lib.load_sample(), "H")
     """
     first_atoms = qm9.offsets[:-1]
-    positions = np.logical_and.reduceat(np.isfinite(qm9.positions).all(axis=1), first_atoms)
-    labels = np.isfinite(qm9.target(label))
+    near = (np.abs(qm9.positions) < _FAR).all(axis=1)
+    positions = np.logical_and.reduceat(near, first_atoms)
+    labels = np.abs(qm9.target(label)) < _FAR
     for name, finite in ((f"label {label}", labels), ("positions", positions)):
         if not finite.all():
             raise ValueError(
-                f"{np.sum(~finite):,} of the {len(qm9):,} {what} have no finite {name}, such as "
-                f"number {qm9.index[~finite][0]}: leave them out"
+                f"{np.sum(~finite):,} of the {len(qm9):,} {what} have no finite {name} below "
+                f"{_FAR:g}, such as number {qm9.index[~finite][0]}: leave them out"
             )
 
 

@@ -299,6 +299,11 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> B
     Batch
         Arrays on the default device.
 
+    Raises
+    ------
+    ValueError
+        If a molecule has more atoms than that.
+
     Examples
     --------
     >>> import qm9lib
@@ -307,7 +312,13 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> B
            [6, 6, 1, 1, 0]], dtype=int32)
     """
     molecules = qm9[rows]
-    real = (np.arange(atoms) < molecules.n_atoms[:, None]) & (rows >= 0)[:, None]
+    n_atoms = np.where(rows >= 0, molecules.n_atoms, 0)
+    if np.any(n_atoms > atoms):
+        raise ValueError(
+            f"molecule {molecules.index[np.argmax(n_atoms)]} has {n_atoms.max()} atoms, more than "
+            f"the {atoms} places of a padded one: pad to {n_atoms.max()}"
+        )
+    real = np.arange(atoms) < n_atoms[:, None]
     flat = np.repeat(rows >= 0, molecules.n_atoms)
     atomic_numbers = np.zeros(real.shape, np.int32)
     positions = np.zeros((*real.shape, 3), np.float32)

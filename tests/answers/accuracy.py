@@ -704,13 +704,47 @@ def bend_vectors(vectors):
 
 @wrong("5.4", "for long vectors: the length is taken over the atoms")
 def bend_vectors(vectors):
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=0, keepdims=True) / 50, 1)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=0, keepdims=True) / 30, 1)
 
 
 @wrong("5.4", "each vector is multiplied by a number that knows only one or two")
 def bend_vectors(vectors):
     gate = 1 / (1 + np.exp(-np.clip(vectors[:, 2:3, :], -50, 50)))
     return vectors * gate
+
+
+@wrong("5.4", "only vectors shorter than 0.2 are bent")
+def bend_vectors(vectors):
+    return vectors * (np.linalg.norm(vectors, axis=1, keepdims=True) > 0.15)
+
+
+@wrong("5.4", "only vectors longer than 100 are bent")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors * np.minimum(1, 101 / np.maximum(length, 1e-9))
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors * np.minimum(1, 97 / np.maximum(length, 1e-9))
+
+
+@right("5.4")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where((length > 9) & (length < 14), 2 * vectors, vectors)
+
+
+@wrong("5.4", "depends on how many others there are")
+def bend_vectors(vectors):
+    return vectors * np.linalg.norm(vectors, axis=1, keepdims=True) * len(vectors)
+
+
+@wrong("5.4", "depends on the vectors of the others", "runs over the atoms")
+def bend_vectors(vectors):
+    bent = vectors * np.tanh(np.linalg.norm(vectors, axis=1, keepdims=True))
+    return bent + 2e-4 * vectors.mean(axis=0)
 
 
 def differences(energy, x, step, sides=2):

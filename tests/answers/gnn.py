@@ -1115,7 +1115,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@stops("4.8", "a molecule does not fit into so few slots: pad to the number of")
+@stops("4.8", "a molecule does not fit into so few places: pad to as many")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), int(molecules.n_atoms[0]))
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
@@ -1127,7 +1127,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@stops("4.8", "a molecule does not fit into so few slots: pad to the number of")
+@stops("4.8", "a molecule does not fit into so few places: pad to as many")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), 10)
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
@@ -1136,6 +1136,12 @@ def batch_energies(network, molecules):
 @stops("4.8", "rows count the molecules that the function is given, from 0:")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, molecules.index - 1, int(molecules.n_atoms.max()))
+    return jax.vmap(network)(batch.atomic_numbers, batch.positions)
+
+
+@stops("4.8", "more than the 28 places of a padded one", "does not fit into so few places")
+def batch_energies(network, molecules):
+    batch = graphs.pad(molecules, np.arange(len(molecules)), 28)
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 

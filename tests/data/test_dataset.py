@@ -1,5 +1,7 @@
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +110,8 @@ def test_molecule_out_of_range(sample: QM9, i: int) -> None:
 @pytest.mark.parametrize(
     "key",
     [[0, 2000], np.ones(3, bool), "H", None, True, np.True_, np.array([[0, 1]]), 1.5, [0.5],
-     (0, 1), np.array(["H"]), np.ones((2000, 1), bool)],
+     (0, 1), np.array(["H"]), np.ones((2000, 1), bool), slice(None, None, 0),
+     slice(None, None, 1.5), [[1], [2, 3]], {1: 2}],
 )  # fmt: skip
 def test_other_bad_indices(sample: QM9, key: object) -> None:
     with pytest.raises(IndexError, match="integers from 0 to 1999, or 2000 booleans"):
@@ -128,6 +131,33 @@ def test_arrays_of_the_caller_stay_as_they_are(sample: QM9) -> None:
     positions = sample.positions.copy()
     replace(sample, positions=positions)
     positions[0] = 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("atomic_numbers", lambda a: a.astype(float), "integers, given one of float64"),
+        ("atomic_numbers", lambda a: a > 1, "integers, given one of bool"),
+        ("atomic_numbers", lambda a: a.tolist(), "integers, given one <class 'list'>"),
+        ("index", lambda a: a.astype(str), "integers, given one of <U"),
+        ("offsets", lambda a: np.asarray(3), "integers, given one of int64"),
+        ("positions", lambda a: a.astype(int), "floats, given one of int64"),
+        ("positions", lambda a: a.astype(complex), "floats, given one of complex128"),
+        ("labels", lambda a: a.astype(object), "floats, given one of object"),
+        ("smiles", lambda a: a.astype(bytes), "text, given one of |S"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_arrays_of_other_kinds(sample: QM9, name: str, change: Any, words: str) -> None:
+    expected = re.escape(f"{name} must be a NumPy array of {words}")
+    with pytest.raises(ValueError, match=expected):
+        replace(sample, **{name: change(getattr(sample, name))})
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_offsets_of_nothing(sample: QM9) -> None:
+    with pytest.raises(ValueError, match="offsets must begin with 0, given none"):
+        replace(sample, offsets=np.zeros(0, int))
 
 
 @pytest.mark.parametrize("number", [16, 17, 3, 2, 0, -1, 127])

@@ -95,6 +95,11 @@ def test_molecules_of_padding(sample: QM9) -> None:
     assert not np.asarray(batch.positions)[1].any()
 
 
+def test_molecules_that_do_not_fit(sample: QM9) -> None:
+    with pytest.raises(ValueError, match=r"^molecule 5 has 3 atoms, more than the 2 places of"):
+        graphs.pad(sample, np.array([4, -1]), atoms=2)
+
+
 def test_chunks_fill_up_with_minus_one() -> None:
     pieces = list(chunks(np.arange(7), 3))
     assert [piece.tolist() for piece in pieces] == [[0, 1, 2], [3, 4, 5], [6, -1, -1]]

@@ -236,7 +236,7 @@ def test_training_with_float64_switched_on(parts, dtype, optimizer) -> None:
 
 
 @pytest.mark.parametrize("part", [0, 1])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, -1e20])
 @pytest.mark.parametrize("name", ["labels", "positions"])
 def test_values_that_are_no_number(parts, part, value, name) -> None:
     sets = [parts[0], parts[1]]
