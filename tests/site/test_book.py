@@ -119,3 +119,16 @@ def test_minutes_of_the_landing_page_follow_from_the_chapters():
         lines = sum(c.source.count("\n") + 1 for c in cells[1:] if c.cell_type == "code")
         assert abs(words / 160 + lines / 30 - int(read)) <= 5, name
         assert seconds[name] / 60 <= int(run), name
+
+
+def test_rooms_of_the_readme_are_there():
+    """In the table of rooms a name in backticks is that of a module or folder of the room."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    rows = re.search(r"\| room \|.*\n\|---.*\n((?:\|.*\n)+)", text)[1].splitlines()
+    for row in rows:
+        room, names = row.strip("|").split("|")
+        folder = ROOT / room.strip(" `").removesuffix("*.py")
+        for name in re.findall(r"`(\w+)`", names):
+            assert (folder / f"{name}.py").is_file() or (folder / name).is_dir(), (room, name)
+    rooms = {path.parent.name for path in ROOT.glob("qm9lib/*/__init__.py")}
+    assert rooms == {Path(row.split("`")[1]).name for row in rows} - {"*.py", "qm9course"}
