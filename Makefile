@@ -1,6 +1,7 @@
 PYTHON ?= python3
 PORT ?= 8000
-WORKERS ?= 2
+# One more than the cores that everybody has: some tests wait.
+WORKERS ?= 3
 BRANCH ?= main
 RUNS ?= 1000000
 SEED ?= 1
@@ -52,9 +53,8 @@ pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) book tests qm9lib qm9course
 
-# Pages are also waited for: one worker more.
 test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
-	$(RUN) pytest tests/web --confcutdir tests/web -n $$(($(WORKERS) + 1))
+	$(RUN) pytest tests/web --confcutdir tests/web -n $(WORKERS)
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
 	$(BIN)/python tools/lighthouse.py --modules $(WEB)/node_modules
