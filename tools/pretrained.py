@@ -276,9 +276,9 @@ a thousand does.
 - Ions and radicals: the networks see elements and positions only, and take them for neutral
   molecules. A warning comes where the atomic numbers add up to an odd number, or where the comment
   line of the file tells of a charge or a multiplicity.
-- More than nine heavy atoms, and distances that QM9 seldom has (bonds being torn, two molecules
-  beside one another): a number with a warning. `domain.safetensors` holds the distances of the
-  training molecules.
+- More than nine heavy atoms, distances that QM9 seldom has (bonds being torn, two molecules beside
+  one another), and atoms with too few or too many bonds (missing hydrogens): a number with a
+  warning. `domain.safetensors` holds the distances and valences of the training molecules.
 - QM9 has minima only: the networks' forces have never been trained.
 - The error is measured against B3LYP, which itself is some kcal/mol off experiment.
 """

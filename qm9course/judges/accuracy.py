@@ -1379,8 +1379,7 @@ def _judge_molecule(sample: QM9, molecule: xyz.XYZMolecule) -> str | None:
     if electrons % 2:
         return (
             f"{molecule.formula} has {electrons} electrons, so that one has no partner: an atom is "
-            "missing or too many. The molecules of QM9 have pairs alone, and no warning of the "
-            "package sees this"
+            "missing or too many. In the molecules of QM9 all are in pairs"
         )
     for row in np.flatnonzero((sample.composition == made.composition[0]).all(axis=1)):
         other = sample[int(row)]
@@ -1415,6 +1414,7 @@ def _advice(warnings: str) -> str:
         "atoms; QM9": "take a larger molecule",
         "not hydrogen": "take a smaller molecule",
         "pieces": "move the atoms nearer to each other: bonds are at most about 1.6 Å long",
+        "hydrogens": "add them: files of X-ray structures often lack them",
         "disagree": "change it: the geometry may be rough, or the molecule simply unlike those of "
         "QM9, even if it is a real one",
     }

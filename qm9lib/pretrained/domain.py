@@ -1,9 +1,10 @@
 """What the training molecules look like, so that a prediction far from them can be told.
 
-A network is only as good as the molecules it has seen. Four simple things tell most of the others:
-more heavy atoms than QM9 has, an odd number of electrons, atoms that are not all bonded together,
-and two elements at a distance at which QM9 hardly ever has them, such as the 1.9 Å of a carbon bond
-that is being torn.
+A network is only as good as the molecules it has seen. Five simple things reveal most of the
+others: more heavy atoms than QM9 has, an odd number of electrons, atoms that are not all bonded
+together, two elements at a distance at which QM9 hardly ever has them, such as the 1.9 Å of a
+carbon bond that is being torn, and an atom with too few or too many bonds, as where a file lacks
+the hydrogens.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from qm9lib.data.dataset import QM9
-from qm9lib.data.geometry import bonds
-from qm9lib.data.molecule import Molecule
+from qm9lib.data.geometry import COVALENT_RADII, bonds
 from qm9lib.labels import ELEMENTS, SYMBOLS
 
 MOST_HEAVY = 9
@@ -31,7 +31,13 @@ _BINS = 80  # up to 4 Å; beyond, all distances occur
 SHAPE = (len(ELEMENTS), len(ELEMENTS), _BINS)
 """Of the counts: element, element, distance."""
 
+_VALENCE_BIN = 0.2
+VALENCE_SHAPE = (len(ELEMENTS), 40)
+"""Of the valences: element, sum of bonds up to 8; the last bin has all beyond."""
+
 _SELDOM = 10  # so few training pairs in a bin count as none
+_RARE = 1e-4  # part of an element's training atoms: fewer in a bin count as none
+_DECAY = 0.37  # Å, of the strength of a bond with its length (Brown and Altermatt 1985)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,9 @@ class Domain:
     counts
         Shape (5, 5, 80): element, element (H, C, N, O, F; in both orders), and distance in steps of
         0.05 Å from 0.
+    valences
+        How many atoms have bonds that add up to so much: shape (5, 40), element, and the sum in
+        steps of 0.2. See `valences_of`.
 
     Examples
     --------
@@ -57,6 +66,7 @@ class Domain:
     """
 
     counts: Int[np.ndarray, "5 5 80"]
+    valences: Int[np.ndarray, "5 40"]
 
     def concerns(
         self, atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
@@ -85,7 +95,9 @@ class Domain:
             )
         if (parts := pieces(atomic_numbers, positions)) > 1:
             found.append(f"the atoms form {parts} pieces without a bond between them")
-        first, second, step, distance = _pairs(atomic_numbers, positions)
+        a, b, distance = _pairs(positions)
+        element, step = np.searchsorted(ELEMENTS, atomic_numbers), _steps(distance)
+        first, second = element[a], element[b]
         count = self.counts[first, second, step]
         rare = count < _SELDOM
         if np.any(rare):
@@ -98,24 +110,48 @@ class Domain:
                 f"{names} are {distance[i]:.2f} Å apart; the training molecules have {known} "
                 f"between {_BIN * step[i]:.2f} and {_BIN * (step[i] + 1):.2f} Å"
             )
+        elif len(atomic_numbers) >= _FEWEST:
+            found += self._odd_valence(atomic_numbers, positions)
         return found
+
+    def _odd_valence(self, atomic_numbers: np.ndarray, positions: np.ndarray) -> list[str]:
+        valences = valences_of(atomic_numbers, positions)
+        element = np.searchsorted(ELEMENTS, atomic_numbers)
+        count = self.valences[element, _valence_steps(valences)]
+        rare = np.flatnonzero(count < np.maximum(1, _RARE * self.valences.sum(axis=1)[element]))
+        if not len(rare):
+            return []
+        i = rare[0]
+        steps = np.arange(VALENCE_SHAPE[1]) + 0.5
+        usual = _VALENCE_BIN * np.average(steps, weights=self.valences[element[i]] + 1e-9)
+        worth = f"{valences[i]:.1f} single bonds"
+        if valences[i] < usual:
+            worth = f"only {worth}, as if hydrogens were missing"
+        return [
+            f"the bonds of {SYMBOLS[int(atomic_numbers[i])]} (atom {i + 1}) are worth {worth}; "
+            "hardly any training molecule has such an atom"
+        ]
 
 
 def measure(qm9: QM9) -> Domain:
-    """Count the distances of all pairs of atoms.
+    """Count the distances of all pairs of atoms, and what their bonds add up to.
 
     Parameters
     ----------
     qm9
         Training molecules.
     """
-    counts = np.zeros(SHAPE, np.int64)
+    counts, valences = np.zeros(SHAPE, np.int64), np.zeros(VALENCE_SHAPE, np.int64)
     for molecule in qm9:
-        _add(counts, molecule)
+        element = np.searchsorted(ELEMENTS, molecule.atomic_numbers)
+        a, b, distance = _pairs(molecule.positions)
+        np.add.at(counts, (element[a], element[b], _steps(distance)), 1)
+        steps = _valence_steps(valences_of(molecule.atomic_numbers, molecule.positions))
+        np.add.at(valences, (element, steps), 1)
     both = counts + counts.transpose(1, 0, 2)
-    for element in range(len(ELEMENTS)):
-        both[element, element] = counts[element, element]  # each pair once
-    return Domain(both)
+    for i in range(len(ELEMENTS)):
+        both[i, i] = counts[i, i]  # each pair once
+    return Domain(both, valences)
 
 
 def pieces(
@@ -133,18 +169,48 @@ def pieces(
     return int(connected_components(bonded, directed=False)[0])
 
 
-def _add(counts: np.ndarray, molecule: Molecule) -> None:
-    first, second, step, _ = _pairs(molecule.atomic_numbers, molecule.positions)
-    np.add.at(counts, (first, second, step), 1)
+def valences_of(
+    atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
+) -> Float[np.ndarray, " atoms"]:
+    r"""Return what the bonds of each atom add up to, in single bonds.
+
+    A bond counts :math:`e^{(R - r)/0.37}`, with its length r and the sum R of two covalent radii in
+    Å (Pauling 1947; the constant is that of Brown and Altermatt 1985): 1 for a single bond, 1.7 for
+    a double bond of carbon, and nearly nothing for atoms that are not bonded.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (atoms,); H, C, N, O and F only.
+    positions
+        Shape (atoms, 3), Å.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> methane = qm9lib.load_sample()[0]
+    >>> valences_of(methane.atomic_numbers, methane.positions).round(1)
+    array([3.8, 1. , 1. , 1. , 1. ])
+    """
+    radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
+    a, b, distance = _pairs(positions)
+    bond = np.exp((radius[a] + radius[b] - distance) / _DECAY)
+    return np.bincount(
+        np.concatenate([a, b]), np.concatenate([bond, bond]), minlength=len(atomic_numbers)
+    )
 
 
-def _pairs(
-    atomic_numbers: np.ndarray, positions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return elements, step and distance of all pairs that are nearer than the last step."""
-    a, b = np.triu_indices(len(atomic_numbers), k=1)
+def _pairs(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the atoms and the distance of all pairs that are nearer than the last step."""
+    a, b = np.triu_indices(len(positions), k=1)
     distance = np.linalg.norm(positions[a] - positions[b], axis=1)
     near = distance < _BIN * _BINS
-    element = np.searchsorted(ELEMENTS, atomic_numbers)
-    a, b, distance = a[near], b[near], distance[near]
-    return element[a], element[b], (distance / _BIN).astype(np.int64), distance
+    return a[near], b[near], distance[near]
+
+
+def _steps(distance: np.ndarray) -> np.ndarray:
+    return (distance / _BIN).astype(np.int64)
+
+
+def _valence_steps(valences: np.ndarray) -> np.ndarray:
+    return np.minimum(valences / _VALENCE_BIN, VALENCE_SHAPE[1] - 1).astype(np.int64)

@@ -20,13 +20,13 @@ from qm9lib import models
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import UnknownNameError
 from qm9lib.models.storage import Ensemble
-from qm9lib.pretrained.domain import SHAPE, Domain
+from qm9lib.pretrained.domain import SHAPE, VALENCE_SHAPE, Domain
 from qm9lib.training.run import Run
 
 FOLDER = Path(__file__).parent / "stored"
 """Where the files are."""
 
-_DOMAIN = "qm9lib-domain-1"
+_DOMAIN = "qm9lib-domain-2"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def calibration(label: str = "H") -> Calibration:
 
 
 def training_domain() -> Domain:
-    """Return which distances the 110,000 training molecules have.
+    """Return which distances and valences the 110,000 training molecules have.
 
     Examples
     --------
@@ -146,15 +146,20 @@ def training_domain() -> Domain:
     path = FOLDER / "domain.safetensors"
     what, remedy = "domain", "install qm9lib again"
     _, arrays = read_safetensors(path, _DOMAIN, what, remedy)
-    if "counts" not in arrays or arrays["counts"].shape != SHAPE:
-        raise damaged(path, what, remedy, f"it has no array counts of shape {SHAPE}")
-    return Domain(arrays["counts"])
+    for name, shape in (("counts", SHAPE), ("valences", VALENCE_SHAPE)):
+        if name not in arrays or arrays[name].shape != shape:
+            raise damaged(path, what, remedy, f"it has no array {name} of shape {shape}")
+    return Domain(arrays["counts"], arrays["valences"])
 
 
 def save_domain(measured: Domain, folder: Path = FOLDER) -> None:
     """Write the file that `training_domain` reads."""
-    counts = measured.counts.astype(np.int32)
-    write_safetensors(folder / "domain.safetensors", {"counts": counts}, {"format": _DOMAIN})
+    arrays = {"counts": measured.counts, "valences": measured.valences}
+    write_safetensors(
+        folder / "domain.safetensors",
+        {name: array.astype(np.int32) for name, array in arrays.items()},
+        {"format": _DOMAIN},
+    )
 
 
 def _members(label: str) -> list[Path]:

@@ -99,10 +99,13 @@ def test_the_model_card_is_made_of_the_stored_numbers() -> None:
 
 def test_the_domain_is_that_of_the_training_molecules(qm9: QM9) -> None:
     few = qm9.split("dimenet").train[::50]
-    counts, part = pretrained.training_domain().counts, domain.measure(few).counts
-    assert np.all(part <= counts)
-    # A fiftieth of the molecules has about a fiftieth of the pairs.
-    assert part.sum() * 50 == pytest.approx(counts.sum(), rel=0.01)
+    known, part = pretrained.training_domain(), domain.measure(few)
+    for name in ("counts", "valences"):
+        all_of_them, some = getattr(known, name), getattr(part, name)
+        assert np.all(some <= all_of_them)
+        # A fiftieth of the molecules has about a fiftieth of the pairs, and of the atoms.
+        assert some.sum() * 50 == pytest.approx(all_of_them.sum(), rel=0.01)
+    assert known.valences.sum() == len(qm9.split("dimenet").train.atomic_numbers)
 
 
 def test_few_validation_molecules_are_outside_of_it(qm9: QM9) -> None:
