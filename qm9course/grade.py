@@ -11,12 +11,16 @@ import difflib
 import importlib.util
 import json
 import re
+import signal
+import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from qm9course import BY_NUMBER, CHAPTERS, checking, exercises, student
 from qm9course.checking import Exercise
@@ -26,6 +30,7 @@ MISSING, STOPPED, NOT_REACHED = "missing", "stopped", "not reached"
 """Outcomes that a grader meets beside the five of `check`."""
 
 _SHARE = 0.1  # of the minutes, for one cell or one answer
+_JUDGING = 300.0  # seconds of the processor for judging one answer; the longest takes some ten
 _LARGEST = 50_000_000  # bytes of a notebook
 _LONGEST = 2_000  # characters of a reason or note
 _MOST = 100  # notes on one notebook
@@ -283,14 +288,48 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
         row.reasons[name] = f"there is no {function}{nearest(function, map(str, names))}"
     else:
         try:
-            outcome = checking.judged(exercise, process.answer(name))
+            with at_most(_JUDGING):
+                outcome = checking.judged(exercise, process.answer(name))
         except student.EndedError:
             raise
+        except _TooLongError:  # in the middle of a question, so that the process is of no use
+            raise student.EndedError("returns what takes too long to be judged") from None
         except Exception as error:  # no judge expects what this answer returned
             row.outcomes[name] = "wrong"
             row.reasons[name] = f"it returns what cannot be judged ({type(error).__name__})"
         else:
             row.outcomes[name], row.reasons[name] = outcome.status, outcome.message
+
+
+class _TooLongError(BaseException):
+    """Raised in the middle of a judge; what catches exceptions there does not catch it."""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Interrupt what computes longer in this process, where the system can.
+
+    Examples
+    --------
+    >>> with at_most(60.0):
+    ...     1 + 1
+    2
+    """
+    # Signals come to the main thread alone; Windows has no such clock.
+    if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise _TooLongError
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _finish(row: Row, minutes: float) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -533,6 +534,25 @@ def test_limit_is_for_loops_alone(tmp_path):
     (row,) = grade([stored("solutions", tmp_path / "loop.ipynb", *BROKEN["loop"][0])], minutes=0.5)
     assert row.outcomes == dict.fromkeys(NAMES, "right") | {"1.1": "error"}
     assert "more than 3 s" in row.reasons["1.1"]
+
+
+def test_a_judge_without_end_costs_one_answer(tmp_path, monkeypatch):
+    """Whatever an answer returns, the next one is judged."""
+
+    def endless(answer):
+        while True:
+            with contextlib.suppress(Exception):
+                answer(1.0)
+
+    known = qm9course.exercises("labels")
+    slow = [replace(known[0], judge=endless), *known[1:]]
+    monkeypatch.setattr("qm9course.grade.exercises", lambda chapter: slow)
+    monkeypatch.setattr("qm9course.grade._JUDGING", 0.5)
+    before = signal.getsignal(signal.SIGPROF)
+    (row,) = grade([BOOK / "solutions" / "labels.ipynb"])
+    assert row.outcomes == dict.fromkeys(NAMES, "right") | {"1.1": "stopped"}
+    assert row.reasons["1.1"] == "the answer returns what takes too long to be judged"
+    assert signal.getsignal(signal.SIGPROF) == before
 
 
 def test_wrong_usage_is_told(tmp_path, monkeypatch):
