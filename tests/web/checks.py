@@ -247,7 +247,6 @@ class Visit:
 
     def stretch(self, most: int = 8_000) -> None:
         """Make the window so high that nothing needs scrolling, up to a number of pixels."""
-        self.lay_out()
         size = self.page.viewport_size
         assert size is not None
         height = self.page.evaluate(
@@ -266,17 +265,8 @@ class Visit:
         self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
         self.stretch()
 
-    def lay_out(self) -> None:
-        """Lay out the sections below the window too, as for a reader who has come to them."""
-        # Not by add_style_tag, which waits for ever where scripts are off.
-        self.page.evaluate(
-            "document.querySelectorAll('article section')"
-            ".forEach((section) => (section.style.contentVisibility = 'visible'))"
-        )
-
     def ask(self, *names: str) -> dict[str, list[str]]:
         """Run the checks of checks.js that are named."""
-        self.lay_out()
         return self.page.evaluate(
             "([script, names]) => { const checks = eval(script);"
             " return Object.fromEntries(names.map((name) => [name, checks[name]()])); }",
@@ -387,6 +377,20 @@ def requests(seen: Visit) -> list[str]:
     return sorted(
         {*foreign, *(text.replace(f"http://{own.netloc}/", "") for text in seen.failures)}
     )
+
+
+def steady(seen: Visit) -> list[str]:
+    """The end of the page is where it seemed to be before anybody has read so far."""
+    size = "[document.documentElement.scrollHeight, Math.round(scrollY + innerHeight)]"
+    before, _ = seen.page.evaluate(size)
+    seen.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    frames(seen.page, 2)
+    after, end = seen.page.evaluate(size)
+    seen.page.evaluate("scrollTo(0, 0)")
+    frames(seen.page, 2)
+    if after == before and abs(after - end) <= 1:
+        return []
+    return [f"{before} px high; at {end} px, where that seemed to end, {after} px"]
 
 
 def weight(seen: Visit) -> list[str]:
