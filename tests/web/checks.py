@@ -298,6 +298,7 @@ def visit(
     theme: str = "light",
     *,
     height: int = 900,
+    letters: int = 16,
     throttle: tuple[int, float, float] | None = None,
     **options: Any,
 ) -> Iterator[Visit]:
@@ -311,6 +312,8 @@ def visit(
         Size of the window in CSS pixels.
     theme
         ``"light"`` or ``"dark"``: what the reader has chosen on the page, and in the system.
+    letters
+        Size of letters in CSS pixels that the reader has chosen in the browser.
     throttle
         How many times slower the processor is, the latency in ms, and the bytes per second.
     **options
@@ -332,6 +335,7 @@ def visit(
     page.on("response", seen.on_response)
     seen.protocol.on("Network.loadingFinished", seen.on_finish)
     seen.protocol.send("Network.enable")
+    seen.protocol.send("Page.setFontSizes", {"fontSizes": {"standard": letters}})
     if throttle is not None:
         slower, latency, rate = throttle
         seen.protocol.send("Emulation.setCPUThrottlingRate", {"rate": slower})
