@@ -47,7 +47,7 @@ serve: $(INSTALLED) ## show the built book at http://127.0.0.1:8000 (PORT=...)
 	@test -f _build/html/index.html || { echo "There is no book yet: make book"; exit 1; }
 	$(RUN) http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-pdf: $(INSTALLED) ## print the built book as one PDF (needs Chromium or Chrome)
+pdf: $(INSTALLED) ## print the built book as two PDFs, for students and for teachers (needs Chromium or Chrome)
 	$(BIN)/python tools/pdf.py
 
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs

@@ -1,7 +1,8 @@
-"""Print the built book as one PDF, with outline, links and page numbers, through chromium.
+"""Print the built book as a PDF, with outline, links and page numbers, through chromium.
 
-The pages of `_build/html` are put one behind the other, and their links made to point into the same
-file. Formulas and figures are those of the site.
+There is one for students, without solutions, and one for teachers, with everything. The pages of
+`_build/html` are put one behind the other, and their links made to point into the same file.
+Formulas and figures are those of the site.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from webserver import serve
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
-PDF = ROOT / "_build" / "pdf" / "book.pdf"
+PDF = ROOT / "_build" / "pdf"
 
 FIRST = "book/index.html"
 NOT_PRINTED = ("book/api/", "book/explorer", "book/status", "book/licences")
 """What serves only on a screen, or tells of the site itself."""
+
+LEFT_OUT = {"students": (*NOT_PRINTED, "book/solutions/", "book/teachers"), "teachers": NOT_PRINTED}
+"""What the book for each of them does not have."""
 
 FOOTER = """\
 <div style="width: 100%; text-align: center; font: 8pt sans-serif; color: #555">
@@ -41,11 +45,17 @@ FRAME = """\
 <head><meta charset="utf-8" /><title>{title}</title>{styles}
 <style>
   body {{ font-size: 10.5pt; }}
-  .bd-article {{ break-before: page; padding: 0 !important; max-width: none; }}
-  .bd-article:first-of-type {{ break-before: auto; }}
+  .bd-article {{ padding: 0 !important; max-width: none; }}
+  .bd-article.chapter {{ break-before: page; }}
+  .bd-article:not(.chapter, :first-of-type) > section > h1 {{ margin-top: 3rem; }}
+  .landing-path .sd-row {{ display: block; columns: 2; }}
+  .landing-path .sd-row > div {{ width: auto; }}
+  :is(pre, details, .cell, .cell_input, .cell_output, div.output, div[class*="highlight"]) {{
+    display: block; break-inside: auto !important; orphans: 3; widows: 3;
+  }}
+  figure svg, figure img {{ max-height: 80mm; }}
   h1, h2, h3 {{ text-wrap: initial; break-after: avoid; }}
-  nav.printed {{ break-before: page; }}
-  nav.printed ul {{ list-style: none; padding: 0; columns: 2; font-size: 9pt; line-height: 1.4; }}
+  nav.printed ul {{ list-style: none; padding: 0; columns: 2; font-size: 8.5pt; line-height: 1.3; }}
   nav.printed .printed-h1 {{ margin-top: 0.6rem; font-weight: bold; break-after: avoid; }}
   nav.printed .printed-h2 {{ margin-left: 1rem; }}
 </style></head>
@@ -106,15 +116,24 @@ def article(path: str, page: BeautifulSoup, printed: Sequence[str]) -> Tag:
         if target in printed:
             link["href"] = "#" + anchor(target, fragment)
         else:
+            link["data-lost"] = target
             del link["href"]
     return found
 
 
-def assemble(site: Path) -> tuple[str, list[Entry]]:
-    """Return the whole book as one page of HTML, and its contents."""
-    book = {p: page for p, page in pages(site) if not p.startswith(NOT_PRINTED)}
+def assemble(site: Path, readers: str = "teachers") -> tuple[str, list[Entry]]:
+    """Return the book for these readers as one page of HTML, and its contents."""
+    book = {p: page for p, page in pages(site) if not p.startswith(LEFT_OUT[readers])}
     styles = "".join(map(str, book[FIRST].select("head style")))
     articles = [article(path, page, list(book)) for path, page in book.items()]
+    if readers == "students":
+        for found in articles:
+            for answer in found.select("details, a[data-lost*='/solutions/']"):
+                answer.decompose()
+    for path, found in zip(book, articles, strict=True):
+        # Chapters begin a page; sets of exercises and of solutions follow one another.
+        if path.count("/") == 1 and path != FIRST:
+            found["class"] = "bd-article chapter"
     entries = [entry for found in articles for entry in headings(found)]
     items = "".join(
         f'<li class="printed-{entry.level}">'
@@ -141,8 +160,9 @@ def add_outline(file: Path, entries: Sequence[Entry]) -> None:
 
     Chromium can make one, but repeats the words of a heading that takes two lines.
     """
-    reader = PdfReader(io.BytesIO(file.read_bytes()))
-    writer = PdfWriter(clone_from=reader)
+    # Only what is new is added: pypdf copies some objects of Chromium's twice.
+    writer = PdfWriter(io.BytesIO(file.read_bytes()), incremental=True)
+    reader = PdfReader(file)
     parent = None
     for entry in entries:
         number = reader.get_destination_page_number(reader.named_destinations[f"/{entry.anchor}"])
@@ -153,7 +173,7 @@ def add_outline(file: Path, entries: Sequence[Entry]) -> None:
     writer.write(file)
 
 
-def print_book(site: Path, target: Path) -> None:
+def print_book(site: Path, target: Path, readers: str) -> None:
     """Print the site as one PDF.
 
     Parameters
@@ -162,6 +182,8 @@ def print_book(site: Path, target: Path) -> None:
         The built site.
     target
         The PDF file; written whole or not at all.
+    readers
+        Whom it is for: a key of `LEFT_OUT`.
 
     Raises
     ------
@@ -176,7 +198,7 @@ def print_book(site: Path, target: Path) -> None:
         page.set_default_timeout(10 * HANG)  # two hundred pages
         # Relative addresses are those of the first page.
         page.goto(f"{address.rstrip('/')}/{FIRST}")
-        text, entries = assemble(site)
+        text, entries = assemble(site, readers)
         page.set_content(text, wait_until="load")
         page.evaluate("document.fonts.ready")
         unfinished = target.with_suffix(".part")
@@ -199,15 +221,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("target", nargs="?", type=Path, default=PDF, help="default: %(default)s")
+    parser.add_argument("folder", nargs="?", type=Path, default=PDF, help="default: %(default)s")
+    parser.add_argument("--for", dest="readers", nargs="+", choices=LEFT_OUT, default=[*LEFT_OUT])
     parser.add_argument("--site", type=Path, default=SITE, help="default: %(default)s")
     options = parser.parse_args(arguments)
-    try:
-        print_book(options.site, options.target)
-    except BrowserError as error:
-        print(f"pdf: {error}", file=sys.stderr)
-        return 1
-    print(f"The book as PDF: {options.target}")
+    for readers in options.readers:
+        target = options.folder / f"book-{readers}.pdf"
+        try:
+            print_book(options.site, target, readers)
+        except BrowserError as error:
+            print(f"pdf: {error}", file=sys.stderr)
+            return 1
+        print(f"The book for {readers}: {target}")
     return 0
 
 

@@ -31,7 +31,7 @@ STYLE = re.compile(r'\s*<link\b(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^"]*
 URL = re.compile(r"""url\((?!["']?(?:data:|#))["']?([^"')]+)["']?\)""")
 IMPORT = re.compile(r'@import "([^"]+)";')
 SEARCH_SCRIPT = re.compile(
-    r"\s*<script[^>]*/?(?:searchtools|language_data|searchindex)\.js[^>]*></script>"
+    r"\s*<script[^>]*/?(?:searchtools|language_data|searchindex|search_results)\.js[^>]*></script>"
 )
 ICON_SCRIPT = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
@@ -39,6 +39,13 @@ ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\?([^"]+)"\}')
 OPTIONS = re.compile(r'<script src="([^"?]*documentation_options\.js)[^"]*"></script>')
 SCRIPT = re.compile(r'\s*<script [^>]*\bsrc="([^"?]*_static/(?!site-)[^"?]*)[^"]*"[^>]*></script>')
 MENU_IMAGE = re.compile(r"<img (?=[^>]*_static/images/logo_)")  # loads when the menu opens
+THEME = re.compile(r'(<html\b[^>]*) data-theme="auto"')
+STORED_THEME = re.compile(r'(localStorage\.getItem\("theme"\) \|\| )"auto"')
+SYSTEM_THEME = '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
+MENU_BUTTON = re.compile(r'(?=<button class="sidebar-toggle (primary|secondary)-toggle\b)')
+MENU_NAMES = {"primary": "Pages of the book", "secondary": "Contents of this page"}
+MENU_ICONS = {"primary": "bars", "secondary": "list"}
+BREAKPOINT = re.compile(r"(?<=-width:)\s*([\d.]+)px(?=\))")
 PRELOAD = re.compile(r'\s*<link\b(?=[^>]*rel="preload")[^>]*>')
 COMMENT = re.compile(r"/\*(?!!).*?\*/\s*", re.DOTALL)  # those with "!" tell licences
 SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
@@ -106,6 +113,8 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
         html = replace_all(VIEWPORT, ONE_VIEWPORT, html)
         html = ICON_SCRIPT.sub("", PRELOAD.sub("", html))
         html = MENU_IMAGE.sub(r'<img loading="lazy" ', html)
+        html = STORED_THEME.sub(rf"\1{SYSTEM_THEME}", THEME.sub(r'\1 data-theme="light"', html))
+        html = MENU_BUTTON.sub(menu_link, html)
         if page.name != "search.html":
             html = SEARCH_SCRIPT.sub("", html)  # half a megabyte
             html = join_scripts(html, page, out)
@@ -123,9 +132,12 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
 def check_found(pages: dict[Path, str]) -> None:
     """Raise an error if what is to be replaced is nowhere: the theme has changed, and so must we.
 
-    Every page has styles, scripts and a viewport; the rest is on some.
+    Every page has styles, scripts, a viewport, a theme and a menu; the rest is on some.
     """
-    everywhere = {"styles": STYLE, "scripts": SCRIPT, "options": OPTIONS, "viewport": VIEWPORT}
+    everywhere = {
+        "styles": STYLE, "scripts": SCRIPT, "options": OPTIONS, "viewport": VIEWPORT,
+        "theme": THEME, "stored theme": STORED_THEME, "menu button": MENU_BUTTON,
+    }  # fmt: skip
     somewhere = {
         "icon script": ICON_SCRIPT, "preloads": PRELOAD, "menu image": MENU_IMAGE,
         "search scripts": SEARCH_SCRIPT, "signatures": SIGNATURE,
@@ -161,6 +173,29 @@ def plain_signature(html: str) -> str:
     return html
 
 
+def menu_link(button: re.Match[str]) -> str:
+    """Write what stands for the button of a menu where there are no scripts."""
+    name = button[1]
+    return (
+        f'<noscript><a class="btn btn-sm {name}-link" href="#pst-{name}-sidebar" '
+        f'aria-label="{MENU_NAMES[name]}"><span class="fa-solid fa-{MENU_ICONS[name]}"></span></a>'
+        "</noscript>"
+    )
+
+
+def in_em(text: str) -> str:
+    """Let a layout depend on how many letters a window has room for, not on its pixels.
+
+    Who reads large letters gets what a small window gets.
+
+    Examples
+    --------
+    >>> in_em("@media (max-width: 959.98px) { p { max-width: 8px } }")
+    '@media (max-width:59.99875em) { p { max-width: 8px } }'
+    """
+    return BREAKPOINT.sub(lambda width: f"{float(width[1]) / 16:.8g}em", text)
+
+
 def join_scripts(html: str, page: Path, out: Path) -> str:
     """Put a page's scripts into one file, which runs in their order when the page stands."""
 
@@ -172,7 +207,7 @@ def join_scripts(html: str, page: Path, out: Path) -> str:
     if not files:
         return html
     # The first semicolon keeps one script's "use strict" from the others.
-    text = "".join(f";\n{file.read_text('utf-8')}\n" for file in files)
+    text = in_em("".join(f";\n{file.read_text('utf-8')}\n" for file in files))
     new = f'\n<script defer src="{site_file(text, "js", page, out)}"></script>'
     return replace_all(SCRIPT, new, html)
 
@@ -182,7 +217,7 @@ def join_styles(html: str, page: Path, out: Path) -> str:
     sheets = [(page.parent / href).resolve() for href in STYLE.findall(html)]
     if not sheets:
         return html
-    text = "\n".join(style(sheet, out / "_static") for sheet in sheets)
+    text = in_em("\n".join(style(sheet, out / "_static") for sheet in sheets))
     new = f'\n<link rel="stylesheet" href="{site_file(text, "css", page, out)}" />'
     return replace_all(STYLE, new, html)
 

@@ -47,6 +47,8 @@ def test_theme_without_icons_is_told(static):
 
 def test_pages_that_lack_what_is_replaced_end_the_build():
     whole = (
+        '<html data-theme="auto"><script>localStorage.getItem("theme") || "auto"</script>'
+        '<button class="sidebar-toggle primary-toggle">'
         '<meta name="viewport" content="x" /><link rel="preload" href="a" />'
         '<link href="_static/a.css" rel="stylesheet" /><script src="_static/a.js"></script>'
         '<script src="_static/documentation_options.js"></script>'
@@ -57,6 +59,9 @@ def test_pages_that_lack_what_is_replaced_end_the_build():
     page, redirect = Path("page.html"), '<meta http-equiv="refresh" content="0" />'
     lean_pages.check_found({page: whole, Path("index.html"): redirect})
     for lacking, told in (
+        ("<html", "theme in page.html"),
+        ("localStorage", "stored theme in page.html"),
+        ("primary-toggle", "menu button in page.html"),
         ("viewport", "viewport in page.html"),
         ("documentation_options", "options in page.html"),
         ("fontawesome", "icon script"),

@@ -72,6 +72,47 @@
       return [...found];
     },
 
+    // No word that could stand in one line is broken.
+    words() {
+      const found = [];
+      for (const node of texts(document.body)) {
+        const shown = { visibilityProperty: true, opacityProperty: true };
+        if (!node.parentElement.checkVisibility(shown)) continue;
+        for (const { 0: word, index } of node.data.matchAll(/\p{L}{2,}/gu)) {
+          const range = document.createRange();
+          range.setStart(node, index);
+          range.setEnd(node, index + word.length);
+          const lines = new Set([...range.getClientRects()].map(({ bottom }) => Math.round(bottom)));
+          if (lines.size > 1) found.push(`${word}: ${say(node.parentElement)}`);
+        }
+      }
+      return found;
+    },
+
+    // All buttons of the header are in the window.
+    header() {
+      return all(".bd-header-article :is(a, button)")
+        .filter((button) => button.checkVisibility({ visibilityProperty: true }))
+        .filter((button) => {
+          const { left, right } = button.getBoundingClientRect();
+          return left < 0 || right > innerWidth;
+        })
+        .map((button) => `outside the window: ${button.title || label(button)}`);
+    },
+
+    // Without colours of a theme, the header lets the text shine through, and code is black.
+    theme() {
+      const clear = "rgba(0, 0, 0, 0)";
+      const found = all(".bd-header-article")
+        .filter((header) => getComputedStyle(header).backgroundColor === clear)
+        .map(() => "the header is transparent");
+      const code = all(".highlight pre");
+      const colors = new Set(
+        code.flatMap((pre) => all("span", pre).map((span) => getComputedStyle(span).color)),
+      );
+      return code.length && colors.size < 2 ? [...found, "code has no colours"] : found;
+    },
+
     // One h1, and no level left out below it.
     headings() {
       const found = [];

@@ -247,7 +247,6 @@ class Visit:
 
     def stretch(self, most: int = 8_000) -> None:
         """Make the window so high that nothing needs scrolling, up to a number of pixels."""
-        self.lay_out()
         size = self.page.viewport_size
         assert size is not None
         height = self.page.evaluate(
@@ -266,17 +265,8 @@ class Visit:
         self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
         self.stretch()
 
-    def lay_out(self) -> None:
-        """Lay out the sections below the window too, as for a reader who has come to them."""
-        # Not by add_style_tag, which waits for ever where scripts are off.
-        self.page.evaluate(
-            "document.querySelectorAll('article section')"
-            ".forEach((section) => (section.style.contentVisibility = 'visible'))"
-        )
-
     def ask(self, *names: str) -> dict[str, list[str]]:
         """Run the checks of checks.js that are named."""
-        self.lay_out()
         return self.page.evaluate(
             "([script, names]) => { const checks = eval(script);"
             " return Object.fromEntries(names.map((name) => [name, checks[name]()])); }",
@@ -308,6 +298,7 @@ def visit(
     theme: str = "light",
     *,
     height: int = 900,
+    letters: int = 16,
     throttle: tuple[int, float, float] | None = None,
     **options: Any,
 ) -> Iterator[Visit]:
@@ -321,6 +312,8 @@ def visit(
         Size of the window in CSS pixels.
     theme
         ``"light"`` or ``"dark"``: what the reader has chosen on the page, and in the system.
+    letters
+        Size of letters in CSS pixels that the reader has chosen in the browser.
     throttle
         How many times slower the processor is, the latency in ms, and the bytes per second.
     **options
@@ -342,6 +335,7 @@ def visit(
     page.on("response", seen.on_response)
     seen.protocol.on("Network.loadingFinished", seen.on_finish)
     seen.protocol.send("Network.enable")
+    seen.protocol.send("Page.setFontSizes", {"fontSizes": {"standard": letters}})
     if throttle is not None:
         slower, latency, rate = throttle
         seen.protocol.send("Emulation.setCPUThrottlingRate", {"rate": slower})
@@ -387,6 +381,20 @@ def requests(seen: Visit) -> list[str]:
     return sorted(
         {*foreign, *(text.replace(f"http://{own.netloc}/", "") for text in seen.failures)}
     )
+
+
+def steady(seen: Visit) -> list[str]:
+    """The end of the page is where it seemed to be before anybody has read so far."""
+    size = "[document.documentElement.scrollHeight, Math.round(scrollY + innerHeight)]"
+    before, _ = seen.page.evaluate(size)
+    seen.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    frames(seen.page, 2)
+    after, end = seen.page.evaluate(size)
+    seen.page.evaluate("scrollTo(0, 0)")
+    frames(seen.page, 2)
+    if after == before and abs(after - end) <= 1:
+        return []
+    return [f"{before} px high; at {end} px, where that seemed to end, {after} px"]
 
 
 def weight(seen: Visit) -> list[str]:

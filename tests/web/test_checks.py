@@ -22,6 +22,10 @@ SOUND = """
 FAULTS = {
     "scroll": '<p style="width: 3000px">wide</p>',
     "cut": '<p style="overflow: hidden; width: 40px; white-space: nowrap">far too long for it</p>',
+    "words": '<p style="overflow-wrap: anywhere; width: 4em">electronegativity</p>',
+    "header": '<p class="bd-header-article" style="background: #fff">'
+    '<a title="Menu" href="#" style="position: fixed; left: -9px; padding: 4px"></a></p>',
+    "theme": '<p class="bd-header-article">Menu</p>',
     "headings": "<h4>Four</h4>",
     "ids": '<p id="a">one</p><p id="a">two</p>',
     "tex": r"<p>so \frac{1}{2} it is</p>",

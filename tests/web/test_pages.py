@@ -41,6 +41,7 @@ def test_page(
         found[f"{widths[0]} {theme}"]["weight"] = checks.weight(seen)
         for width in widths:
             seen.resize(width)
+            found[f"{width} {theme}"]["steady"] = checks.steady(seen)
             if not source_code:
                 if not page.startswith("book/api/"):  # long and all alike: the top is enough
                     seen.stretch(30_000)

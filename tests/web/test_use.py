@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -35,6 +36,36 @@ def results(page: Page) -> list[str]:
     return links.evaluate_all("(links) => links.map((link) => link.href.split('?')[0])")
 
 
+EXCERPTS = """(anchor) => [...document.querySelectorAll("#search-results > ul > li")]
+    .filter((item) => item.querySelector("a").href.includes(anchor))
+    .map((item) => (item.querySelector("p.context, div.context")?.textContent ?? "").trim())"""
+
+FORMULA = """<article><p>Let <span class="katex"><span class="katex-mathml"><math><semantics>
+<mi>R</mi><annotation>\\mathrm R</annotation></semantics></math></span><span class="katex-html">R
+</span></span> be.</p></article>""".replace("\n", "")
+
+ON_LETTERS = """(form) => {
+    const input = form.querySelector("input");
+    const { right } = form.querySelector("i").getBoundingClientRect();
+    const { left } = input.getBoundingClientRect();
+    return right - left - parseFloat(getComputedStyle(input).paddingLeft);
+}"""
+
+
+def test_search_tells_what_it_has_found(browser: Browser, address: str) -> None:
+    """An excerpt is of the text, without buttons, and a term comes with its definition, once."""
+    with checks.visit(browser, f"{address}search.html?q=mask", 1280) as seen:
+        found = results(seen.page)
+        said = "document.querySelectorAll('#search-results li .context').length"
+        checks.until(seen.page, lambda: seen.page.evaluate(said) == len(found))
+        (term,) = seen.page.evaluate(EXCERPTS, "book/glossary.html")
+        assert term.startswith("mask: An array that says which atoms"), term
+        for text in seen.page.evaluate(EXCERPTS, ""):
+            assert not re.search(r"Suggest edit|Open issue|\.ipynb|Contents|\\[a-z]", text), text
+        assert seen.page.locator("form.bd-search").last.evaluate(ON_LETTERS) <= 0
+        assert seen.page.evaluate("(html) => Search.htmlToText(html)", FORMULA) == "Let R be."
+
+
 @pytest.mark.parametrize("words", SOUGHT)
 def test_search(words: str, browser: Browser, address: str) -> None:
     with checks.visit(browser, f"{address}search.html?q={quote(words)}", 1280) as seen:
@@ -57,6 +88,7 @@ def test_search_from_a_page_by_keys(browser: Browser, address: str, site: checks
         page.keyboard.press("Control+k")
         dialog = page.locator("dialog[open]")
         expect(dialog.locator("input:focus")).to_have_count(1)
+        assert dialog.locator("form").evaluate(ON_LETTERS) <= 0  # the magnifier
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
         page.keyboard.press("Control+k")
@@ -200,7 +232,7 @@ def test_search_from_a_folder(browser: Browser, site: checks.Site) -> None:
 
 def test_without_scripts(chapter: str, browser: Browser, address: str, site: checks.Site) -> None:
     with checks.visit(browser, address + chapter, 390, java_script_enabled=False) as seen:
-        found = seen.ask("formulas", "tex", "scroll", "figures", "images", "drawings")
+        found = seen.ask("formulas", "tex", "scroll", "theme", "figures", "images", "drawings")
         article = seen.page.locator("article")
         shown = " ".join(article.inner_text().split())
         for paragraph in site.soup(chapter).select("article > section > section > p")[:5]:
@@ -210,7 +242,28 @@ def test_without_scripts(chapter: str, browser: Browser, address: str, site: che
         for figure in article.locator("figure svg, figure img").all():
             box = figure.bounding_box()
             assert box is not None and box["width"] > 100 and box["height"] > 50
+        for name in ("Pages of the book", "Contents of this page"):
+            menu = seen.page.get_by_label(name, exact=True)
+            assert menu.count() == 1, name
+            menu.click()
+            target = seen.page.locator(str(menu.get_attribute("href")))
+            expect(target).to_be_in_viewport()
+            expect(target.locator("a").first).to_be_visible()
+        # What opens a menu, opens it; and no other button is dead.
+        for button in seen.page.locator(".bd-header-article button:visible").all():
+            button.focus()
+            expect(button.locator("xpath=following-sibling::ul")).to_be_visible()
         checks.conclude(found)
+
+
+def test_letters_of_twice_the_size(reading: str, browser: Browser, address: str) -> None:
+    with checks.visit(browser, address + reading, 1280, letters=32) as seen:
+        found = {"1280": seen.ask("scroll", "header", "cut", "words")}
+        seen.resize(390)
+        found["390"] = seen.ask("scroll", "header", "cut")
+    checks.conclude(
+        {f"{width} {name}": texts for width, said in found.items() for name, texts in said.items()}
+    )
 
 
 TIMES = """async () => {
