@@ -116,9 +116,10 @@ def progress() -> None:
         done = [_outcomes.get(exercise.name) for exercise in found]
         right = sum(outcome is not None and outcome.status == "right" for outcome in done)
         lines.append(("", f"{chapter}: {right} of {len(found)} right", ""))
-        for exercise, outcome in zip(found, done, strict=True):
-            status = outcome.status if outcome else "not checked"
-            gap = " " * (15 - len(status))
+        said = [outcome.status if outcome else "not checked" for outcome in done]
+        width = max(map(len, said))
+        for exercise, status in zip(found, said, strict=True):
+            gap = " " * (width - len(status) + 2)
             lines.append((status, f"  {exercise.name}  {status}", gap + exercise.title))
     show(lines)
 

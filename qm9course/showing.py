@@ -92,7 +92,7 @@ def html(lines: Iterable[Line]) -> str:
         return f'<span style="{NOTEBOOK[mark]}">{escape(head)}</span>' if head else ""
 
     text = _text(lines, badge, quote=escape)
-    return f'<pre class="qm9-outcome" style="white-space: pre-wrap">{text}</pre>'
+    return f'<pre class="qm9-outcome" style="white-space: pre-wrap; line-height: 1.5">{text}</pre>'
 
 
 def _text(

@@ -140,7 +140,7 @@ def problems(root, capsys):
 def test_execute_stores_outputs_setup_cell_and_stamp(executed, capsys):
     notebook = stored(executed)
     setup, cell = notebooks.code_cells(notebook)
-    assert setup.metadata.tags == ["remove-cell"]
+    assert setup.metadata == notebooks.SETUP_METADATA
     assert "https://github.com/--your-account--/qm9-course@main" in setup.source
     assert not setup.outputs
     assert cell.outputs[0].text == "2 1\n"
