@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from qm9course import checking
 from qm9course.checking import Exercise, Outcome, wrapped
-from qm9course.showing import show
+from qm9course.showing import MARKS, show
 from qm9lib.errors import UnknownNameError
 
 __all__ = ["check", "examine", "exercises", "hint", "progress"]
@@ -66,7 +66,8 @@ def check(name: object, answer: object) -> None:
     # What was right stays so in `progress`: a later experiment costs nothing.
     if known not in _outcomes or _outcomes[known].status != "right":
         _outcomes[known] = outcome
-    show([(outcome.status, f"{known} {outcome.status}", f": {outcome.message}")])
+    head, rest = f"{known} {outcome.status}", f": {outcome.message}"
+    show([(outcome.status, head, rest) if outcome.status in MARKS else ("", "", head + rest)])
 
 
 def examine(name: object, answer: object) -> Outcome:
