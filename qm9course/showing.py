@@ -20,6 +20,12 @@ MARKS: Mapping[str, str] = {"right": "✓", "wrong": "✗", "error": "✗"}
 TERMINAL: Mapping[str, str] = {"✓": "\x1b[1;32m", "✗": "\x1b[1;31m"}
 """Green and red of the terminal's own choice, bold."""
 
+BLOCK = (
+    "font-family: var(--pst-font-family-monospace, monospace); "
+    "white-space: pre-wrap; line-height: 1.5"
+)
+"""Of the whole text: columns stay in line, in the type of the site or of the notebook."""
+
 BADGE = "padding: 0 0.3em; border-radius: 0.25em; color: #fff; background-color: "
 NOTEBOOK: Mapping[str, str] = {
     "✓": BADGE + "#1a7f37",
@@ -92,7 +98,7 @@ def html(lines: Iterable[Line]) -> str:
         return f'<span style="{NOTEBOOK[mark]}">{escape(head)}</span>' if head else ""
 
     text = _text(lines, badge, quote=escape)
-    return f'<pre class="qm9-outcome" style="white-space: pre-wrap; line-height: 1.5">{text}</pre>'
+    return f'<pre class="qm9-outcome" style="{BLOCK}">{text}</pre>'
 
 
 def _text(
