@@ -18,6 +18,7 @@ from collections.abc import Mapping
 
 from qm9course import checking
 from qm9course.checking import Exercise, Outcome, wrapped
+from qm9course.showing import MARKS, show
 from qm9lib.errors import UnknownNameError
 
 __all__ = ["check", "examine", "exercises", "hint", "progress"]
@@ -46,7 +47,7 @@ def exercises(chapter: str) -> tuple[Exercise, ...]:
     return found
 
 
-def check(name: str, answer: object) -> None:
+def check(name: object, answer: object) -> None:
     """Examine an answer and print what came of it: one of five outcomes, and the reason.
 
     Parameters
@@ -55,21 +56,27 @@ def check(name: str, answer: object) -> None:
         Number of the exercise, such as ``"1.2"``.
     answer
         The function that you wrote, itself.
+    """
+    try:
+        outcome = examine(name, answer)
+    except UnknownNameError:
+        print(wrapped(_no_exercise(name)))
+        return
+    known = outcome.exercise.name
+    # What was right stays so in `progress`: a later experiment costs nothing.
+    if known not in _outcomes or _outcomes[known].status != "right":
+        _outcomes[known] = outcome
+    head, rest = f"{known} {outcome.status}", f": {outcome.message}"
+    show([(outcome.status, head, rest) if outcome.status in MARKS else ("", "", head + rest)])
+
+
+def examine(name: object, answer: object) -> Outcome:
+    """Return the outcome of an answer, and neither print nor remember it.
 
     Raises
     ------
     UnknownNameError
         If there is no such exercise.
-    """
-    outcome = examine(name, answer)
-    # What was right stays so in `progress`: a later experiment costs nothing.
-    if name not in _outcomes or _outcomes[name].status != "right":
-        _outcomes[name] = outcome
-    print(outcome)
-
-
-def examine(name: str, answer: object) -> Outcome:
-    """Return the outcome of an answer, and neither print nor remember it.
 
     Examples
     --------
@@ -79,15 +86,20 @@ def examine(name: str, answer: object) -> Outcome:
     return checking.examine(_find(name), answer)
 
 
-def hint(name: str) -> None:
+def hint(name: object) -> None:
     """Print the next hint of an exercise; the last of them is almost the answer."""
-    exercise = _find(name)
-    seen = _hinted.get(name, 0)
+    try:
+        exercise = _find(name)
+    except UnknownNameError:
+        print(wrapped(_no_exercise(name)))
+        return
+    known = exercise.name
+    seen = _hinted.get(known, 0)
     number = min(seen + 1, len(exercise.hints))
-    _hinted[name] = number
-    text = f"{name} hint {number} of {len(exercise.hints)}: {exercise.hints[number - 1]}"
+    _hinted[known] = number
+    text = f"{known} hint {number} of {len(exercise.hints)}: {exercise.hints[number - 1]}"
     if number < len(exercise.hints):
-        text += f'\nThe next one: hint("{name}") again.'
+        text += f'\nThe next one: hint("{known}") again.'
     elif seen == number:
         text += "\nThis was the last one; then there is the solution."
     print(wrapped(text))
@@ -97,25 +109,54 @@ def progress() -> None:
     """Print what is done in each chapter of which something was checked here."""
     if not _outcomes:
         print("nothing has been checked here yet")
+        return
     checked = {name.partition(".")[0] for name in _outcomes}
+    lines = []
     for chapter in (chapter for number, chapter in BY_NUMBER.items() if number in checked):
         found = exercises(chapter)
         done = [_outcomes.get(exercise.name) for exercise in found]
         right = sum(outcome is not None and outcome.status == "right" for outcome in done)
-        print(f"{chapter}: {right} of {len(found)} right")
-        for exercise, outcome in zip(found, done, strict=True):
-            status = outcome.status if outcome else "not checked"
-            print(f"  {exercise.name}  {status:13}  {exercise.title}")
+        lines.append(("", f"{chapter}: {right} of {len(found)} right", ""))
+        said = [outcome.status if outcome else "not checked" for outcome in done]
+        width = max(map(len, said))
+        for exercise, status in zip(found, said, strict=True):
+            gap = " " * (width - len(status) + 2)
+            lines.append((status, f"  {exercise.name}  {status}", gap + exercise.title))
+    show(lines)
 
 
-def _find(name: str) -> Exercise:
-    number = name.partition(".")[0] if isinstance(name, str) else ""
-    if number in BY_NUMBER:
-        found = exercises(BY_NUMBER[number])
-        for exercise in found:
-            if exercise.name == name:
-                return exercise
-        raise UnknownNameError("exercise", name, [exercise.name for exercise in found])
+def _names(name: object) -> tuple[str, list[Exercise]]:
+    """Return the name as text, and the exercises of its chapter; none if there is no such one."""
+    text = str(name) if isinstance(name, str | float) else ""
+    number = text.partition(".")[0]
+    return text, list(exercises(BY_NUMBER[number])) if number in BY_NUMBER else []
+
+
+def _find(name: object) -> Exercise:
+    """Return an exercise by its name, or by the number that looks like it."""
+    text, found = _names(name)
+    by_name = {exercise.name: exercise for exercise in found}
+    # 1.10 is the number 1.1.
+    if text in by_name and not (isinstance(name, float) and f"{text}0" in by_name):
+        return by_name[text]
+    if by_name:
+        raise UnknownNameError("exercise", name, list(by_name))
     raise UnknownNameError(
         "exercise", name, [f'"{number}.1"' for number in BY_NUMBER], "and so on, in quotes"
     )
+
+
+def _no_exercise(name: object) -> str:
+    """Return a sentence for whoever named an exercise that is not there."""
+    text, found = _names(name)
+    names = [f'"{exercise.name}"' for exercise in found]
+    if not names:
+        first = ", ".join(f'"{number}.1"' for number in BY_NUMBER)
+        return f"An exercise is named by its number, in quotes: {first} and so on."
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    if text in (exercise.name for exercise in found):
+        return (
+            f"The number {text} can mean more than one exercise: put the name in quotes, {listed}."
+        )
+    chapter = BY_NUMBER[text.partition(".")[0]]
+    return f"There is no exercise {text}. The chapter on {chapter} has {listed}."

@@ -140,7 +140,7 @@ def problems(root, capsys):
 def test_execute_stores_outputs_setup_cell_and_stamp(executed, capsys):
     notebook = stored(executed)
     setup, cell = notebooks.code_cells(notebook)
-    assert setup.metadata.tags == ["remove-cell"]
+    assert setup.metadata == notebooks.SETUP_METADATA
     assert "https://github.com/--your-account--/qm9-course@main" in setup.source
     assert not setup.outputs
     assert cell.outputs[0].text == "2 1\n"
@@ -399,6 +399,52 @@ def test_repository_is_stamped_everywhere_and_only_once(executed, capsys):
     assert capsys.readouterr().out == "nothing to change\n"
     assert repository.main(["https://github.com/--your-account--/qm9-course"], executed) == 0
     assert (executed / "_config.yml").read_text() == CONFIG
+
+
+def test_notebooks_of_students_lead_to_the_site_once_there_is_one(root):
+    """Before that they are read in a clone, where links between files work."""
+    solutions = root / "book" / "solutions"
+    solutions.mkdir()
+    (solutions / "two.md").write_text(HEADER + SOLUTIONS)
+    assert notebooks.main(["derive"], root) == 0
+
+    def texts():
+        file = root / "book" / "exercises" / "two.ipynb"
+        cells = notebooks.read_notebook(file).cells
+        return [cell.source for cell in cells if cell.cell_type == "markdown"]
+
+    colab = "https://colab.research.google.com/github/{}/book/exercises/two.ipynb"
+    before = texts()
+    assert (
+        before[0]
+        .splitlines()[2]
+        .endswith(f"]({colab.format('--your-account--/qm9-course/blob/main')})")
+    )
+    assert before[-1].endswith("[Solution of 0.1](../solutions/two.ipynb#01-double-it)")
+
+    for owner in ("ada", "ben"):
+        address = f"https://github.com/{owner}/course"
+        assert repository.main([address, "--branch", "v2"], root) == 0
+        after = texts()
+        assert after[0].splitlines()[2].endswith(f"]({colab.format(f'{owner}/course/blob/v2')})")
+        assert after[-1].endswith(
+            f"[Solution of 0.1](https://{owner}.github.io/course/book/solutions/two.html#double-it)"
+        )
+        # The site is built from the source, whose link stays within it.
+        page = (root / "book" / "exercises" / "two.md").read_text()
+        assert "](../solutions/two.ipynb#01-double-it)" in page
+    assert repository.main(["https://github.com/--your-account--/qm9-course"], root) == 0
+    assert texts() == before
+
+
+def test_check_sees_an_unfolded_setup_cell(executed, capsys):
+    replace(executed / "book" / "one.md", ":cellView: form\n", "")
+    assert "one.md: its setup cell is not folded" in problems(executed, capsys)
+
+
+def test_chapter_that_a_notebook_cannot_show_is_told(executed, capsys):
+    replace(executed / "book" / "one.md", "Some prose.", "Some {term}`prose`.")
+    assert "one: one.md: a notebook would show {term}` as it stands" in problems(executed, capsys)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class ExerciseError(Exception):
     """Something in the solutions that the person who edits them has to mend."""
 
 
-def student(solutions: str, name: str) -> str:
+def student(solutions: str, name: str, colab: str) -> str:
     """Return the text of the students' page.
 
     Parameters
@@ -37,6 +37,8 @@ def student(solutions: str, name: str) -> str:
         Text of ``book/solutions/NAME.md``.
     name
         ``NAME``.
+    colab
+        Where Colab opens the page's notebook: a link at the top leads there.
 
     Raises
     ------
@@ -54,7 +56,12 @@ def student(solutions: str, name: str) -> str:
         if "discussion" in tags:
             continue
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"^# Solutions", "# Exercises", cell.source, flags=re.MULTILINE)
+            cell.source = re.sub(
+                r"^# Solutions(.*)$",
+                rf"# Exercises\1\n\n[Open these exercises in Colab]({colab})",
+                cell.source,
+                flags=re.MULTILINE,
+            )
             for heading in HEADING.finditer(cell.source):
                 current = heading["number"], heading["title"]
                 if current[0] in parts:
@@ -145,11 +152,21 @@ def overview(pages: Mapping[str, str]) -> str:
     return "\n".join(rows)
 
 
+def slug(heading: str) -> str:
+    """Return what a link in Markdown calls a section.
+
+    Examples
+    --------
+    >>> slug("1.1 Hartree to kcal/mol")
+    '11-hartree-to-kcalmol'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def _help(name: str, number: str, title: str) -> NotebookNode:
-    anchor = re.sub(r"[^\w\- ]", "", f"{number} {title}".lower()).replace(" ", "-")
     return nbformat.v4.new_markdown_cell(
         f'Stuck? Write `hint("{number}")` in the cell above. '
-        f"[Solution of {number}](../{SOLUTIONS}/{name}.ipynb#{anchor})"
+        f"[Solution of {number}](../{SOLUTIONS}/{name}.ipynb#{slug(f'{number} {title}')})"
     )
 
 

@@ -1,6 +1,7 @@
 """Keep each chapter's two files in step: NAME.md, which people edit, and NAME.ipynb.
 
-derive   write the notebook from the Markdown; outputs stay only if no code cell has changed
+derive   write the notebook from the Markdown, citations and links as `links.py` has them for a
+         notebook that lies alone; outputs stay only if no code cell has changed
 execute  derive, run every cell, store the outputs, and note in runtimes.json how long it took
 check    say where a pair is out of step; changes nothing
 
@@ -38,6 +39,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from exercises import EXERCISES, SOLUTIONS, ExerciseError, overview, student
+from links import LinkError, for_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,6 +47,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "JAX_DISABLE_MOST_OPTIMIZATIONS": "0",
     "JAX_PLATFORMS": "cpu",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "NO_COLOR": "",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "TQDM_DISABLE": "1",
@@ -98,7 +101,16 @@ TEACHERS = "teachers.md"
 RUNTIMES = "runtimes.json"
 """In `book/`: seconds that each notebook took when it was last executed, by its name."""
 
+SETUP_METADATA: Mapping[str, Any] = {
+    "cellView": "form",
+    "jupyter": {"source_hidden": True},
+    "tags": ["remove-cell"],
+}
+"""Folds the setup cell in Colab, which shows its title, and in JupyterLab, which shows its first
+line; takes it off the site."""
+
 SETUP_CELL = """\
+# @title Setup
 # For Colab: install the course's package if it is missing; what is there keeps its version.
 import importlib.metadata
 import importlib.util
@@ -136,6 +148,21 @@ class Repository:
 
     url: str
     branch: str
+
+    @property
+    def site(self) -> str | None:
+        """Where GitHub publishes the book; None if nobody has stamped an address yet."""
+        owner, name = self.url.split("/")[-2:]
+        return None if self.url == PLACEHOLDER.url else f"https://{owner}.github.io/{name}"
+
+    def colab(self, page: str) -> str:
+        """Return the address that opens a notebook, a path in `book/`, in Colab."""
+        slug = "/".join(self.url.split("/")[-2:])
+        return f"https://colab.research.google.com/github/{slug}/blob/{self.branch}/book/{page}"
+
+
+PLACEHOLDER = Repository("https://github.com/--your-account--/qm9-course", "main")
+"""The address before anyone has stamped theirs; no account can have this name."""
 
 
 def read_repository(root: Path) -> Repository:
@@ -195,33 +222,34 @@ def student_page(path: Path) -> Path | None:
     return path.parents[1] / EXERCISES / path.name if path.parent.name == SOLUTIONS else None
 
 
-def derive_student_page(path: Path) -> None:
+def derive_student_page(path: Path, repository: Repository) -> None:
     """Write the students' pair from `solutions/NAME.md`, if that is what the path is."""
     page = student_page(path)
     if page is None:
         return
     page.parent.mkdir(exist_ok=True)
-    write(page, student_text(path))
-    write_notebook(page.with_suffix(".ipynb"), from_markdown(page))
+    write(page, student_text(path, repository))
+    write_notebook(page.with_suffix(".ipynb"), from_markdown(page, repository))
 
 
-def student_text(path: Path) -> str:
+def student_text(path: Path, repository: Repository) -> str:
     """Return the text of the students' page of `solutions/NAME.md`."""
+    colab = repository.colab(f"{EXERCISES}/{path.stem}.ipynb")
     try:
-        return student(path.read_text("utf-8"), path.stem)
+        return student(path.read_text("utf-8"), path.stem, colab)
     except ExerciseError as error:
         raise NotebookError(str(error)) from error
 
 
-def check_student_page(path: Path) -> list[str]:
+def check_student_page(path: Path, repository: Repository) -> list[str]:
     """Compare the students' pair with `solutions/NAME.md`; empty if all is well."""
     page = student_page(path)
     if page is None:
         return []
-    if not page.exists() or page.read_text("utf-8") != student_text(path):
+    if not page.exists() or page.read_text("utf-8") != student_text(path, repository):
         return [f"{EXERCISES}/{page.name} is not what follows from {SOLUTIONS}/{path.name}"]
     notebook = page.with_suffix(".ipynb")
-    if not notebook.exists() or read_notebook(notebook) != from_markdown(page):
+    if not notebook.exists() or read_notebook(notebook) != from_markdown(page, repository):
         return [f"{EXERCISES}/{notebook.name} is not what follows from {EXERCISES}/{page.name}"]
     return []
 
@@ -287,14 +315,27 @@ def fingerprint(path: Path) -> str:
     return hashlib.sha256(path.read_text("utf-8").encode()).hexdigest()
 
 
-def from_markdown(path: Path) -> NotebookNode:
-    """Read `NAME.md` as a notebook without outputs and without anything that varies."""
+def from_markdown(path: Path, repository: Repository) -> NotebookNode:
+    """Read `NAME.md` as a notebook without outputs and without anything that varies.
+
+    Parameters
+    ----------
+    path
+        The source, `NAME.md`.
+    repository
+        To whose site the notebook's links lead.
+    """
     source = jupytext.reads(path.read_text("utf-8"), fmt="md:myst")
     notebook = nbformat.v4.new_notebook(cells=source.cells)
     # Format 4.4 has no cell ids, which would be new at random in every run.
     notebook.nbformat_minor = 4
     for cell in notebook.cells:
         cell.pop("id", None)
+        if cell.cell_type == "markdown":
+            try:
+                cell.source = for_notebook(cell.source, path, repository.site)
+            except LinkError as error:
+                raise NotebookError(f"{path.name}: {error}") from error
     notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
     return notebook
 
@@ -326,7 +367,9 @@ def write_notebook(path: Path, notebook: NotebookNode) -> None:
 def stamp_setup(path: Path, repository: Repository) -> None:
     """Put the setup cell before all other code cells of `NAME.md`, or renew it there."""
     text = path.read_text("utf-8")
-    block = "```{code-cell}\n:tags: [remove-cell]\n\n" + setup_source(repository) + "\n```"
+    options = yaml.safe_dump(SETUP_METADATA, default_flow_style=None)
+    block = "```{code-cell}\n" + re.sub(r"(?m)^", ":", options.strip())
+    block += "\n\n" + setup_source(repository) + "\n```"
     first = CODE_CELL.search(text)
     if first is None:
         raise NotebookError(f"{path.name} has no code cell")
@@ -354,7 +397,7 @@ def derive(path: Path, repository: Repository) -> bool:
         Whether the notebook has its outputs; if not, it has to be executed.
     """
     stamp_setup(path, repository)
-    notebook = from_markdown(path)
+    notebook = from_markdown(path, repository)
     target = path.with_suffix(".ipynb")
     new = code_cells(notebook)
     kept = False
@@ -367,13 +410,15 @@ def derive(path: Path, repository: Repository) -> bool:
                 after.outputs, after.execution_count = before.outputs, before.execution_count
             notebook.metadata[STAMP] = fingerprint(path)
     write_notebook(target, notebook)
-    derive_student_page(path)
+    derive_student_page(path, repository)
     return kept
 
 
 def _essence(cells: Sequence[NotebookNode]) -> list[tuple[str, dict[str, object]]]:
-    """Return what outputs depend on: the cells' source, save the setup cell's, and metadata."""
-    return [("setup" if is_setup(cell.source) else cell.source, cell.metadata) for cell in cells]
+    """Return what outputs depend on: source and metadata of the cells, save the setup cell's."""
+    return [
+        ("setup", {}) if is_setup(cell.source) else (cell.source, cell.metadata) for cell in cells
+    ]
 
 
 def is_resumed(path: Path) -> bool:
@@ -440,7 +485,7 @@ def execute(path: Path, repository: Repository) -> None:
         What the setup cell installs from.
     """
     stamp_setup(path, repository)
-    notebook = from_markdown(path)
+    notebook = from_markdown(path, repository)
     running = client(
         notebook,
         path.parent,
@@ -465,7 +510,7 @@ def execute(path: Path, repository: Repository) -> None:
     for number, cell in enumerate(notebook.cells):
         _settle(cell, number)
     write_notebook(path.with_suffix(".ipynb"), notebook)
-    derive_student_page(path)
+    derive_student_page(path, repository)
 
 
 def _place(number: int, cell: NotebookNode) -> str:
@@ -507,7 +552,7 @@ def check(path: Path, repository: Repository) -> list[str]:
     list of str
         One line for each thing out of step; empty if all is well.
     """
-    return [*_check_pair(path, repository), *check_student_page(path)]
+    return [*_check_pair(path, repository), *check_student_page(path, repository)]
 
 
 def _check_pair(path: Path, repository: Repository) -> list[str]:
@@ -517,12 +562,14 @@ def _check_pair(path: Path, repository: Repository) -> list[str]:
         return [f"{path.name}: the header must have text_representation and kernelspec"]
     if not target.exists():
         return [f"{target.name} is missing"]
-    expected, actual = from_markdown(path), read_notebook(target)
+    expected, actual = from_markdown(path, repository), read_notebook(target)
 
     problems = []
     first = next(iter(code_cells(expected)), None)
     if first is None or first.source != setup_source(repository):
         problems.append(f"{path.name}: its first code cell is not the setup cell")
+    elif first.metadata != SETUP_METADATA:
+        problems.append(f"{path.name}: its setup cell is not folded")
     for number, (ours, theirs) in enumerate(zip(expected.cells, actual.cells, strict=False)):
         for part in ("cell_type", "source", "metadata"):
             if ours[part] != theirs[part]:

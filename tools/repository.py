@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from notebooks import (
+    PLACEHOLDER,
     ROOT,
     NotebookError,
     Repository,
@@ -23,9 +24,6 @@ from notebooks import (
     student_page,
     write,
 )
-
-PLACEHOLDER = Repository("https://github.com/--your-account--/qm9-course", "main")
-"""The address before anyone has stamped theirs; no account can have this name."""
 
 FILES = ("_config.yml", "README.md", "CONTRIBUTING.md", "CITATION.cff", "pyproject.toml")
 """What names the repository, besides the chapters below `book/` and the forms in `.github/`."""

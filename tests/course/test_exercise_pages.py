@@ -17,13 +17,17 @@ import notebooks
 import qm9course
 
 pytestmark = [pytest.mark.usefixtures("lenient"), pytest.mark.filterwarnings("default")]
+REPOSITORY = notebooks.read_repository(notebooks.ROOT)
+COLAB = (
+    "https://colab.research.google.com/github/ada/course/blob/main/book/exercises/doubling.ipynb"
+)
 SOLUTIONS = notebooks.ROOT / "book" / pages.SOLUTIONS
 FIXTURE = (Path(__file__).parents[1] / "files" / "doubling.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("chapter", qm9course.CHAPTERS)
 def test_page_of_the_students_is_derived_from_the_solutions(chapter):
-    assert notebooks.check_student_page(SOLUTIONS / f"{chapter}.md") == []
+    assert notebooks.check_student_page(SOLUTIONS / f"{chapter}.md", REPOSITORY) == []
 
 
 @pytest.mark.parametrize("chapter", qm9course.CHAPTERS)
@@ -45,8 +49,11 @@ def test_untouched_page_runs_from_top_to_bottom(chapter, tmp_path):
     notebook = notebooks.read_notebook(page.with_suffix(".ipynb"))
     assert all(not cell.outputs for cell in notebooks.code_cells(notebook))
     notebooks.client(notebook, tmp_path).execute(env={**os.environ, **notebooks.ENVIRONMENT})
-    said = "".join(
-        output.get("text", "") for cell in notebooks.code_cells(notebook) for output in cell.outputs
+    said = "\n".join(
+        output.data["text/plain"]
+        for cell in notebooks.code_cells(notebook)
+        for output in cell.outputs
+        if output.output_type == "display_data"
     )
     numbers = re.findall(r"^(\d\.\d) not attempted: ", said, re.MULTILINE)
     assert numbers == [exercise.name for exercise in qm9course.exercises(chapter)]
@@ -92,7 +99,7 @@ def outcomes(chapter, monkeypatch, replaced="", answer=None):
     monkeypatch.setenv("MPLBACKEND", "agg")
     names: dict[str, object] = {"__name__": "__main__"}
     section = ""
-    for cell in notebooks.from_markdown(SOLUTIONS / f"{chapter}.md").cells:
+    for cell in notebooks.from_markdown(SOLUTIONS / f"{chapter}.md", REPOSITORY).cells:
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown":
             for heading in pages.HEADING.finditer(cell.source):
@@ -120,9 +127,9 @@ def test_a_wrong_answer_fails_its_own_exercise_alone(exercise, monkeypatch):
 
 
 def test_derived_page_of_a_small_fixture():
-    text = pages.student(FIXTURE, "doubling")
+    text = pages.student(FIXTURE, "doubling", COLAB)
     assert text.startswith("---\n# Derived from ../solutions/doubling.md, by `make notebooks`")
-    assert "# Exercises: doubling" in text
+    assert f"# Exercises: doubling\n\n[Open these exercises in Colab]({COLAB})\n\n" in text
     assert (
         'def double(x):\n    """Return 2 x.\n\n    x: a number\n    """\n'
         '    raise NotImplementedError("Exercise 0.1: Double it")\n```'
@@ -152,7 +159,7 @@ def test_derived_page_of_a_small_fixture():
 def test_what_cannot_be_derived_is_told(old, new, says):
     assert old in FIXTURE
     with pytest.raises(pages.ExerciseError, match=says):
-        pages.student(FIXTURE.replace(old, new, 1), "doubling")
+        pages.student(FIXTURE.replace(old, new, 1), "doubling", COLAB)
 
 
 def test_table_of_the_teachers_is_that_of_the_exercises():
@@ -168,14 +175,14 @@ def test_edited_or_stale_page_is_found(tmp_path):
     source = tmp_path / pages.SOLUTIONS / "doubling.md"
     source.write_text(FIXTURE, "utf-8")
     page = notebooks.student_page(source)
-    (problem,) = notebooks.check_student_page(source)
+    (problem,) = notebooks.check_student_page(source, REPOSITORY)
     assert problem == "exercises/doubling.md is not what follows from solutions/doubling.md"
-    notebooks.derive_student_page(source)
-    assert notebooks.check_student_page(source) == []
+    notebooks.derive_student_page(source, REPOSITORY)
+    assert notebooks.check_student_page(source, REPOSITORY) == []
     for file in (page, page.with_suffix(".ipynb")):
         kept = file.read_text("utf-8")
         file.write_text(kept.replace("A text.", "Another text."), "utf-8")
-        assert file.name in notebooks.check_student_page(source)[0]
+        assert file.name in notebooks.check_student_page(source, REPOSITORY)[0]
         file.write_text(kept, "utf-8")
     source.write_text(FIXTURE.replace("A text.", "Other words."), "utf-8")
-    assert len(notebooks.check_student_page(source)) == 1
+    assert len(notebooks.check_student_page(source, REPOSITORY)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from functools import cache
@@ -108,12 +109,54 @@ def test_check_prints_hint_climbs_and_progress_remembers(session, capsys):
     assert "  1.3  not checked " in said
 
 
-@pytest.mark.parametrize("name", ["0.1", "9.1", "1.99", "labels", ""])
-def test_unknown_exercise_is_told(name):
+@pytest.mark.parametrize("name", ["0.1", "9.1", "labels", "", 1, None, check])
+def test_what_is_no_name_of_an_exercise_is_told(name, session, capsys):
     with pytest.raises(UnknownNameError, match=r"unknown exercise .* use one of: .?\d\.1"):
-        check(name, lambda: None)
-    with pytest.raises(UnknownNameError, match="unknown exercise"):
-        hint(name)
+        examine(name, lambda: None)
+    for ask in (lambda: check(name, lambda: None), lambda: hint(name)):
+        ask()
+        said = " ".join(capsys.readouterr().out.split())
+        assert said == (
+            'An exercise is named by its number, in quotes: "1.1", "2.1", "3.1", "4.1", "5.1" '
+            "and so on."
+        )
+
+
+@pytest.mark.parametrize("name", ["1.9", 1.9, "1.", "1.1.1"])
+def test_unknown_exercise_of_a_chapter_is_told_with_the_known_ones(name, session, capsys):
+    with pytest.raises(UnknownNameError, match=r"unknown exercise .* use one of: 1\.1, 1\.2"):
+        examine(name, lambda: None)
+    for ask in (lambda: check(name, lambda: None), lambda: hint(name)):
+        ask()
+        assert " ".join(capsys.readouterr().out.split()) == (
+            f"There is no exercise {name}. The chapter on labels has "
+            '"1.1", "1.2", "1.3", "1.4", "1.5" and "1.6".'
+        )
+    assert qm9course._outcomes == {}
+
+
+def test_number_without_quotes_is_understood(session, capsys):
+    check(1.1, lambda energy: energy)
+    hint(1.1)
+    check(np.float64(1.1), lambda energy: 627.5095 * energy)
+    hint("1.1")
+    wrong, first, right, second = re.findall(r"^1\.1 [a-z]+(?: \d)?", capsys.readouterr().out, re.M)
+    assert (wrong, right) == ("1.1 wrong", "1.1 right")
+    assert (first, second) == ("1.1 hint 1", "1.1 hint 2")
+    assert list(qm9course._outcomes) == ["1.1"]
+
+
+def test_number_that_may_be_another_exercise_is_asked_for(session, capsys, monkeypatch):
+    found = qm9course.exercises("labels")
+    tenth = dataclasses.replace(found[1], name="1.10")
+    monkeypatch.setattr(qm9course, "exercises", lambda chapter: (*found, tenth))
+    check(1.10, lambda energy: 627.5095 * energy)
+    assert capsys.readouterr().out.startswith("The number 1.1 can mean more than one exercise: ")
+    check("1.1", lambda energy: 627.5095 * energy)
+    check("1.10", lambda energy: energy)
+    check(1.2, lambda energy: energy)
+    said = capsys.readouterr().out
+    assert re.findall(r"^1\.\d+ [a-z]+", said, re.M) == ["1.1 right", "1.10 error", "1.2 error"]
 
 
 def test_messages_fit_the_page():

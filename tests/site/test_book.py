@@ -13,8 +13,12 @@ import notebooks
 ROOT = notebooks.ROOT
 REPOSITORY = notebooks.read_repository(ROOT)
 CHAPTERS = notebooks.chapters(ROOT)
-
-
+NOTEBOOKS = sorted(
+    path.relative_to(ROOT / "book").as_posix()
+    for path in (ROOT / "book").rglob("*.ipynb")
+    if ".ipynb_checkpoints" not in path.parts
+)
+PUBLISHED = notebooks.Repository("https://github.com/ada/course", "v2")
 CONTENTS = list(parse_toc_yaml(ROOT / "_toc.yml"))
 
 
@@ -23,13 +27,78 @@ def test_pair_is_in_step(name):
     assert notebooks.check(CHAPTERS[name], REPOSITORY) == []
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_first_code_cell_is_the_hidden_setup_cell(name):
-    notebook = notebooks.read_notebook(CHAPTERS[name].with_suffix(".ipynb"))
+    notebook = notebooks.read_notebook(ROOT / "book" / name)
     first = notebooks.code_cells(notebook)[0]
     assert first.source == notebooks.setup_source(REPOSITORY)
     assert "remove-cell" in first.metadata["tags"]
     assert first.outputs == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_setup_cell_is_folded_with_a_title(name):
+    """Colab shows a form's title, and JupyterLab the first line of a folded cell."""
+    first, *others = notebooks.code_cells(notebooks.read_notebook(ROOT / "book" / name))
+    assert first.source.startswith("# @title Setup\n")
+    assert first.metadata["cellView"] == "form"
+    assert first.metadata["jupyter"] == {"source_hidden": True}
+    assert not [cell for cell in others if "cellView" in cell.metadata]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_shows_no_role_and_no_directive(name):
+    """Jupyter and Colab would show it as it stands."""
+    for cell in notebooks.read_notebook(ROOT / "book" / name).cells:
+        if cell.cell_type == "markdown":
+            found = re.findall(
+                r"\{[\w:.+-]+\}`|^\s*[`:~]{3,}\s*\{.*|^\([\w-]+\)=", cell.source, re.M
+            )
+            assert not found, f"{found[0]} in: {cell.source[:60]}"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_cites_what_its_source_cites(name):
+    notebook = notebooks.read_notebook(ROOT / "book" / name)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    source = (ROOT / "book" / name).with_suffix(".md").read_text("utf-8")
+    keys = [
+        key for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", source) for key in keys.split(",")
+    ]
+    years = re.findall(r"\[[A-Z][^\]]* (\d{4})\]\(https://[^)]+\)", text)
+    assert years == [key.strip()[-4:] for key in keys]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_link_of_a_published_notebook_needs_other_files(name):
+    """It may lie alone: in Colab, or in a folder of downloads."""
+    notebook = notebooks.from_markdown((ROOT / "book" / name).with_suffix(".md"), PUBLISHED)
+    targets = [
+        target
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for target in re.findall(r"\]\(([^)\s]+)\)", cell.source)
+    ]
+    assert targets
+    assert not [target for target in targets if not target.startswith("https://")]
+    if name.startswith("exercises/"):
+        solution = name.removeprefix("exercises/").replace(".ipynb", ".html")
+        known = [
+            t for t in targets if f"https://ada.github.io/course/book/solutions/{solution}" in t
+        ]
+        assert len(known) == sum(
+            cell.source.startswith("## ") and cell.source[3].isdigit() for cell in notebook.cells
+        )
+
+
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name.startswith("exercises/")])
+def test_exercises_open_in_colab_from_their_first_line(name):
+    notebook = notebooks.read_notebook(ROOT / "book" / name)
+    title, link = notebook.cells[0].source.split("\n\n")[:2]
+    assert title.startswith("# Exercises")
+    slug = REPOSITORY.url.removeprefix("https://github.com/")
+    where = f"https://colab.research.google.com/github/{slug}/blob/{REPOSITORY.branch}/book/{name}"
+    assert link.endswith(f"]({where})")
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -99,7 +168,7 @@ def test_version_is_the_same_in_the_citation():
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_code_fits_the_page(name):
-    notebook = notebooks.from_markdown(CHAPTERS[name])
+    notebook = notebooks.from_markdown(CHAPTERS[name], REPOSITORY)
     for cell in notebooks.code_cells(notebook):
         if notebooks.is_setup(cell.source) or cell.source.startswith("record = "):
             continue  # hidden; and a record of QM9, shown as it is
@@ -114,7 +183,7 @@ def test_minutes_of_the_landing_page_follow_from_the_chapters():
     seconds = json.loads((ROOT / "book" / notebooks.RUNTIMES).read_text("utf-8"))
     assert [name for name, _, _ in told] == ["labels", "data", "baseline", "gnn", "accuracy"]
     for name, read, run in told:
-        cells = notebooks.from_markdown(ROOT / f"book/{name}.md").cells
+        cells = notebooks.from_markdown(ROOT / f"book/{name}.md", REPOSITORY).cells
         words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
         lines = sum(c.source.count("\n") + 1 for c in cells[1:] if c.cell_type == "code")
         assert abs(words / 160 + lines / 30 - int(read)) <= 5, name

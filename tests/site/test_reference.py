@@ -34,6 +34,7 @@ INTERNAL = {
     "qm9course.child": "a process of the grader",
     "qm9course.diagnosis": "for the judges alone",
     "qm9course.judges": "judges",
+    "qm9course.showing": "for check and progress alone",
     **{f"qm9course.judges.{name}": "judges" for name in CHAPTERS},
     # Their room hands on what they define, and its page has it.
     "qm9lib.models.storage": "qm9lib.models",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
+import notebooks
 from web import checks
 
 Record = Callable[[str, object], None]
@@ -74,3 +76,33 @@ def test_titles_differ(site: checks.Site) -> None:
 
 def test_contents_are_built(site: checks.Site) -> None:
     assert set(site.contents) <= set(site.pages)
+
+
+def test_links_of_a_published_notebook_are_on_the_site(site: checks.Site) -> None:
+    """A notebook that lies alone leads to pages, and to parts of them, that are there."""
+    fork = notebooks.Repository("https://github.com/ada/course", "main")
+    problems = []
+    for file in map(site.contents.get, site.notebooks):
+        cells = notebooks.from_markdown((checks.ROOT / file).with_suffix(".md"), fork).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        found = re.findall(rf"\]\({re.escape(fork.site)}/([^)#]+)(?:#([^)]+))?\)", text)
+        assert found, file
+        problems += [
+            f"{file}: {page}#{anchor}"
+            for page, anchor in found
+            if page not in site.pages or (anchor and anchor not in site.anchors(page))
+        ]
+    assert not problems
+
+
+def test_site_keeps_its_citations_and_its_own_links(site: checks.Site) -> None:
+    """In notebooks both lead to the web; a page of the site has them from the source."""
+    for page in site.notebooks:
+        source = (checks.ROOT / site.contents[page]).with_suffix(".md").read_text("utf-8")
+        cited = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", source)
+        links = [link["href"] for link in site.soup(page).select("article a[href]")]
+        references = [link for link in links if link.startswith("references.html#")]
+        assert len(references) == sum(keys.count(",") + 1 for keys in cited), page
+        if "/exercises/" in page:
+            solutions = f"../solutions/{page.rpartition('/')[2]}#"
+            assert sum(link.startswith(solutions) for link in links) >= 5, page

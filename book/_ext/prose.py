@@ -1,0 +1,48 @@
+"""Sphinx extension: a chapter has its text from NAME.md, and its outputs from NAME.ipynb.
+
+In the notebook, citations and links are links to the web, for it may lie alone. In the source they
+are what Sphinx understands: the site keeps its citations, and its links stay within it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jupytext
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+
+def take_prose(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Replace the Markdown cells of a notebook that is read by those of its source."""
+    notebook = Path(app.env.doc2path(docname))
+    source = notebook.with_suffix(".md")
+    if notebook.suffix != ".ipynb" or not source.exists():
+        return
+    app.env.note_dependency(str(source))
+    content[0] = with_prose(content[0], source.read_text("utf-8"), docname)
+
+
+def with_prose(notebook: str, source: str, name: str) -> str:
+    """Return the JSON of a notebook with the text of its source.
+
+    Raises
+    ------
+    ExtensionError
+        If the two have not the same kinds of cells.
+    """
+    found = json.loads(notebook)
+    cells = jupytext.reads(source, fmt="md:myst").cells
+    if [cell["cell_type"] for cell in found["cells"]] != [cell.cell_type for cell in cells]:
+        raise ExtensionError(f"{name}.ipynb is not made from {name}.md: `make check` tells more")
+    for cell, ours in zip(found["cells"], cells, strict=True):
+        if ours.cell_type == "markdown":
+            cell["source"] = ours.source
+    return json.dumps(found)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect to the event at which Sphinx has read a file and not yet parsed it."""
+    app.connect("source-read", take_prose)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

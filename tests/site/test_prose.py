@@ -1,0 +1,45 @@
+"""A page of the site has its text from the source, and its outputs from the notebook."""
+
+import json
+
+import nbformat
+import prose
+import pytest
+from sphinx.errors import ExtensionError
+
+SOURCE = """\
+---
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+A text {cite}`One2001`.
+
+```{code-cell}
+1 + 1
+```
+"""
+
+
+def notebook(*cells):
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+
+TEXT = nbformat.v4.new_markdown_cell("A text ([One 2001](https://a.org)).")
+CODE = nbformat.v4.new_code_cell(
+    "1 + 1", outputs=[nbformat.v4.new_output("stream", name="stdout", text="2")]
+)
+
+
+def test_text_is_that_of_the_source_and_outputs_are_the_notebooks():
+    text, code = json.loads(prose.with_prose(notebook(TEXT, CODE), SOURCE, "one"))["cells"]
+    assert text["source"] == "A text {cite}`One2001`."
+    assert code == json.loads(notebook(TEXT, CODE))["cells"][1]
+
+
+@pytest.mark.parametrize("cells", [[TEXT], [CODE, TEXT], [TEXT, CODE, TEXT]])
+def test_notebook_that_is_not_made_from_the_source_ends_the_build(cells):
+    with pytest.raises(ExtensionError, match=r"one.ipynb is not made from one.md"):
+        prose.with_prose(notebook(*cells), SOURCE, "one")
