@@ -9,6 +9,7 @@ NICE ?= 1
 
 VENV := .venv
 WEB := $(VENV)/web
+JUPYTERLAB := $(VENV)/jupyterlab
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 # npm looks for node there.
@@ -53,7 +54,7 @@ pdf: $(INSTALLED) ## print the built book as two PDFs, for students and for teac
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) book tests qm9lib qm9course
 
-test-web: $(INSTALLED) $(WEB)/.checkers ## look at every page of the built book in a browser
+test-web: $(INSTALLED) $(WEB)/.checkers $(JUPYTERLAB)/.installed ## look at every page of the built book in a browser
 	$(RUN) pytest tests/web --confcutdir tests/web -n $(WORKERS)
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
@@ -111,6 +112,12 @@ $(WEB)/.installed: tools/web/package.json tools/web/package-lock.json tools/web/
 # And what checks them.
 $(WEB)/.checkers: $(WEB)/.installed
 	$(BIN)/npm ci --prefix $(WEB) --loglevel=error
+	touch $@
+
+# What chapters are opened in; by itself, as it brings servers and kernels of its own.
+$(JUPYTERLAB)/.installed: tools/web/jupyterlab.txt $(INSTALLED)
+	test -x $(JUPYTERLAB)/bin/python || $(BIN)/python -m venv --clear $(JUPYTERLAB)
+	$(JUPYTERLAB)/bin/python -m pip install --quiet -r $<
 	touch $@
 
 # SchNetPack asks for an old sympy, which current torch refuses: hence --no-deps.

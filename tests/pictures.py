@@ -10,7 +10,10 @@ def check_element(svg: str) -> ElementTree.Element:
     """Assert what every drawing in a page must have, and return it parsed."""
     root = ElementTree.fromstring(svg)
     assert not re.search(r"<\?xml|<!|<metadata|<style|#000000|\n", svg)
-    assert root.attrib.keys() >= {"viewBox", "style"} and "width" not in root.attrib
+    assert root.attrib.keys() >= {"viewBox", "width", "height", "style"}
+    wide, high = map(float, root.attrib["viewBox"].split()[2:])  # points
+    assert abs(float(root.attrib["width"]) - wide * 96 / 72) <= 0.5
+    assert abs(float(root.attrib["height"]) - high * 96 / 72) <= 0.5
     assert "max-width:100%;height:auto" in root.attrib["style"]
     ids = re.findall(r' id="([^"]+)"', svg)
     used = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg)

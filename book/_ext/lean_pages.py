@@ -24,6 +24,8 @@ from npm import node, packages
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from qm9lib.figures import embed
+
 UNUSED = re.compile(r"mathjax|thebe|togglebutton|toggleHint|toggleOpen|design-tabs", re.IGNORECASE)
 """Scripts and styles of features that the book does not have; two of them ask a CDN."""
 
@@ -74,6 +76,13 @@ def page_context(
     text = text or f"{context.get('title', pagename)}: {app.config.html_title}"
     description = f'\n<meta name="description" content="{escape(text)}" />'
     context["metatags"] = context.get("metatags", "") + description
+
+
+def draw(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put drawings themselves in place of the images that carry them in a notebook."""
+    for raw in doctree.findall(nodes.raw):
+        if "html" in raw["format"]:
+            raw[:] = [nodes.Text(embed.inlined(raw.astext()))]
 
 
 def _told(file: Any) -> str:
@@ -322,6 +331,7 @@ def copy_katex(source: Path, target: Path, used: set[int]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect behind the extensions that add scripts, and behind those that finish pages."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)
+    app.connect("doctree-resolved", draw)
     app.connect("html-page-context", page_context, priority=900)
     app.connect("build-finished", lean, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

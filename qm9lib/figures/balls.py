@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from qm9lib.data.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.data.molecule import Molecule
+from qm9lib.figures.embed import embedded
 from qm9lib.labels import SYMBOLS, written
 
 BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}
@@ -22,6 +23,7 @@ BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030",
 _DIVERGING = "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac".split()
 _SEQUENTIAL = "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725".split()
 
+_WIDTH = 320  # pixels, where no style says how wide
 _UNIT = 100  # of the drawing per Å
 _STICK = 9.0  # half the width of a bond, in these units
 _SMALLEST = 1.9  # Å; molecules with a smaller radius are drawn no larger
@@ -125,9 +127,10 @@ class Scale:
         colors = ",".join(f"#{stop}" for stop in self.stops)
         ticks = [self.low, (self.low + self.high) / 2, self.high]
         return (
-            f'<div class="qm9-bar"><i style="background:linear-gradient(to right,{colors})"></i>'
-            f"<span>{''.join(f'<span>{written(tick)}</span>' for tick in ticks)}</span>"
-            f"{caption}</div>"
+            '<div class="qm9-bar" style="max-width:28rem"><i style="display:block;height:0.75rem;'
+            f'border:1px solid;background:linear-gradient(to right,{colors})"></i>'
+            '<span style="display:flex;justify-content:space-between">'
+            f"{''.join(f'<span>{written(tick)}</span>' for tick in ticks)}</span>{caption}</div>"
         )
 
 
@@ -160,7 +163,7 @@ def drawing(
     alt: str,
     title: str,
 ) -> str:
-    """Return the HTML element that ``viewer.js`` looks for, with its first drawing in SVG.
+    """Return the HTML element that ``viewer.js`` looks for, with an image of its first drawing.
 
     Parameters
     ----------
@@ -218,13 +221,15 @@ def drawing(
         " ".join(_put(v) for v in (*position, r))
         for position, r in zip(positions, radii, strict=True)
     )
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-{half} -{high} {2 * half} {2 * high}" '
+        f'width="{_WIDTH}" height="{_put(_WIDTH * high / half, 0)}" text-anchor="middle" '
+        'font-family="system-ui, sans-serif" font-weight="600" text-rendering="geometricPrecision">'
+        f"<defs>{_shades(name)}</defs><g>{''.join(part for _, part in parts)}</g></svg>"
+    )
     return (
         f'<qm9-molecule data-name="{html.escape(title or molecule.formula)}" '
-        f'data-atoms="{_put(camera)} {_put(_STICK)};{atoms}">'
-        f'<svg role="img" aria-label="{html.escape(alt)}" '
-        f'viewBox="-{half} -{high} {2 * half} {2 * high}">'
-        f"<defs>{_shades(name)}</defs><g>{''.join(part for _, part in parts)}</g></svg>"
-        "</qm9-molecule>"
+        f'data-atoms="{_put(camera)} {_put(_STICK)};{atoms}">{embedded(svg, alt)}</qm9-molecule>'
     )
 
 

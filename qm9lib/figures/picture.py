@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
+from qm9lib.figures.embed import embedded, script
 from qm9lib.figures.style import styled
 
 
@@ -18,6 +19,7 @@ class Picture:
     """A figure with a text alternative and a caption, shown in notebooks and on the page.
 
     Black lines and text take the colour of the page's text, and the background is that of the page.
+    A notebook that is not trusted shows them in black on white.
 
     Parameters
     ----------
@@ -42,8 +44,8 @@ class Picture:
     >>> picture = Picture(figure, "Two empty axes.", caption="Nothing to see & nothing to miss.")
     >>> picture
     [figure] Two empty axes.
-    >>> picture.html[-71:]
-    '<figcaption>Nothing to see &amp; nothing to miss.</figcaption></figure>'
+    >>> picture.html.partition("<script>")[0][-62:]
+    '<figcaption>Nothing to see &amp; nothing to miss.</figcaption>'
     """
 
     @styled
@@ -64,8 +66,8 @@ class Picture:
         """The figure as a piece of HTML."""
         below = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
         return (
-            f'<figure class="qm9-figure" style="margin:1em 0"><div role="img" '
-            f'aria-label="{html.escape(self.alt)}">{self.svg}</div>{below}</figure>'
+            f'<figure class="qm9-figure" style="margin:1em 0">{embedded(self.svg, self.alt)}{below}'
+            f"{script()}</figure>"
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -88,11 +90,13 @@ def _adaptable(svg: str) -> str:
         element.attrib = {name.rpartition("}")[2]: v for name, v in element.attrib.items()}
         element.text = element.tail = None
     # The style sheet would hold for the whole page; its one rule is inherited from the root.
-    width = float(root.attrib["width"].removesuffix("pt")) * 96 / 72
+    width, height = (float(points) * 96 / 72 for points in root.attrib["viewBox"].split()[2:])
     root.attrib = {
         "xmlns": "http://www.w3.org/2000/svg",
         "viewBox": root.attrib["viewBox"],
-        "style": f"display:block;width:{width:.0f}px;max-width:100%;height:auto",
+        "width": f"{width:.0f}",
+        "height": f"{height:.0f}",
+        "style": "display:block;max-width:100%;height:auto",
         "fill": "currentColor",  # matplotlib does not mention it where it is black
         "stroke-linejoin": "round",
     }

@@ -21,6 +21,7 @@
     }
 
     start() {
+      globalThis.qm9Inline?.(this);
       const svg = this.querySelector("svg");
       if (this.atoms || !svg) return; // moved in the page, not new
       this.svg = svg;
@@ -39,8 +40,16 @@
       this.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab has other uses for keys
       this.controls();
       const box = this.closest(".qm9-molecules");
-      if (box) box.querySelector(".qm9-hint").hidden = false;
+      if (box && !box.querySelector(".qm9-hint")) this.hint(box);
       this.move(null);
+    }
+
+    hint(box) {
+      const hint = document.createElement("p");
+      hint.className = "qm9-hint";
+      hint.textContent = "Drag to turn, or use the arrow keys or the buttons.";
+      if (box.matches(".qm9-one")) box.append(hint);
+      else box.querySelector("figure").before(hint);
     }
 
     controls() {

@@ -1,7 +1,7 @@
 """Molecules that a reader can turn, in a notebook and on a page.
 
 Python draws the molecule as an SVG image. A script of a few kilobytes, ``viewer.js``, turns it; it
-asks no other host for anything, and where no script runs the drawing remains.
+asks no other host for anything, and where no script runs the image remains.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
 from qm9lib.data.molecule import Molecule
 from qm9lib.figures.balls import BALLS, Scale, drawing, scene
+from qm9lib.figures.embed import script, shipped
 from qm9lib.labels import LABELS, SYMBOLS, written
 
 _MANY = 3  # bonds of a kind; of more only the shortest and the longest are named
 _ORDER = "CNOFH"  # of the two elements of a bond
+# JupyterLab floats both at fixed widths, and drops our style sheet from what it does not trust.
+_TERM = 'style="float:left;clear:left;width:auto;margin-right:0.75rem"'
+_FACT = 'style="float:none;width:auto"'
 
 
 class View:
@@ -132,14 +134,12 @@ def view(
         alternatives.append(alt)
     measured = html.escape(label or "value") + (f" ({_unit(unit)})" if unit else "")
     bar = scale.bar(measured) if scale else ""
-    hint = '<p class="qm9-hint" hidden>Drag to turn, or use the arrow keys or the buttons.</p>'
-    parts = [hint, *figures] if several else [*figures, hint]
     room = "qm9-one" if not several else "qm9-two" if len(molecules) < 3 else "qm9-many"
     shown = (
         f'<div class="qm9-molecules {room}">'
-        f"<style>{_shipped('viewer.css')}</style>"
-        f"{bar}{''.join(parts)}"
-        f"<script>{_shipped('viewer.js')}</script></div>"
+        f"<style>{shipped('viewer.css')}</style>"
+        f"{bar}{''.join(figures)}{script()}"
+        f"<script>{shipped('viewer.js')}</script></div>"
     )
     return View(shown, " ".join(f"{alt}." for alt in alternatives))
 
@@ -252,14 +252,8 @@ def _caption(molecule: Molecule, title: str, labels: Mapping[str, str]) -> str:
         digits = 7 if LABELS[name].origin == "total" else 4
         value = written(molecule.target(name, unit), digits)
         rows[f"{LABELS[name].description} ({name})"] = f"{value} {_unit(unit)}"
-    listed = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows.items())
+    listed = "".join(
+        f"<dt {_TERM}>{term}</dt><dd {_FACT}>{text}</dd>" for term, text in rows.items()
+    )
     heading = f"<strong>{html.escape(title)}</strong>" if title else ""
     return f"<figcaption>{heading}<dl>{listed}</dl></figcaption>"
-
-
-@cache
-def _shipped(name: str) -> str:
-    """Return a file of the package without comments and indentation."""
-    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
-    lines = (re.sub(r"(^|\s)//.*", "", line).strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line)

@@ -1,3 +1,4 @@
+import html
 import re
 from itertools import combinations
 
@@ -6,7 +7,7 @@ import pytest
 from pictures import check_element, text_sizes
 
 import notebooks
-from qm9lib.figures import plots
+from qm9lib.figures import embed, plots
 from qm9lib.figures.picture import Picture
 from qm9lib.figures.style import COLORS, axes
 
@@ -118,10 +119,13 @@ def test_picture_in_a_notebook(name: str) -> None:
     picture = PICTURES[name]
     bundle = picture._repr_mimebundle_()
     assert re.fullmatch(
-        r'<figure class="qm9-figure" style="[^"]+"><div role="img" aria-label="[^"<>]+">'
-        r"<svg .*</svg></div>(<figcaption>[^<>]+</figcaption>)?</figure>",
+        r'<figure class="qm9-figure" style="[^"]+"><img [^<>]*alt="[^"<>]+">'
+        r"(<figcaption>[^<>]+</figcaption>)?<script>[^<>]+=>[^<]+</script></figure>",
         bundle["text/html"],
     )
+    inside = embed.inlined(bundle["text/html"])
+    assert f'<svg role="img" aria-label="{html.escape(picture.alt)}"{picture.svg[4:]}' in inside
+    assert "<script" not in inside and "qm9-drawing" not in inside
     assert bundle["text/plain"] == f"[figure] {picture.alt}"
     check_element(picture.svg)
     assert len(picture.svg) < 60_000
@@ -186,9 +190,10 @@ def test_axes_have_units() -> None:
 
 def test_alt_and_caption_are_escaped_and_alt_is_required() -> None:
     figure, _ = axes()
-    html = Picture(figure, 'a < "b"', caption="c > <i>d</i>").html
-    assert 'aria-label="a &lt; &quot;b&quot;"' in html
-    assert "<figcaption>c &gt; &lt;i&gt;d&lt;/i&gt;</figcaption>" in html
+    shown = Picture(figure, 'a < "b"', caption="c > <i>d</i>").html
+    assert 'alt="a &lt; &quot;b&quot;"' in shown
+    assert 'aria-label="a &lt; &quot;b&quot;"' in embed.inlined(shown)
+    assert "<figcaption>c &gt; &lt;i&gt;d&lt;/i&gt;</figcaption>" in shown
     assert "figcaption" not in Picture(figure, "a").html
     with pytest.raises(ValueError, match="needs a text alternative"):
         Picture(figure, " ")
@@ -211,16 +216,17 @@ def test_figures_of_the_book(name: str) -> None:
         if "qm9-figure" in output.get("data", {}).get("text/html", "")
     ]
     seen: set[str] = set()
-    for html in found:
+    for shown in found:
         parts = re.fullmatch(
-            r'<figure .*?<div role="img" aria-label="([^"<>]{20,})">'
-            r"(<svg .*</svg>)</div><figcaption>(.{20,})</figcaption></figure>",
-            html,
+            r'<figure [^<>]*><svg role="img" aria-label="([^"<>]{20,})"( .*</svg>)'
+            r"<figcaption>(.{20,})</figcaption></figure>",
+            embed.inlined(shown),
         )
-        assert parts, html[:300]
-        check_element(parts[2])
-        assert min(text_sizes(parts[2])) >= 9, parts[1]
-        ids = set(re.findall(r' id="([^"]+)"', parts[2]))
+        assert parts, shown[:300]
+        drawing = f"<svg{parts[2]}"
+        check_element(drawing)
+        assert min(text_sizes(drawing)) >= 9, parts[1]
+        ids = set(re.findall(r' id="([^"]+)"', drawing))
         assert not ids & seen, f"drawn twice: {parts[1]}"
         seen |= ids
 
@@ -228,9 +234,8 @@ def test_figures_of_the_book(name: str) -> None:
 def test_the_comparison_of_notebooks_ignores_the_drawing_alone() -> None:
     config = (ROOT / "tests" / "nbval_sanitize.cfg").read_text("utf-8")
     [(regex, replace)] = re.findall(r"^regex: (.*)\nreplace: (.*)$", config, re.MULTILINE)
-    html = PICTURES["parity"].html.replace("<path", "\n<path") * 2
-    left = re.sub(regex, replace, html)
-    assert "path" not in left and left.count("<svg>FIGURE</svg>") == 2
+    left = re.sub(regex, replace, PICTURES["parity"].html * 2)
+    assert "base64" not in left and left.count('src="FIGURE" alt="') == 2
     assert left.count("error is 0.1 kcal/mol") == left.count("A &lt; line.") == 2
 
 

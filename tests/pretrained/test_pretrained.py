@@ -134,10 +134,10 @@ def test_the_landing_page_shows_this_ladder() -> None:
     assert f"```{{raw}} html\n:file: {tool.FRAGMENT.relative_to(BOOK)}\n```\n" in page
     # Not compared by bytes: another matplotlib draws another file.
     stored, fresh = (
-        re.sub(r"<svg.*</svg>", "<svg>", text)
+        re.sub(r"base64,[^\"]+", "base64,", text)
         for text in (tool.FRAGMENT.read_text(encoding="utf-8"), picture.html + "\n")
     )
-    assert stored == fresh and "<svg>" in stored
+    assert stored == fresh and "base64," in stored
 
 
 def test_the_ladder_is_written_for_the_landing_page(

@@ -8,9 +8,12 @@ from pathlib import Path
 import lean_pages
 import pydata_sphinx_theme
 import pytest
+from docutils import nodes
 from docutils.core import publish_doctree
 from fontTools.ttLib import TTFont
 from sphinx.errors import ExtensionError
+
+from qm9lib.figures import embed
 
 ROOT = Path(__file__).resolve().parents[2]
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
@@ -156,3 +159,12 @@ def test_scripts_and_styles_that_nobody_names_go(tmp_path):
     lean_pages.drop_unused(tmp_path, page)
     left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.*")}
     assert left == {"site-1.js", "search.js", "explorer/data.js", "a.svg"}
+
+
+def test_drawings_stand_in_the_page_itself():
+    image = embed.embedded('<svg width="9"><path/></svg>', "A line.")
+    page = publish_doctree("")
+    page += nodes.raw("", f"<p>{image}</p>{embed.script()}", format="html")
+    lean_pages.draw(None, page, "page")
+    (raw,) = page.findall(nodes.raw)
+    assert raw.astext() == '<p><svg role="img" aria-label="A line." width="9"><path/></svg></p>'

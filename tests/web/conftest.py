@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--modules", type=Path, default=checks.ROOT / npm.WEB, help="the packages of npm"
     )
+    group.addoption(
+        "--jupyterlab",
+        type=Path,
+        default=checks.ROOT / ".venv/jupyterlab",
+        help="an environment that has JupyterLab",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

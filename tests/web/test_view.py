@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from scipy.spatial.transform import Rotation
 
 import qm9lib
+from qm9lib.figures import embed
 from web import checks
 
 SAMPLE = qm9lib.load_sample()
@@ -78,7 +79,7 @@ def seen(atoms: np.ndarray, camera: float) -> np.ndarray:
 def test_script_draws_what_python_drew(show: Show) -> None:
     some = SAMPLE[[*range(12), *range(12, len(SAMPLE), 97)]]
     view = qm9lib.view({f"number {m.index}": m for m in some})
-    before = re.findall(r"</defs><g>(.*?)</g></svg>", view.html)
+    before = re.findall(r"</defs><g>(.*?)</g></svg>", embed.inlined(view.html))
     after = settled(show(view.html))
     assert len(before) == len(after) == len(some)
     for first, second in zip(before, after, strict=True):
