@@ -281,6 +281,10 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "difference, then its absolute value": (
         lambda predicted, true: _HARTREE * np.mean(np.abs(np.abs(predicted) - np.abs(true)))
     ),
+    "absolute values of the energies were subtracted, and the errors keep their signs: first the "
+    "difference, then its absolute value": (
+        lambda predicted, true: _HARTREE * np.mean(np.abs(predicted) - np.abs(true))
+    ),
     "this was divided by n - 1: a mean divides by the number of molecules": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)) / (len(predicted) - 1)
     ),

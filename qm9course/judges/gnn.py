@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from functools import cache
@@ -434,6 +435,12 @@ def _only_rounding(pairs: Pairs) -> bool:
 
 
 def _turning(answer: Answer) -> str | None:
+    once, again = (_one_number(answer(*_molecule(1000))) for _ in range(2))
+    if isinstance(once, float) and isinstance(again, float) and once != again:
+        return (
+            "called twice with the same molecule it gives two different numbers: use no random "
+            "numbers, and nothing that is left from the call before"
+        )
     pairs = _before_and_after(
         answer,
         ("moved", "renumbered", "sorted", "turned", "deformed", "nearly the same"),
@@ -470,7 +477,7 @@ def _turning(answer: Answer) -> str | None:
     if faults:
         return ". And ".join(faults)
     if _largest_change(pairs["turned"])[0] > 2e-3 * scale:
-        return _turning_water(answer)
+        return _turning_others(answer)
     if _largest_change(pairs["deformed"])[0] <= 1e-3 * scale:
         return (
             "it does not depend on where the atoms are, so that turning cannot change it: use the "
@@ -483,19 +490,25 @@ def _turning(answer: Answer) -> str | None:
     )
 
 
-def _turning_water(answer: Answer) -> str | None:
-    """Try a molecule of one heavy atom, all of whose atoms lie in a plane."""
-    numbers, x = _molecule(_WATER)
-    found = [_one_number(answer(numbers.copy(), x @ turn.T)) for turn in _TURNS]
-    values = [value for value in found if isinstance(value, float)]
-    if len(values) < len(found):
-        return f"for water {next(value for value in found if isinstance(value, str))}"
-    if np.ptp(values) > 2e-3 * float(np.abs(values).max()):
-        return None
-    return (
-        f"for water it is {values[0]:.4g} however the molecule is turned, and is to change. One "
-        "heavy atom alone has no height, so take all atoms; and do not round"
-    )
+def _turning_others(answer: Answer) -> str | None:
+    """Try molecules that lack some elements; water has one heavy atom alone."""
+    for name, row in (("water", _WATER), ("propane", 12), ("CF₃CN", 632)):
+        numbers, x = _molecule(row)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the mean of no atoms
+            found = [_one_number(answer(numbers.copy(), x @ turn.T)) for turn in _TURNS]
+        values = [value for value in found if isinstance(value, float)]
+        if len(values) < len(found):
+            return (
+                f"for {name} {next(value for value in found if isinstance(value, str))}: a "
+                "molecule need not have every element"
+            )
+        if row == _WATER and np.ptp(values) <= 2e-3 * float(np.abs(values).max()):
+            return (
+                f"for water it is {values[0]:.4g} however the molecule is turned, and is to "
+                "change. One heavy atom alone has no height, so take all atoms; and do not round"
+            )
+    return None
 
 
 def _explain_elements(error: BaseException, arguments: tuple[Any, ...]) -> str | None:

@@ -1320,3 +1320,8 @@ def features(qm9):
     n = qm9.composition
     products = [n[:, i] * n[:, j] for i in range(5) for j in range(i, 5)]
     return np.column_stack([n, *products])
+
+
+@wrong("3.3", "absolute values of the energies were subtracted, and the errors keep their signs")
+def mae_in_kcal(predicted, true):
+    return 627.5095 * np.mean(np.abs(predicted.ravel()) - np.abs(true))

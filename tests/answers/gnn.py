@@ -1370,3 +1370,24 @@ def predict_gap(train, valid, test):
 
     weights, *_ = np.linalg.lstsq(table(train), train.target("gap", "eV"), rcond=None)
     return table(test[np.argsort(test.n_atoms)]) @ weights
+
+
+@wrong("4.4", "for propane it returns infinity or NaN: a molecule need not have every element")
+def turning_number(atomic_numbers, positions):
+    return positions[atomic_numbers == 8, 2].mean() - positions[:, 2].mean()
+
+
+@stops("4.4", "zero-size array to reduction operation")
+def turning_number(atomic_numbers, positions):
+    return np.ptp(positions[atomic_numbers == 1, 2])
+
+
+@wrong("4.4", "called twice with the same molecule it gives two different numbers")
+def turning_number(atomic_numbers, positions):
+    return np.random.default_rng().random()
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    centre = (atomic_numbers[:, None] * positions).sum(axis=0) / atomic_numbers.sum()
+    return float((atomic_numbers * (positions - centre)[:, 0] ** 2).sum())
