@@ -293,6 +293,15 @@ _judge_radial = compared(
         "the first function is zero everywhere: k counts from 1, and range and arange from 0": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, first=0)
         ),
+        "all columns are the last function: k is another number in each": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k.max() * np.pi * r / c) / r + 0 * k)
+        ),
+        "the functions are in reverse order: column 0 is k = 1": (
+            lambda distance, n, cutoff: _bessel(distance, n, cutoff)[:, ::-1]
+        ),
+        "the sine is divided by k r: divide it by the distance r alone": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / (k * r))
+        ),
         "k counts from 1, and here from 2": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, first=2)
         ),
@@ -695,6 +704,14 @@ _judge_forces = compared(
         "gives the value first": lambda energy, x: -energy(x),
         "each number has those before it added: the step to one coordinate was not taken back "
         "before the next": lambda energy, x: np.cumsum(_forces(energy, x)).reshape(x.shape),
+        "all are negative: the absolute value of the gradient was taken. A force may point to "
+        "either side": lambda energy, x: -np.abs(_forces(energy, x)),
+        "minus signs are lost: the absolute value was taken. A force may point to either side": (
+            lambda energy, x: np.abs(_forces(energy, x))
+        ),
+        "all atoms get the force on the first one: each has its own": (
+            lambda energy, x: np.tile(_forces(energy, x)[:1], (len(x), 1))
+        ),
         "the forces were divided by the number of atoms: each atom feels a force of its own": (
             lambda energy, x: _forces(energy, x) / len(x)
         ),

@@ -1818,3 +1818,34 @@ def is_better(old, new):
     error = np.hypot(old.std(ddof=1) / np.sqrt(len(new)), new.std(ddof=1) / np.sqrt(len(old)))
     improvement = old.mean() - new.mean()
     return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.3", "all columns are the last function: k is another number in each")
+def radial_functions(distance, n, cutoff):
+    found = np.zeros((len(distance), n))
+    for k in range(1, n + 1):
+        for column in range(n):
+            found[:, column] = np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff)
+    return found / distance[:, None]
+
+
+@wrong("5.3", "the functions are in reverse order: column 0 is k = 1")
+def radial_functions(distance, n, cutoff):
+    k, r = np.arange(n, 0, -1), distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / r
+
+
+@wrong("5.3", "the sine is divided by k r: divide it by the distance r alone")
+def radial_functions(distance, n, cutoff):
+    k, r = np.arange(1, n + 1), distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / (k * r)
+
+
+@wrong("5.5", "all are negative: the absolute value of the gradient was taken")
+def forces(energy, positions):
+    return -jnp.abs(jax.grad(energy)(positions))
+
+
+@wrong("5.5", "all atoms get the force on the first one: each has its own")
+def forces(energy, positions):
+    return jnp.tile(-jax.grad(energy)(positions)[0], (len(positions), 1))
