@@ -195,9 +195,10 @@ def valences_of(
     radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
     a, b, distance = _pairs(positions)
     bond = np.exp((radius[a] + radius[b] - distance) / _DECAY)
-    return np.bincount(
-        np.concatenate([a, b]), np.concatenate([bond, bond]), minlength=len(atomic_numbers)
-    )
+    found = np.zeros(len(atomic_numbers))
+    for atom in (a, b):
+        np.add.at(found, atom, bond)
+    return found
 
 
 def _pairs(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
