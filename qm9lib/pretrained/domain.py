@@ -190,7 +190,7 @@ def valences_of(
     >>> import qm9lib
     >>> methane = qm9lib.load_sample()[0]
     >>> valences_of(methane.atomic_numbers, methane.positions).round(1)
-    array([3.8, 1. , 1. , 1. , 1. ])
+    array([3.8, 1.1, 1.1, 1.1, 1.1])
     """
     radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
     a, b, distance = _pairs(positions)
