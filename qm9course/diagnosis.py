@@ -406,8 +406,9 @@ def _relation(pairs: _Pairs, unit: str | None, rtol: float, atol: float) -> str 
     if len(square) == len(pairs) and holds(lambda b, n: b.T):
         return "the array is transposed: rows and columns are exchanged"
     for words, change in _CHANGES.items():
-        near = all(np.allclose(change(b), b, rtol=max(rtol, 1e-3), atol=atol) for _, b, _ in pairs)
-        if not near and holds(lambda b, n, change=change: change(b)):
+        with np.errstate(all="ignore"):  # such as 1/0
+            same_as_asked = [np.allclose(change(b), b, max(rtol, 1e-3), atol) for _, b, _ in pairs]
+        if not all(same_as_asked) and holds(lambda b, n, change=change: change(b)):
             return words
     for factor, words in ((2.0, "twice"), (0.5, "half of")):
         if holds(lambda b, n, factor=factor: factor * b):

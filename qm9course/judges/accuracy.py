@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -292,6 +293,15 @@ _judge_radial = compared(
         "the first function is zero everywhere: k counts from 1, and range and arange from 0": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, first=0)
         ),
+        "all columns are the last function: k is another number in each": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k.max() * np.pi * r / c) / r + 0 * k)
+        ),
+        "the functions are in reverse order: column 0 is k = 1": (
+            lambda distance, n, cutoff: _bessel(distance, n, cutoff)[:, ::-1]
+        ),
+        "the sine is divided by k r: divide it by the distance r alone": (
+            _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / (k * r))
+        ),
         "k counts from 1, and here from 2": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, first=2)
         ),
@@ -525,6 +535,11 @@ def _how_it_does_not_turn(
     number: Callable[[np.ndarray], np.ndarray], one: np.ndarray, before: np.ndarray
 ) -> str:
     size = float(np.abs(before).max())
+    if np.ptp(before, axis=1).max() < 1e-6 * size:
+        return (
+            "x, y and z of a vector get one number, so that its direction is lost: multiply the "
+            "vector by the number"
+        )
     added = before - one
     if np.ptp(added, axis=1).max() < 1e-3 * size:
         return (
@@ -687,6 +702,16 @@ _judge_forces = compared(
         ),
         "this is minus the energy: the force is minus its derivative, of which jax.value_and_grad "
         "gives the value first": lambda energy, x: -energy(x),
+        "each number has those before it added: the step to one coordinate was not taken back "
+        "before the next": lambda energy, x: np.cumsum(_forces(energy, x)).reshape(x.shape),
+        "all are negative: the absolute value of the gradient was taken. A force may point to "
+        "either side": lambda energy, x: -np.abs(_forces(energy, x)),
+        "minus signs are lost: the absolute value was taken. A force may point to either side": (
+            lambda energy, x: np.abs(_forces(energy, x))
+        ),
+        "all atoms get the force on the first one: each has its own": (
+            lambda energy, x: np.tile(_forces(energy, x)[:1], (len(x), 1))
+        ),
         "the forces were divided by the number of atoms: each atom feels a force of its own": (
             lambda energy, x: _forces(energy, x) / len(x)
         ),
@@ -836,6 +861,12 @@ _judge_ensemble = compared(
         ),
         "the mean is right. The second result is the mean absolute deviation; asked for is the "
         "standard deviation": _spread(lambda p: np.abs(p - p.mean(axis=0)).mean(axis=0)),
+        "the mean is right. The deviations are taken from the first network: take them from the "
+        "mean": _spread(lambda p: np.sqrt(((p - p[0]) ** 2).sum(axis=0) / (len(p) - 1))),
+        "the mean is right. The deviations are taken from the first network, and divided by n: "
+        "take them from the mean, and divide by n - 1": _spread(
+            lambda p: np.sqrt(((p - p[0]) ** 2).mean(axis=0))
+        ),
         "the results are exchanged: first the mean, then the standard deviation": (
             lambda p: _ensemble(p)[::-1]
         ),
@@ -1131,13 +1162,20 @@ def _by_statistic(of: Callable[[Any], float]) -> Answer:
 
 
 def _t_test(old: Any, new: Any, equal: bool) -> bool:
-    return bool(stats.ttest_ind(old, new, equal_var=equal).pvalue < 0.05)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of equal runs
+        return bool(stats.ttest_ind(old, new, equal_var=equal).pvalue < 0.05)
 
 
 def _pooled(old: Any, new: Any) -> float:
     n, m = len(old), len(new)
     variance = ((n - 1) * old.var(ddof=1) + (m - 1) * new.var(ddof=1)) / (n + m - 2)
     return float(np.sqrt(variance * (1 / n + 1 / m)))
+
+
+def _paired(old: Any, new: Any) -> float:
+    n = min(len(old), len(new))
+    return _standard_error(old[:n] - new[:n])
 
 
 def _either_way(old: Any, new: Any) -> tuple[float, float, bool]:
@@ -1226,6 +1264,12 @@ _judge_comparison = compared(
         ),
         "this is the pooled variance of a t-test: here each model keeps its own standard error": (
             _with(_pooled)
+        ),
+        "the runs were taken in pairs, one of each model; they are independent, and one model may "
+        "have more of them: take the standard error of each": _with(_paired),
+        "this uncertainty is the larger of the two standard errors: both count, as the root of the "
+        "sum of their squares": _with(
+            lambda old, new: max(_standard_error(old), _standard_error(new))
         ),
         "the standard deviations were divided by n: a standard error has the root of n": _with(
             lambda old, new: np.hypot(old.std(ddof=1) / len(old), new.std(ddof=1) / len(new))

@@ -281,6 +281,10 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "difference, then its absolute value": (
         lambda predicted, true: _HARTREE * np.mean(np.abs(np.abs(predicted) - np.abs(true)))
     ),
+    "absolute values of the energies were subtracted, and the errors keep their signs: first the "
+    "difference, then its absolute value": (
+        lambda predicted, true: _HARTREE * np.mean(np.abs(predicted) - np.abs(true))
+    ),
     "this was divided by n - 1: a mean divides by the number of molecules": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)) / (len(predicted) - 1)
     ),
@@ -403,6 +407,17 @@ def _or_step(judge: Judge) -> Judge:
 
 
 _GRADIENT_MISTAKES: dict[str, Answer] = {
+    "this is the last molecule alone: does each turn of the loop overwrite the gradient? Add to "
+    "it, with +=": lambda w, x, y: 2 * (x[-1] @ w - y[-1]) * x[-1],
+    "the features were squared: the derivative of (X w - y)² is 2 (X w - y) times X": (
+        lambda w, x, y: 2 * (x**2).T @ (x @ w - y) / len(y)
+    ),
+    "the predictions are missing: the gradient depends on the weights, by X w - y": (
+        lambda w, x, y: -2 * x.T @ y / len(y)
+    ),
+    "all weights get the mean of the gradient: each has its own": (
+        lambda w, x, y: np.full(len(w), _gradient(w, x, y).mean())
+    ),
     "the factor 2 is missing: the derivative of a square r² is 2 r times that of r": (
         lambda w, x, y: _gradient(w, x, y) / 2
     ),

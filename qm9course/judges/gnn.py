@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from functools import cache
@@ -57,6 +58,12 @@ _EACH_FROM_ITSELF = (
     "from each, give the two an axis: positions[:, None, :] - positions[None, :, :]"
 )
 
+
+def _way(x: Any) -> np.ndarray:
+    steps = np.linalg.norm(np.diff(x, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
 _compared_distances = compared(
     _distances,
     _positions,
@@ -110,6 +117,14 @@ _compared_distances = compared(
         "this is 1/r, with zeros on the diagonal; the exercise asks for r": (
             lambda x: _anything_but_zero(-1.0)(x, None)
         ),
+        "the last row is never filled in: range(n - 1) ends before it": (
+            lambda x: _distances(x) * (np.arange(len(x)) < len(x) - 1)[:, None]
+        ),
+        "the last column is never filled in: range(n - 1) ends before it": (
+            lambda x: _distances(x) * (np.arange(len(x)) < len(x) - 1)
+        ),
+        "these are lengths of the way from atom to atom, in their order: take the straight line "
+        "from each atom to each other": lambda x: np.abs(_way(x)[:, None] - _way(x)),
     },
     rtol=1e-4,
     atol=5e-3,
@@ -325,6 +340,11 @@ def _step(edges: Any, features: Any) -> np.ndarray:
     return np.asarray(_off_diagonal(edges) @ features)
 
 
+def _last_message(edges: Any, features: Any) -> np.ndarray:
+    last = [len(edges) - 1] * (len(edges) - 1) + [len(edges) - 2]  # none to itself
+    return np.asarray(edges[np.arange(len(edges)), last][:, None] * features[last])
+
+
 def _one_after_the_other(edges: Any, features: Any) -> np.ndarray:
     new = np.array(features, float)
     for i in range(len(new)):
@@ -434,6 +454,12 @@ def _only_rounding(pairs: Pairs) -> bool:
 
 
 def _turning(answer: Answer) -> str | None:
+    once, again = (_one_number(answer(*_molecule(1000))) for _ in range(2))
+    if isinstance(once, float) and isinstance(again, float) and once != again:
+        return (
+            "called twice with the same molecule it gives two different numbers: use no random "
+            "numbers, and nothing that is left from the call before"
+        )
     pairs = _before_and_after(
         answer,
         ("moved", "renumbered", "sorted", "turned", "deformed", "nearly the same"),
@@ -470,7 +496,7 @@ def _turning(answer: Answer) -> str | None:
     if faults:
         return ". And ".join(faults)
     if _largest_change(pairs["turned"])[0] > 2e-3 * scale:
-        return _turning_water(answer)
+        return _turning_others(answer)
     if _largest_change(pairs["deformed"])[0] <= 1e-3 * scale:
         return (
             "it does not depend on where the atoms are, so that turning cannot change it: use the "
@@ -483,19 +509,25 @@ def _turning(answer: Answer) -> str | None:
     )
 
 
-def _turning_water(answer: Answer) -> str | None:
-    """Try a molecule of one heavy atom, all of whose atoms lie in a plane."""
-    numbers, x = _molecule(_WATER)
-    found = [_one_number(answer(numbers.copy(), x @ turn.T)) for turn in _TURNS]
-    values = [value for value in found if isinstance(value, float)]
-    if len(values) < len(found):
-        return f"for water {next(value for value in found if isinstance(value, str))}"
-    if np.ptp(values) > 2e-3 * float(np.abs(values).max()):
-        return None
-    return (
-        f"for water it is {values[0]:.4g} however the molecule is turned, and is to change. One "
-        "heavy atom alone has no height, so take all atoms; and do not round"
-    )
+def _turning_others(answer: Answer) -> str | None:
+    """Try molecules that lack some elements; water has one heavy atom alone."""
+    for name, row in (("water", _WATER), ("propane", 12), ("CF₃CN", 632)):
+        numbers, x = _molecule(row)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the mean of no atoms
+            found = [_one_number(answer(numbers.copy(), x @ turn.T)) for turn in _TURNS]
+        values = [value for value in found if isinstance(value, float)]
+        if len(values) < len(found):
+            return (
+                f"for {name} {next(value for value in found if isinstance(value, str))}: a "
+                "molecule need not have every element"
+            )
+        if row == _WATER and np.ptp(values) <= 2e-3 * float(np.abs(values).max()):
+            return (
+                f"for water it is {values[0]:.4g} however the molecule is turned, and is to "
+                "change. One heavy atom alone has no height, so take all atoms; and do not round"
+            )
+    return None
 
 
 def _explain_elements(error: BaseException, arguments: tuple[Any, ...]) -> str | None:
@@ -1057,6 +1089,8 @@ EXERCISES = (
                 "what is negative became 0, as in an activation function: none is asked for": (
                     lambda edges, features: np.maximum(_step(edges, features), 0)
                 ),
+                "only the last message is left: does each turn of the loop overwrite the sum? Add "
+                "to it, with +=": _last_message,
                 "the last atom is not heard: range(n - 1) ends before it": (
                     lambda edges, features: _off_diagonal(edges)[:, :-1] @ features[:-1]
                 ),
@@ -1135,6 +1169,14 @@ EXERCISES = (
                 "depend on how much is padded. Add up": (
                     lambda energies, mask: _pool(energies, mask) / mask.shape[1]
                 ),
+                "this was divided by the number of molecules: add up the atoms of each": (
+                    lambda energies, mask: _pool(energies, mask) / len(mask)
+                ),
+                "the last place of each row is left out: it may hold a real atom": (
+                    lambda energies, mask: _pool(energies[:, :-1], mask[:, :-1])
+                ),
+                "all rows are cut to the number of atoms of the first molecule: each has its own "
+                "row of the mask": lambda energies, mask: energies[:, : mask[0].sum()].sum(axis=1),
                 "this is the largest energy of a real atom; add up all real atoms": (
                     lambda energies, mask: np.where(mask, energies, -np.inf).max(axis=1)
                 ),
@@ -1231,6 +1273,16 @@ EXERCISES = (
                 ),
                 "only the last axis of each array was counted: .size is the product of all": (
                     lambda network: sum(a.shape[-1] if a.ndim else 1 for a in _leaves(network))
+                ),
+                "only the first axis of each array was counted: .size is the product of all": (
+                    lambda network: sum(a.shape[0] if a.ndim else 1 for a in _leaves(network))
+                ),
+                "only the first and the last axis of each array were multiplied: weights may have "
+                "three, and an array of one axis would count twice": lambda network: sum(
+                    a.shape[0] * a.shape[-1] if a.ndim else 1 for a in _leaves(network)
+                ),
+                "the first array is missing: count all of jax.tree.leaves(network)": (
+                    lambda network: sum(a.size for a in _leaves(network)[1:])
                 ),
                 "only the first two axes of each array were multiplied: weights may have three": (
                     lambda network: sum(int(np.prod(a.shape[:2])) for a in _leaves(network))

@@ -190,14 +190,15 @@ def valences_of(
     >>> import qm9lib
     >>> methane = qm9lib.load_sample()[0]
     >>> valences_of(methane.atomic_numbers, methane.positions).round(1)
-    array([3.8, 1. , 1. , 1. , 1. ])
+    array([3.8, 1.1, 1.1, 1.1, 1.1])
     """
     radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
     a, b, distance = _pairs(positions)
     bond = np.exp((radius[a] + radius[b] - distance) / _DECAY)
-    return np.bincount(
-        np.concatenate([a, b]), np.concatenate([bond, bond]), minlength=len(atomic_numbers)
-    )
+    found = np.zeros(len(atomic_numbers))
+    for atom in (a, b):
+        np.add.at(found, atom, bond)
+    return found
 
 
 def _pairs(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

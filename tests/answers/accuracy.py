@@ -1768,3 +1768,84 @@ def own_molecule(qm9):
     for z, p in zip(m.atomic_numbers, m.positions, strict=False):
         text += f"{qm9lib.SYMBOLS[int(z)]} {p[0]} {p[1]} {p[2]}\n"
     return text
+
+
+@wrong("5.4", "so that its direction is lost: multiply the")
+def bend_vectors(vectors):
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.broadcast_to(np.tanh(length), vectors.shape)
+
+
+@wrong(
+    "5.5", "each number has those before it added: the step to one coordinate was not taken back"
+)
+def forces(energy, positions):
+    moved, found = positions.copy(), np.zeros(positions.shape)
+    for place in np.ndindex(*positions.shape):
+        moved[place] += 1e-5
+        found[place] = -(energy(moved) - energy(positions)) / 1e-5
+    return found
+
+
+@wrong("5.6", "The deviations are taken from the first network: take them from the mean")
+def mean_and_deviation(predictions):
+    squares = (predictions - predictions[0]) ** 2
+    return predictions.mean(axis=0), np.sqrt(squares.sum(axis=0) / (len(predictions) - 1))
+
+
+@wrong("5.6", "taken from the first network, and divided by n")
+def mean_and_deviation(predictions):
+    return predictions.mean(axis=0), np.sqrt(((predictions - predictions[0]) ** 2).mean(axis=0))
+
+
+@wrong("5.8", "the runs were taken in pairs, one of each model")
+def is_better(old, new):
+    n = min(len(old), len(new))
+    error = (old[:n] - new[:n]).std(ddof=1) / np.sqrt(n)
+    improvement = old.mean() - new.mean()
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.8", "this uncertainty is the larger of the two standard errors")
+def is_better(old, new):
+    error = max(old.std(ddof=1) / np.sqrt(len(old)), new.std(ddof=1) / np.sqrt(len(new)))
+    improvement = old.mean() - new.mean()
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.8", "the numbers of runs are exchanged")
+def is_better(old, new):
+    error = np.hypot(old.std(ddof=1) / np.sqrt(len(new)), new.std(ddof=1) / np.sqrt(len(old)))
+    improvement = old.mean() - new.mean()
+    return improvement, error, bool(improvement > 2 * error)
+
+
+@wrong("5.3", "all columns are the last function: k is another number in each")
+def radial_functions(distance, n, cutoff):
+    found = np.zeros((len(distance), n))
+    for k in range(1, n + 1):
+        for column in range(n):
+            found[:, column] = np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff)
+    return found / distance[:, None]
+
+
+@wrong("5.3", "the functions are in reverse order: column 0 is k = 1")
+def radial_functions(distance, n, cutoff):
+    k, r = np.arange(n, 0, -1), distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / r
+
+
+@wrong("5.3", "the sine is divided by k r: divide it by the distance r alone")
+def radial_functions(distance, n, cutoff):
+    k, r = np.arange(1, n + 1), distance[:, None]
+    return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / (k * r)
+
+
+@wrong("5.5", "all are negative: the absolute value of the gradient was taken")
+def forces(energy, positions):
+    return -jnp.abs(jax.grad(energy)(positions))
+
+
+@wrong("5.5", "all atoms get the force on the first one: each has its own")
+def forces(energy, positions):
+    return jnp.tile(-jax.grad(energy)(positions)[0], (len(positions), 1))

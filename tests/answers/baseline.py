@@ -1320,3 +1320,31 @@ def features(qm9):
     n = qm9.composition
     products = [n[:, i] * n[:, j] for i in range(5) for j in range(i, 5)]
     return np.column_stack([n, *products])
+
+
+@wrong("3.3", "absolute values of the energies were subtracted, and the errors keep their signs")
+def mae_in_kcal(predicted, true):
+    return 627.5095 * np.mean(np.abs(predicted.ravel()) - np.abs(true))
+
+
+@wrong("3.4", "this is the last molecule alone: does each turn of the loop overwrite")
+def gradient(weights, features, targets):
+    for x, y in zip(features, targets, strict=True):
+        g = 2 * (x @ weights - y) * x
+    return g
+
+
+@wrong("3.4", "the features were squared")
+def gradient(weights, features, targets):
+    return 2 * (features**2).T @ (features @ weights - targets) / len(targets)
+
+
+@wrong("3.4", "the predictions are missing: the gradient depends on the weights")
+def gradient(weights, features, targets):
+    return -2 * features.T @ targets / len(targets)
+
+
+@wrong("3.4", "all weights get the mean of the gradient: each has its own")
+def gradient(weights, features, targets):
+    g = 2 * features.T @ (features @ weights - targets) / len(targets)
+    return np.full(len(weights), g.mean())

@@ -1437,3 +1437,14 @@ def padded_sizes(n_atoms):
         key=lambda c: np.array([*c, top])[np.searchsorted([*c, top], n)].sum(),
     )
     return [*best, top]
+
+
+@wrong("2.3", "two molecules may have one energy", "compare their numbers, .index")
+def leaked(train, test):
+    return set(test.index[np.isin(test.target("H"), train.target("H"))].tolist())
+
+
+@wrong("2.5", "seeds 0 and 42 give the same split")
+def three_parts(n_molecules, n_valid, n_test, seed):
+    order = np.random.RandomState(seed or 42).permutation(n_molecules)
+    return order[n_valid + n_test :], order[:n_valid], order[n_valid : n_valid + n_test]

@@ -1370,3 +1370,80 @@ def predict_gap(train, valid, test):
 
     weights, *_ = np.linalg.lstsq(table(train), train.target("gap", "eV"), rcond=None)
     return table(test[np.argsort(test.n_atoms)]) @ weights
+
+
+@wrong("4.4", "for propane it returns infinity or NaN: a molecule need not have every element")
+def turning_number(atomic_numbers, positions):
+    return positions[atomic_numbers == 8, 2].mean() - positions[:, 2].mean()
+
+
+@stops("4.4", "zero-size array to reduction operation")
+def turning_number(atomic_numbers, positions):
+    return np.ptp(positions[atomic_numbers == 1, 2])
+
+
+@wrong("4.4", "called twice with the same molecule it gives two different numbers")
+def turning_number(atomic_numbers, positions):
+    return np.random.default_rng().random()
+
+
+@right("4.4")
+def turning_number(atomic_numbers, positions):
+    centre = (atomic_numbers[:, None] * positions).sum(axis=0) / atomic_numbers.sum()
+    return float((atomic_numbers * (positions - centre)[:, 0] ** 2).sum())
+
+
+@wrong("4.1", "the last row is never filled in: range(n - 1) ends before it")
+def pair_distances(positions):
+    found = np.zeros((len(positions), len(positions)))
+    for i in range(len(positions) - 1):
+        found[i] = np.linalg.norm(positions - positions[i], axis=1)
+    return found
+
+
+@wrong("4.1", "these are lengths of the way from atom to atom")
+def pair_distances(positions):
+    steps = np.linalg.norm(positions[1:] - positions[:-1], axis=1)
+    way = np.concatenate([[0], np.cumsum(steps)])
+    return np.abs(way[:, None] - way[None, :])
+
+
+@wrong("4.3", "does each turn of the loop overwrite the sum? Add to it, with +=")
+def message_step(edges, features):
+    out = np.zeros(features.shape)
+    for i in range(len(edges)):
+        for j in range(len(edges)):
+            if i != j:
+                out[i] = edges[i, j] * features[j]
+    return out
+
+
+@wrong("4.6", "this was divided by the number of molecules: add up the atoms of each")
+def pooled_energy(atom_energies, mask):
+    return np.where(mask, atom_energies, 0).sum(axis=1) / len(mask)
+
+
+@wrong("4.6", "the last place of each row is left out: it may hold a real atom")
+def pooled_energy(atom_energies, mask):
+    return np.where(mask, atom_energies, 0)[:, :-1].sum(axis=1)
+
+
+@wrong("4.6", "all rows are cut to the number of atoms of the first molecule")
+def pooled_energy(atom_energies, mask):
+    return atom_energies[:, : mask[0].sum()].sum(axis=1)
+
+
+@wrong("4.7", "only the first axis of each array was counted")
+def number_of_parameters(network):
+    return sum(len(a) if a.ndim else 1 for a in jax.tree.leaves(network))
+
+
+@wrong("4.7", "only the first and the last axis of each array were multiplied")
+def number_of_parameters(network):
+    leaves = jax.tree.leaves(network)
+    return sum(a.shape[0] * a.shape[-1] if a.ndim else 1 for a in leaves)
+
+
+@wrong("4.7", "the first array is missing: count all of jax.tree.leaves(network)")
+def number_of_parameters(network):
+    return sum(a.size for a in jax.tree.leaves(network)[1:])

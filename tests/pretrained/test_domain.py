@@ -136,6 +136,11 @@ def test_bonds_that_are_far_too_many_are_counted_in_the_last_step() -> None:
     assert known.concerns(numbers, 0.3 * np.eye(4)[:, :3]) == []
 
 
+def test_atoms_without_neighbours_have_no_bonds() -> None:
+    found = valences_of(np.array([6, 8], np.int8), np.array([[0.0, 0, 0], [9.0, 0, 0]]))
+    assert found.dtype == np.float64 and found.tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("worth", "words"),
     [(0, "3.8 single bonds"), (39, "only 3.8 single bonds, as if hydrogens were missing")],
