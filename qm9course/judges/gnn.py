@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from qm9course.checking import Answer, Case, Exercise, Right, compared
+from qm9course.checking import REMEMBERS, Answer, Case, Exercise, Right, compared, remembers
 from qm9course.diagnosis import as_numbers, describe, same
 from qm9course.judges import sample as _sample
 from qm9course.wire import Counted
@@ -454,12 +454,8 @@ def _only_rounding(pairs: Pairs) -> bool:
 
 
 def _turning(answer: Answer) -> str | None:
-    once, again = (_one_number(answer(*_molecule(1000))) for _ in range(2))
-    if isinstance(once, float) and isinstance(again, float) and once != again:
-        return (
-            "called twice with the same molecule it gives two different numbers: use no random "
-            "numbers, and nothing that is left from the call before"
-        )
+    if remembers(answer, _molecule(1000), answer(*_molecule(1000))):
+        return REMEMBERS
     pairs = _before_and_after(
         answer,
         ("moved", "renumbered", "sorted", "turned", "deformed", "nearly the same"),

@@ -111,12 +111,10 @@ class Domain:
                 f"between {_BIN * step[i]:.2f} and {_BIN * (step[i] + 1):.2f} Å"
             )
         elif len(atomic_numbers) >= _FEWEST:
-            found += self._odd_valence(atomic_numbers, positions)
+            found += self._odd_valence(element, _valences(atomic_numbers, a, b, distance))
         return found
 
-    def _odd_valence(self, atomic_numbers: np.ndarray, positions: np.ndarray) -> list[str]:
-        valences = valences_of(atomic_numbers, positions)
-        element = np.searchsorted(ELEMENTS, atomic_numbers)
+    def _odd_valence(self, element: np.ndarray, valences: np.ndarray) -> list[str]:
         count = self.valences[element, _valence_steps(valences)]
         rare = np.flatnonzero(count < np.maximum(1, _RARE * self.valences.sum(axis=1)[element]))
         if not len(rare):
@@ -128,7 +126,7 @@ class Domain:
         if valences[i] < usual:
             worth = f"only {worth}, as if hydrogens were missing"
         return [
-            f"the bonds of {SYMBOLS[int(atomic_numbers[i])]} (atom {i + 1}) are worth {worth}; "
+            f"the bonds of {SYMBOLS[ELEMENTS[element[i]]]} (atom {i + 1}) are worth {worth}; "
             "hardly any training molecule has such an atom"
         ]
 
@@ -146,7 +144,7 @@ def measure(qm9: QM9) -> Domain:
         element = np.searchsorted(ELEMENTS, molecule.atomic_numbers)
         a, b, distance = _pairs(molecule.positions)
         np.add.at(counts, (element[a], element[b], _steps(distance)), 1)
-        steps = _valence_steps(valences_of(molecule.atomic_numbers, molecule.positions))
+        steps = _valence_steps(_valences(molecule.atomic_numbers, a, b, distance))
         np.add.at(valences, (element, steps), 1)
     both = counts + counts.transpose(1, 0, 2)
     for i in range(len(ELEMENTS)):
@@ -192,8 +190,13 @@ def valences_of(
     >>> valences_of(methane.atomic_numbers, methane.positions).round(1)
     array([3.8, 1.1, 1.1, 1.1, 1.1])
     """
+    return _valences(atomic_numbers, *_pairs(positions))
+
+
+def _valences(
+    atomic_numbers: np.ndarray, a: np.ndarray, b: np.ndarray, distance: np.ndarray
+) -> np.ndarray:
     radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
-    a, b, distance = _pairs(positions)
     bond = np.exp((radius[a] + radius[b] - distance) / _DECAY)
     found = np.zeros(len(atomic_numbers))
     for atom in (a, b):

@@ -1382,7 +1382,7 @@ def turning_number(atomic_numbers, positions):
     return np.ptp(positions[atomic_numbers == 1, 2])
 
 
-@wrong("4.4", "called twice with the same molecule it gives two different numbers")
+@wrong("4.4", "called again with the same arguments", "Or are there random numbers in it?")
 def turning_number(atomic_numbers, positions):
     return np.random.default_rng().random()
 
