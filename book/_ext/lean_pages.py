@@ -37,6 +37,7 @@ SEARCH_SCRIPT = re.compile(
 )
 ICON_SCRIPT = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
+STYLE_ICON = re.compile(r'--pst-icon-[\w-]+:"([\ue000-\uf8ff])"')  # of boxes and links
 ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\?([^"]+)"\}')
 OPTIONS = re.compile(r'<script src="([^"?]*documentation_options\.js)[^"]*"></script>')
 SCRIPT = re.compile(r'\s*<script [^>]*\bsrc="([^"?]*_static/(?!site-)[^"?]*)[^"]*"[^>]*></script>')
@@ -45,6 +46,7 @@ THEME = re.compile(r'(<html\b[^>]*) data-theme="auto"')
 STORED_THEME = re.compile(r'(localStorage\.getItem\("theme"\) \|\| )"auto"')
 SYSTEM_THEME = '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
 MENU_BUTTON = re.compile(r'(?=<button class="sidebar-toggle (primary|secondary)-toggle\b)')
+LIST_BUTTON = re.compile(r'<button class="sidebar-toggle secondary-toggle\b.*?</button>', re.DOTALL)
 MENU_NAMES = {"primary": "Pages of the book", "secondary": "Contents of this page"}
 MENU_ICONS = {"primary": "bars", "secondary": "list"}
 BREAKPOINT = re.compile(r"(?<=-width:)\s*([\d.]+)px(?=\))")
@@ -123,6 +125,8 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
         html = ICON_SCRIPT.sub("", PRELOAD.sub("", html))
         html = MENU_IMAGE.sub(r'<img loading="lazy" ', html)
         html = STORED_THEME.sub(rf"\1{SYSTEM_THEME}", THEME.sub(r'\1 data-theme="light"', html))
+        if 'id="pst-secondary-sidebar"' not in html:
+            html = LIST_BUTTON.sub("", html)  # of a list that is not there
         html = MENU_BUTTON.sub(menu_link, html)
         if page.name != "search.html":
             html = SEARCH_SCRIPT.sub("", html)  # half a megabyte
@@ -270,7 +274,7 @@ def style(sheet: Path, base: Path) -> str:
 
 
 def cut_icons(static: Path, used: set[str]) -> None:
-    """Keep only the named icons in the theme's style sheet and fonts.
+    """Keep only the named icons in the theme's style sheet and fonts, and those that styles draw.
 
     Parameters
     ----------
@@ -289,14 +293,17 @@ def cut_icons(static: Path, used: set[str]) -> None:
         kept.add(int(code, 16) if len(code) > 1 else ord(code))
         return rule[0]
 
-    sheet.write_text(ICON_RULE.sub(keep, sheet.read_text("utf-8")), "utf-8")
-    if not kept:
+    rules = sheet.read_text("utf-8")
+    sheet.write_text(ICON_RULE.sub(keep, rules), "utf-8")
+    drawn = set(map(ord, STYLE_ICON.findall(rules)))
+    if not kept or not drawn:
         raise ExtensionError(f"no icon rule found in {sheet.name}: has the theme changed?")
     for file in (static / "vendor" / "fontawesome" / "webfonts").iterdir():
         if file.suffix != ".woff2":
             file.unlink()  # for browsers of before 2016
             continue
-        cut_font(file, file, kept, layout_features=[])
+        solid = "solid" in file.name
+        cut_font(file, file, kept | drawn if solid else kept, layout_features=[])
     (static / "scripts" / "fontawesome.js").unlink(missing_ok=True)
 
 

@@ -242,8 +242,10 @@ class Visit:
         self.received += int(event["encodedDataLength"])
 
     def resize(self, width: int, height: int = 900) -> None:
-        """Change the size of the window, in CSS pixels."""
+        """Change the size of the window, in CSS pixels, and wait for what changes along."""
         self.page.set_viewport_size({"width": width, "height": height})
+        frames(self.page, 1)
+        self.page.evaluate("Promise.all(document.getAnimations().map((a) => a.finished))")
 
     def stretch(self, most: int = 8_000) -> None:
         """Make the window so high that nothing needs scrolling, up to a number of pixels."""

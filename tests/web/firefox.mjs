@@ -21,7 +21,13 @@ const turned = async (page) => {
   return (await drawing()) === before ? ["the key → does not turn it"] : [];
 };
 
-const browser = await puppeteer.launch({ browser: "firefox", executablePath, timeout: 300_000 });
+const browser = await puppeteer.launch({
+  browser: "firefox",
+  executablePath,
+  timeout: 300_000,
+  // Otherwise it may be fetching the next chapter when we leave, which then fails.
+  extraPrefsFirefox: { "network.prefetch-next": false },
+});
 const page = await browser.newPage();
 await page.setViewport({ width: 1280, height: 900 });
 page.setDefaultTimeout(300_000);
