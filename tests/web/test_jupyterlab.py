@@ -1,4 +1,4 @@
-"""Chapters as JupyterLab shows them: opened from anywhere, trusted, and in its dark theme."""
+"""Notebooks in JupyterLab: from anywhere, trusted, in its dark theme; and an exercise solved."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,8 +99,8 @@ class Lab(NamedTuple):
         file.write_text(json.dumps(values))
 
     def copy(self, chapter: str, *, trusted: bool) -> str:
-        """Put a chapter of the book where it can be opened, and return its name there."""
-        name = f"{chapter}-{'trusted' if trusted else 'foreign'}.ipynb"
+        """Put a notebook of the book where it can be opened, and return its name there."""
+        name = f"{Path(chapter).name}-{'trusted' if trusted else 'foreign'}.ipynb"
         shutil.copy(checks.ROOT / "book" / f"{chapter}.ipynb", self.work / name)
         if trusted:
             command = [self.program, "-m", "jupyter", "trust", self.work / name]
@@ -113,12 +114,16 @@ def lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -
     if not program.exists():
         raise pytest.UsageError(f"no JupyterLab in {program.parents[1]}: run `make test-web`")
     home = tmp_path_factory.mktemp("jupyterlab")
-    work, settings = home / "work", home / "settings"
+    work, settings, kernels = home / "work", home / "settings", home / "kernels"
     work.mkdir()
+    # JupyterLab has an environment of its own; notebooks run in the one that has the course.
+    install = [sys.executable, "-m", "ipykernel", "install", "--prefix", kernels]
+    subprocess.run(install, check=True, capture_output=True)
     folders = {
         "HOME": home,
         "JUPYTER_CONFIG_DIR": home / "config",
         "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_PATH": kernels / "share" / "jupyter",
         "JUPYTER_RUNTIME_DIR": home / "runtime",
         "JUPYTERLAB_SETTINGS_DIR": settings,
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
@@ -221,3 +226,67 @@ def test_figures_and_molecules(
     before = molecule.locator("svg").inner_html()
     molecule.press("ArrowLeft")
     checks.until(page, lambda: molecule.locator("svg").inner_html() != before)
+
+
+ANSWER = """def to_kcal_per_mol(energy):
+    return {} * energy"""
+CHECK = 'check("1.1", to_kcal_per_mol)'
+
+
+def write(page: Page, text: str) -> None:
+    """Replace what stands in the selected cell, and run it; the next cell is selected then."""
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+    page.keyboard.press("Shift+Enter")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_an_exercise(theme: str, lab: Lab, page: Page, screenshots: Path) -> None:
+    """By keys alone: run up to it, a wrong answer, a hint, the right answer."""
+    lab.set("apputils-extension/themes", {"theme": f"JupyterLab {theme}"})
+    page.goto(f"{lab.address}doc/tree/{lab.copy('exercises/labels', trusted=False)}")
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.keyboard.press("Escape")
+    active = page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
+    setup = page.locator(".jp-CodeCell").first
+    assert setup.inner_text().count("\n") < 3, setup.inner_text()  # folded
+    for _ in range(9):
+        if "def to_kcal_per_mol" in active.inner_text():
+            break
+        page.keyboard.press("Shift+Enter")
+    else:
+        pytest.fail("the first exercise is far down")
+    stub, checked = (page.locator(".jp-CodeCell").nth(number) for number in (2, 3))
+
+    def outcome() -> str:
+        told = checked.locator(".jp-OutputArea-output pre.qm9-outcome").last
+        told.wait_for()
+        return told.inner_text()
+
+    page.keyboard.press("Shift+Enter")
+    stub.get_by_text("NotImplementedError", exact=False).first.wait_for()
+    write(page, CHECK)  # not answered yet
+    assert "1.1" in outcome() and "✗" not in outcome() and "✓" not in outcome()
+    for answer, said in (
+        (ANSWER.format(27.2114), "✗ 1.1 wrong"),
+        (ANSWER.format(627.5095), "✓ 1.1"),
+    ):
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowUp")
+        assert "to_kcal_per_mol" in active.inner_text()
+        write(page, answer)
+        write(page, f'hint("1.1")\n{CHECK}' if "✗" in said else CHECK)
+        checked.get_by_text(said, exact=False).wait_for()
+        colour = checked.locator("pre.qm9-outcome span").last.evaluate(
+            "(mark) => getComputedStyle(mark).backgroundColor"
+        )
+        assert colour == ("rgb(197, 34, 46)" if "✗" in said else "rgb(26, 127, 55)")
+        if "✗" in said:
+            assert "eV" in outcome(), outcome()
+            assert re.search(r"1\.1 hint \d of 3", checked.inner_text()), checked.inner_text()
+        page.screenshot(
+            path=screenshots / f"jupyterlab-exercise-{theme.lower()}-{said[0] == '✓'}.jpg",
+            quality=60,
+        )
