@@ -301,6 +301,9 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
             row.outcomes[name], row.reasons[name] = outcome.status, outcome.message
 
 
+_AGAIN = 0.2  # seconds of a processor, after which what could not be interrupted is again
+
+
 class _TooLongError(BaseException):
     """Raised in the middle of a judge; what catches exceptions there does not catch it."""
 
@@ -324,7 +327,8 @@ def at_most(seconds: float) -> Iterator[None]:
         raise _TooLongError
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    # Again and again: where Python runs a finalizer, it prints what is raised, and goes on.
+    signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
     try:
         yield
     finally:
