@@ -50,6 +50,23 @@
       return [`${width} px wide in a window of ${innerWidth} px: ${wide.slice(-3).map(say)}`];
     },
 
+    // What is too wide for its box begins at the left, where reading and scrolling begin.
+    start() {
+      const wide = all("main *").filter(
+        (box) =>
+          box.scrollWidth > box.clientWidth + 1 &&
+          /auto|scroll/.test(getComputedStyle(box).overflowX),
+      );
+      const before = (box) => {
+        const edge = box.getBoundingClientRect().left - box.scrollLeft - 1;
+        return [...box.querySelectorAll("*")].some((part) => {
+          const { left, width } = part.getBoundingClientRect();
+          return width > 1 && left < edge;
+        });
+      };
+      return wide.filter(before).map((box) => `begins in the middle: ${say(box)}`);
+    },
+
     // No text ends at the edge of the window, or of a box that hides the rest.
     cut() {
       const found = new Set();

@@ -61,6 +61,7 @@ WEIGHT = 1_500_000
 
 SHOWN = (
     "scroll",
+    "start",
     "headings",
     "ids",
     "tex",

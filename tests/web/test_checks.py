@@ -21,6 +21,8 @@ SOUND = """
 
 FAULTS = {
     "scroll": '<p style="width: 3000px">wide</p>',
+    "start": '<div style="overflow-x: auto; display: flex; flex-direction: row-reverse">'
+    '<p style="flex: none; width: 3000px">a wide formula</p></div>',
     "cut": '<p style="overflow: hidden; width: 40px; white-space: nowrap">far too long for it</p>',
     "words": '<p style="overflow-wrap: anywhere; width: 4em">electronegativity</p>',
     "header": '<p class="bd-header-article" style="background: #fff">'
