@@ -21,7 +21,7 @@ _DEBYE = constants.e * 1e-10 * constants.c / 1e-21  # 1 elementary charge x 1 Å
 _TURN = Rotation.from_euler("xyz", [25.0, -40.0, 70.0], degrees=True).as_matrix()
 
 
-# --- 5.1
+# --- 6.1
 
 
 def _dipole_cases() -> list[Case]:
@@ -133,7 +133,7 @@ def _turning(answer: Answer) -> str | None:
     return reason
 
 
-# --- 5.2
+# --- 6.2
 
 
 def _cosine(distance: Any, cutoff: float) -> Any:
@@ -256,7 +256,7 @@ def _explain_shape(error: BaseException, arguments: tuple[Any, ...]) -> str | No
     return f"it takes a row of distances, but stops for {shape}. np.where works for any shape"
 
 
-# --- 5.3
+# --- 6.3
 
 
 def _bessel(distance: Any, n: int, cutoff: float) -> Any:
@@ -372,7 +372,7 @@ _judge_radial = compared(
 )
 
 
-# --- 5.4
+# --- 6.4
 
 
 _LENGTHS = 0.2, 100.0  # of the vectors that a function has to bend, as the page says
@@ -613,7 +613,7 @@ def _form_of_vectors(given: object, shape: tuple[int, ...]) -> str | None:
     return None
 
 
-# --- 5.5
+# --- 6.5
 
 
 def _spring(x: Any) -> Any:
@@ -803,7 +803,7 @@ def _downhill(answer: Answer) -> str | None:
     )
 
 
-# --- 5.6
+# --- 6.6
 
 
 def _ensemble(predictions: Any) -> tuple[Any, Any]:
@@ -923,7 +923,7 @@ def _tuple_or_stack(answer: Answer) -> str | None:
     return _judge_ensemble(plain)
 
 
-# --- 5.7
+# --- 6.7
 
 
 def _slope(x: Any, y: Any, place: int = 0) -> float:
@@ -1067,7 +1067,7 @@ def _line(answer: Answer) -> str | None:
     return _judge_learning(answer)
 
 
-# --- 5.8
+# --- 6.8
 
 
 def _versus(old: Any, new: Any) -> tuple[float, float, bool]:
@@ -1360,7 +1360,7 @@ def _sound(answer: Answer) -> str | None:
     return _judge_comparison(plain)
 
 
-# --- 5.9
+# --- 6.9
 
 _FORMAT = (
     "An XYZ text has the number of atoms in line 1, a comment in line 2, and from line 3 on an "
@@ -1511,7 +1511,7 @@ def _distances(molecule: Any) -> np.ndarray:
 
 EXERCISES = (
     Exercise(
-        "5.1",
+        "6.1",
         "A vector that turns along",
         "dipole_moment",
         _turning,
@@ -1526,7 +1526,7 @@ EXERCISES = (
         "even depend on the origin",
     ),
     Exercise(
-        "5.2",
+        "6.2",
         "A cutoff that ends smoothly",
         "cosine_cutoff",
         _judge_cutoff,
@@ -1541,7 +1541,7 @@ EXERCISES = (
         explain=_explain_shape,
     ),
     Exercise(
-        "5.3",
+        "6.3",
         "Radial functions",
         "radial_functions",
         _judge_radial,
@@ -1556,7 +1556,7 @@ EXERCISES = (
         "easier to learn from",
     ),
     Exercise(
-        "5.4",
+        "6.4",
         "Bend a vector, not its components",
         "bend_vectors",
         _bends,
@@ -1572,7 +1572,7 @@ EXERCISES = (
         explain=_explain_lengths,
     ),
     Exercise(
-        "5.5",
+        "6.5",
         "Forces",
         "forces",
         _downhill,
@@ -1588,7 +1588,7 @@ EXERCISES = (
         explain=_explain_grad,
     ),
     Exercise(
-        "5.6",
+        "6.6",
         "What an ensemble knows",
         "mean_and_deviation",
         _tuple_or_stack,
@@ -1602,7 +1602,7 @@ EXERCISES = (
         "may be",
     ),
     Exercise(
-        "5.7",
+        "6.7",
         "The slope of a learning curve",
         "exponent",
         _line,
@@ -1616,7 +1616,7 @@ EXERCISES = (
         "sixteen times",
     ),
     Exercise(
-        "5.8",
+        "6.8",
         "Is it really better?",
         "is_better",
         _sound,
@@ -1630,7 +1630,7 @@ EXERCISES = (
         "a difference without its uncertainty is half a result",
     ),
     Exercise(
-        "5.9",
+        "6.9",
         "A molecule of your own",
         "own_molecule",
         _own_molecule,

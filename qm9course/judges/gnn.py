@@ -23,7 +23,7 @@ from qm9lib.data.columns import concatenate
 _WATER, _METHANE, _ALL_FIVE = 2, 0, 1549  # rows of the sample; the last has all elements
 
 
-# 4.1 and 4.2
+# 5.1 and 4.2
 
 
 def _positions() -> list[Case]:
@@ -312,7 +312,7 @@ def _explained_edges(answer: Answer) -> str | None:
     return None
 
 
-# 4.3
+# 5.3
 
 
 def _messages() -> list[Case]:
@@ -357,7 +357,7 @@ def _whole_features() -> tuple[np.ndarray, np.ndarray]:
     return edges, features.astype(int)
 
 
-# 4.4 and 4.5
+# 5.4 and 4.5
 
 # So many that a number that takes steps, such as the element of the highest atom, changes, too.
 _TURNS = [
@@ -601,7 +601,7 @@ def _hand_of_small_molecules(answer: Answer, scale: float) -> str | None:
     return None
 
 
-# 4.6
+# 5.6
 
 
 def _pools() -> list[Case]:
@@ -631,7 +631,7 @@ def _pool(energies: Any, mask: Any) -> np.ndarray:
     return np.asarray(np.where(mask, energies, 0.0).sum(axis=1))
 
 
-# 4.7
+# 5.7
 
 
 @cache
@@ -691,7 +691,7 @@ def _without_biases(network: Any) -> int:
     return int(_count(network) - biases - network.bias.size)
 
 
-# 4.8
+# 5.8
 
 _ROWS = (7, 500, 2, 0, 100, 300)  # the largest not first, and two padded sizes of the package
 
@@ -823,7 +823,7 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
     )
 
 
-# 4.9
+# 5.9
 
 
 _RAISED = 1.0  # eV: so much larger are the gaps that an answer gets
@@ -986,7 +986,7 @@ def _compare_with_the_mean(
 
 EXERCISES = (
     Exercise(
-        "4.1",
+        "5.1",
         "Distances between all pairs",
         "pair_distances",
         _all_pairs,
@@ -1000,7 +1000,7 @@ EXERCISES = (
         "moved, turned or mirrored",
     ),
     Exercise(
-        "4.2",
+        "5.2",
         "1/r, and nothing for nobody",
         "edge_weights",
         _edges,
@@ -1015,7 +1015,7 @@ EXERCISES = (
         "padding of any kind now sends nothing and hears nothing, and no infinity is left",
     ),
     Exercise(
-        "4.3",
+        "5.3",
         "One message-passing step on water",
         "message_step",
         compared(
@@ -1113,7 +1113,7 @@ EXERCISES = (
         "a nonlinear function",
     ),
     Exercise(
-        "4.4",
+        "5.4",
         "Break one invariance",
         "turning_number",
         _turning,
@@ -1129,7 +1129,7 @@ EXERCISES = (
         explain=_explain_elements,
     ),
     Exercise(
-        "4.5",
+        "5.5",
         "Left hand, right hand",
         "handedness",
         _hand,
@@ -1144,7 +1144,7 @@ EXERCISES = (
         "gives both mirror images one energy, as it must",
     ),
     Exercise(
-        "4.6",
+        "5.6",
         "Sum against mean",
         "pooled_energy",
         compared(
@@ -1226,7 +1226,7 @@ EXERCISES = (
         "was trained on; a gap would not double",
     ),
     Exercise(
-        "4.7",
+        "5.7",
         "Count the parameters",
         "number_of_parameters",
         compared(
@@ -1319,7 +1319,7 @@ EXERCISES = (
         "of composition",
     ),
     Exercise(
-        "4.8",
+        "5.8",
         "Batching gives the same",
         "batch_energies",
         _batch,
@@ -1337,7 +1337,7 @@ EXERCISES = (
         explain=_explain_batch,
     ),
     Exercise(
-        "4.9",
+        "5.9",
         "Another target",
         "predict_gap",
         _gap,

@@ -35,7 +35,7 @@ INTERNAL = {
     "qm9course.diagnosis": "for the judges alone",
     "qm9course.judges": "judges",
     "qm9course.showing": "for check and progress alone",
-    **{f"qm9course.judges.{name}": "judges" for name in CHAPTERS},
+    **{f"qm9course.judges.{name}": "judges" for name in (*CHAPTERS, "matrices", "twins")},
     # Their room hands on what they define, and its page has it.
     "qm9lib.models.storage": "qm9lib.models",
     "qm9lib.pretrained.weights": "qm9lib.pretrained",

@@ -1,0 +1,330 @@
+"""What surrounds each atom, in numbers that no turn, reflection or renumbering changes.
+
+The neighbours of an atom make a density: each is a smooth bump at its distance, in its direction,
+and in the channel of its element. Its expansion in spherical harmonics turns with the molecule; the
+**power spectrum**, a sum of products over the harmonics of one degree, does not (Bartók, Kondor and
+Csányi 2013, eq. 29 f.). It is long, so that it is cut down by principal components in two places.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from qm9lib.data.dataset import QM9
+from qm9lib.labels import ELEMENTS
+from qm9lib.models import programs
+from qm9lib.models.graphs import SIZES, Batch, bucketed, chunks, pairs
+from qm9lib.progress import bar
+
+CUTOFF = 5.0  # Å; no neighbour beyond it is seen
+RADIAL = 12  # Gaussians from 0.8 Å to just before the cutoff
+DEGREE = 4  # of the spherical harmonics, at most
+CHANNELS = 20  # that are kept of each degree
+FEATURES = 256  # that are kept of each atom's power spectrum
+
+_FIRST, _LAST = 0.8, 4.7  # Å, the middles of the first and the last Gaussian
+_NEAR = 1.2  # Å; beyond it a neighbour counts less by the fourth power of its distance
+_TOGETHER = 256  # molecules
+_FOR_THE_AXES = 1_000  # molecules whose principal components are taken
+
+
+class Atoms(NamedTuple):
+    """Features of all atoms of one element, those of a molecule one after the other.
+
+    Attributes
+    ----------
+    features
+        Shape (atoms, features), float32.
+    molecule
+        Row of the molecule of each atom, shape (atoms,), never falling.
+    """
+
+    features: Float[np.ndarray, "atoms features"]
+    molecule: Int[np.ndarray, " atoms"]
+
+
+def spherical_harmonics(
+    directions: Float[Array, "*points 3"], degree: int
+) -> list[Float[Array, "*points _"]]:
+    r"""Real spherical harmonics of degree 0, 1, ..., in the normalisation of Racah.
+
+    With it, the harmonics of one degree l obey the addition theorem
+    :math:`\sum_m Y_{lm}(u)\, Y_{lm}(v) = P_l(u \cdot v)`, with the Legendre polynomial
+    :math:`P_l`: their products know the angle between two directions, and nothing else.
+
+    Parameters
+    ----------
+    directions
+        Unit vectors; shape (..., 3).
+    degree
+        The highest degree.
+
+    Returns
+    -------
+    list of Array
+        For each degree l an array of shape (..., 2 l + 1).
+
+    Examples
+    --------
+    >>> [y.round(2).tolist() for y in spherical_harmonics(jnp.array([0.0, 0.6, 0.8]), 1)]
+    [[1.0], [0.6, 0.8, 0.0]]
+    """
+    x, y, z = directions[..., 0], directions[..., 1], directions[..., 2]
+    # (x + iy)^m gives the part around the axis; the rest is a polynomial in z.
+    around = [(jnp.ones_like(x), jnp.zeros_like(x))]
+    for _ in range(degree):
+        real, imaginary = around[-1]
+        around.append((x * real - y * imaginary, x * imaginary + y * real))
+    along: dict[tuple[int, int], Array] = {}
+    for m in range(degree + 1):
+        along[m, m] = jnp.full_like(x, math.prod(range(1, 2 * m, 2)))
+        for n in range(m + 1, degree + 1):
+            before = along.get((n - 2, m), jnp.zeros_like(x))
+            along[n, m] = ((2 * n - 1) * z * along[n - 1, m] - (n + m - 1) * before) / (n - m)
+    found = []
+    for n in range(degree + 1):
+        columns = []
+        for m in range(-n, n + 1):
+            k = abs(m)
+            size = math.sqrt((1 + (k > 0)) * math.factorial(n - k) / math.factorial(n + k))
+            columns.append(size * along[n, k] * around[k][m < 0])
+        found.append(jnp.stack(columns, axis=-1))
+    return found
+
+
+def density(
+    atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
+) -> list[Float[Array, "atoms _ channels"]]:
+    """Expand the neighbours of each atom of a molecule; what comes out turns with the molecule.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (atoms,); 0 for a padded atom.
+    positions
+        Shape (atoms, 3), Å.
+
+    Returns
+    -------
+    list of Array
+        For each degree l an array of shape (atoms, 2 l + 1, channels), with a channel for each
+        element and radial function.
+
+    Examples
+    --------
+    >>> water = jnp.array([8, 1, 1]), jnp.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    >>> [c.shape for c in density(*water)]
+    [(3, 1, 60), (3, 3, 60), (3, 5, 60), (3, 7, 60), (3, 9, 60)]
+    """
+    pair = pairs(atomic_numbers > 0)
+    to = positions[None, :, :] - positions[:, None, :]
+    squared = jnp.where(pair, jnp.sum(to**2, axis=-1), 1.0)
+    distance = jnp.sqrt(squared)
+    fade = 0.5 * (1.0 + jnp.cos(jnp.pi * distance / CUTOFF)) / (1.0 + (distance / _NEAR) ** 4)
+    weight = jnp.where(pair & (distance < CUTOFF), fade, 0.0)
+    middles = jnp.linspace(_FIRST, _LAST, RADIAL, dtype=positions.dtype)
+    steps = (distance[:, :, None] - middles[None, None, :]) / (middles[1] - middles[0])
+    radial = weight[:, :, None] * jnp.exp(-0.5 * steps**2)
+    elements = jnp.array(ELEMENTS, atomic_numbers.dtype)
+    is_element = (atomic_numbers[:, None] == elements[None, :]).astype(positions.dtype)
+    channels = radial[:, :, None, :] * is_element[None, :, :, None]
+    channels = channels.reshape(*radial.shape[:2], -1)
+    harmonics = spherical_harmonics(to / distance[:, :, None], DEGREE)
+    return [jnp.einsum("ijm,ijc->imc", y, channels) for y in harmonics]
+
+
+def power_spectrum(
+    densities: list[Float[Array, "atoms _ channels"]],
+) -> Float[Array, "atoms spectrum"]:
+    r"""Contract densities to what does not turn.
+
+    For each degree l and each pair of channels c, d, the sum :math:`\sum_m a_{mc} a_{md}`, divided by
+    the root of 2 l + 1. Two neighbours j, k add to it the product of their radial functions times
+    :math:`P_l(\cos\theta_{jk})`: their distances, and the angle between them. All is divided by
+    the root of the length of the whole, so that atoms with many neighbours do not count for more.
+
+    Parameters
+    ----------
+    densities
+        For each degree l an array of shape (atoms, 2 l + 1, channels).
+
+    Returns
+    -------
+    Array
+        Shape (atoms, degrees · channels · (channels + 1) / 2).
+
+    Examples
+    --------
+    >>> water = jnp.array([8, 1, 1]), jnp.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    >>> power_spectrum(density(*water)).shape
+    (3, 9150)
+    """
+    columns = []
+    for degree, a in enumerate(densities):
+        first, second = np.triu_indices(a.shape[-1])
+        # Each pair of channels stands once, and counts as in the whole symmetric matrix.
+        twice = np.where(first == second, 1.0, math.sqrt(2.0)) / math.sqrt(2 * degree + 1)
+        products = jnp.einsum("imc,imd->icd", a, a)[:, first, second]
+        columns.append(products * jnp.asarray(twice, a.dtype)[None, :])
+    found = jnp.concatenate(columns, axis=1)
+    squared = jnp.sum(found**2, axis=1, keepdims=True)
+    # A lone atom has no neighbours, and a spectrum of zeros.
+    return found / jnp.where(squared > 0, squared, 1.0) ** 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class PowerSpectrum:
+    """The power spectrum of atoms, cut down by principal components; made by `fit`.
+
+    Attributes
+    ----------
+    axes
+        For each degree, which combinations of channels are kept: shape (channels, kept).
+    middles, maps
+        For each element that there was, the mean of the spectra, shape (spectrum,), and what leads
+        to the features, shape (spectrum, features).
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> sample = qm9lib.load_sample()
+    >>> spectrum = fit(sample[:50])
+    >>> found = spectrum(sample[:3])  # methane, ammonia, water
+    >>> found[1].features.shape[0], found[1].molecule
+    (9, array([0, 0, 0, 0, 1, 1, 1, 2, 2]))
+    """
+
+    axes: tuple[Float[np.ndarray, "channels kept"], ...]
+    middles: dict[int, Float[np.ndarray, " spectrum"]]
+    maps: dict[int, Float[np.ndarray, "spectrum features"]]
+
+    def __call__(self, qm9: QM9, progress: bool = False) -> dict[int, Atoms]:
+        """Return the features of all atoms by atomic number.
+
+        Parameters
+        ----------
+        qm9
+            Molecules.
+        progress
+            Whether to show a progress bar.
+
+        Raises
+        ------
+        ValueError
+            If there is no molecule, or an element that the molecules of `fit` did not have.
+        """
+        new = sorted({*np.unique(qm9.atomic_numbers).tolist()} - {*self.maps})
+        if new:
+            raise ValueError(
+                f"atomic number {new[0]} was in none of the molecules that the features were made "
+                "of: fit with molecules that have it"
+            )
+        found: dict[int, list[Atoms]] = {}
+        with bar(total=len(qm9), unit="molecule", disable=None if progress else True) as shown:
+            for numbers, rows, spectra in _spectra(qm9, self.axes):
+                for z in np.unique(numbers[numbers > 0]).tolist():
+                    molecule, atom = np.nonzero(numbers == z)
+                    features = (spectra[molecule, atom] - self.middles[z]) @ self.maps[z]
+                    found.setdefault(z, []).append(Atoms(features, rows[molecule]))
+                shown.update(len(rows))
+        return {z: _joined(parts) for z, parts in sorted(found.items())}
+
+
+def fit(qm9: QM9) -> PowerSpectrum:
+    """Find the principal components of the densities and of the spectra.
+
+    Parameters
+    ----------
+    qm9
+        Training molecules; the first 1,000 are enough, and no more are used, but for those with an
+        element that these do not have.
+
+    Raises
+    ------
+    ValueError
+        If there is no molecule.
+    """
+    elements = np.array(ELEMENTS)
+    some = qm9[: min(_FOR_THE_AXES, len(qm9))]
+    rest = ~some.composition.any(axis=0)
+    if rest.any():
+        more = np.flatnonzero(qm9.composition[:, rest].any(axis=1))[:_FOR_THE_AXES]
+        some = qm9[np.union1d(np.arange(len(some)), more)]
+    moments: list[np.ndarray] = []
+    for _, _, densities in _densities(some):
+        flat = [np.asarray(a, np.float64).reshape(-1, a.shape[-1]) for a in densities]
+        moments = [a.T @ a + b for a, b in zip(flat, moments or [0.0] * len(flat), strict=True)]
+    axes = tuple(np.linalg.eigh(m)[1][:, : -CHANNELS - 1 : -1].astype(np.float32) for m in moments)
+    spectra: dict[int, list[np.ndarray]] = {z: [] for z in elements.tolist()}
+    for numbers, _, found in _spectra(some, axes):
+        for z, parts in spectra.items():
+            parts.append(found[numbers == z])
+    middles, maps = {}, {}
+    for z, parts in spectra.items():
+        if not sum(map(len, parts)):
+            continue
+        of_element = np.concatenate(parts).astype(np.float64)
+        middles[z] = of_element.mean(axis=0).astype(np.float32)
+        centred = of_element - middles[z]
+        variance, directions = np.linalg.eigh(centred.T @ centred / len(centred))
+        kept = slice(None, -FEATURES - 1, -1)
+        # One scale for all: the mean squared distance of two atoms of an element is 2.
+        size = math.sqrt(variance[kept].sum()) or 1.0
+        maps[z] = (directions[:, kept] / size).astype(np.float32)
+    return PowerSpectrum(axes, middles, maps)
+
+
+def _joined(parts: list[Atoms]) -> Atoms:
+    molecule = np.concatenate([part.molecule for part in parts])
+    order = np.argsort(molecule, kind="stable")
+    return Atoms(np.concatenate([part.features for part in parts])[order], molecule[order])
+
+
+def _pieces(qm9: QM9) -> Iterator[tuple[Batch, Int[np.ndarray, " batch"]]]:
+    """Yield padded molecules, some together, and which rows are real."""
+    sizes = list(SIZES)
+    while sizes[-1] < qm9.n_atoms.max(initial=0):
+        sizes.append(2 * sizes[-1])
+    for bucket in bucketed(qm9, sizes):
+        for piece in chunks(np.arange(len(bucket.row), dtype=np.int32), _TOGETHER):
+            yield Batch(*(part[piece] for part in bucket)), np.flatnonzero(piece >= 0)
+
+
+def _densities(qm9: QM9) -> Iterator[tuple[np.ndarray, np.ndarray, list[Array]]]:
+    for batch, real in _pieces(qm9):
+        found = _density(batch.atomic_numbers, batch.positions)
+        yield np.asarray(batch.atomic_numbers)[real], np.asarray(batch.row)[real], [
+            np.asarray(a)[real] for a in found
+        ]
+
+
+def _spectra(
+    qm9: QM9, axes: tuple[np.ndarray, ...]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    programs.keep()
+    for batch, real in _pieces(qm9):
+        found = _spectrum(batch.atomic_numbers, batch.positions, axes)
+        yield (
+            np.asarray(batch.atomic_numbers)[real],
+            np.asarray(batch.row)[real],
+            np.asarray(found)[real],
+        )
+
+
+_density = jax.jit(jax.vmap(density))
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=(0, 0, None))
+def _spectrum(atomic_numbers: Array, positions: Array, axes: tuple[Array, ...]) -> Array:
+    found = density(atomic_numbers, positions)
+    return power_spectrum([a @ kept for a, kept in zip(found, axes, strict=True)])
