@@ -70,7 +70,7 @@ def _grade(options: argparse.Namespace) -> int:
             raise DataError(f"--json {file} would replace a notebook; name another file")
         check_writable(file)
     # So that a process of a notebook is ended too where the grader is.
-    for number in ("SIGTERM", "SIGHUP"):
+    for number in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU"):
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), lambda number, _: sys.exit(128 + number))
     rows = []

@@ -34,6 +34,7 @@ _JUDGING = 300.0  # seconds of the processor for judging one answer; the longest
 _LARGEST = 50_000_000  # bytes of a notebook
 _LONGEST = 2_000  # characters of a reason or note
 _MOST = 100  # notes on one notebook
+_NAMES = 10_000  # functions of a notebook, of which one may be what was asked for
 
 
 @dataclass
@@ -285,7 +286,8 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
         row.reasons[name] = checking.no_function(exercise, str(others[function]))
     elif function not in functions:
         row.outcomes[name] = MISSING
-        row.reasons[name] = f"there is no {function}{nearest(function, map(str, names))}"
+        near = nearest(function, (str(name)[:60] for name in names[:_NAMES]))
+        row.reasons[name] = f"there is no {function}{near}"
     else:
         try:
             with at_most(_JUDGING):

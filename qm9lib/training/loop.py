@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from qm9lib.data.dataset import QM9, check_finite
 from qm9lib.errors import DataError
-from qm9lib.labels import LABELS, convert
+from qm9lib.labels import LABELS, SYMBOLS, convert
 from qm9lib.metrics import mae
 from qm9lib.models import composition, programs
 from qm9lib.models.graphs import Batch, bucketed, chunks
@@ -321,4 +321,11 @@ def _check_sets(train: QM9, valid: QM9, label: str) -> None:
         raise ValueError(
             f"{len(common):,} molecules are in the training and in the validation set, such as "
             f"number {common[0]}: the validation error would not be one; use qm9.split()"
+        )
+    has = [{*np.unique(part.atomic_numbers).tolist()} for part in (train, valid)]
+    if new := has[1] - has[0]:
+        named = " and ".join(SYMBOLS[z] for z in sorted(new))
+        raise ValueError(
+            f"the validation molecules contain {named}, and none of the {len(train):,} training "
+            f"molecules does, so that nothing is known of it: take training molecules with {named}"
         )

@@ -200,6 +200,15 @@ def test_all_networks_refuse_other_elements(networks: Any, name: str, number: in
         assert np.isnan(jax.vmap(network)(*batch)).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("name", ["PaiNN", "GraphNetwork"])
+def test_atomic_numbers_are_integers(networks: Any, name: str, unchecked: None) -> None:
+    said = "atomic numbers are given as float.*, expected integers"
+    with pytest.raises(ValueError, match=said):
+        networks[name](np.array([8.0, 1.0, 1.0]), jnp.asarray(np.eye(3), jnp.float32))
+    with pytest.raises(ValueError, match=said):
+        one_hot(np.array([8.0, 1.0, 1.0]))
+
+
 def test_atoms_of_a_foreign_molecule_have_no_energy(networks: Any) -> None:
     numbers, positions = jnp.array([3, 1, 0]), jnp.asarray(np.eye(3), jnp.float32)
     with jax.debug_nans(False):

@@ -237,8 +237,8 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({"radial": 2.5}, {}, {}, "radial is 2.5"),
         ({"cutoff": float("nan")}, {}, {}, "cutoff is nan, expected a finite number"),
         ({"cutoff": "5"}, {}, {}, "cutoff is '5'"),
-        ({"cutoff": 0}, {}, {}, "its cutoff or pooling is none"),
-        ({"pooling": "max"}, {}, {}, "its cutoff or pooling is none"),
+        ({"cutoff": 0}, {}, {}, "cutoff is 0, expected 0.1 to 1000 Å"),
+        ({"pooling": "max"}, {}, {}, "pooling is 'max', expected"),
         ({"class": ["PaiNN"]}, {}, {}, r"its network is a \['PaiNN'\], not a PaiNN"),
         ({"heads": 2}, {}, {}, "its network has class, cutoff, features, heads"),
         ({}, {"mean": None}, {}, "mean is None, expected a finite number"),
@@ -253,6 +253,9 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({}, {}, {"embedding": np.zeros((6, 10), np.float32)}, "embedding is .*6, 10"),
         ({}, {}, {"another": np.zeros(3, np.float32)}, "its array another is .* should be None"),
         ({}, {}, {"embedding": np.full((10, 6), np.inf, np.float32)}, "are not finite"),
+        ({}, {}, {"embedding": np.full((10, 6), 1e30, np.float32)}, "embedding is not below 1e"),
+        ({"cutoff": 1e8}, {}, {}, r"cutoff is 100000000\.0, expected 0\.1 to 1000 Å"),
+        ({"cutoff": 1e-300}, {}, {}, "cutoff is 1e-300, expected"),
     ],
 )  # fmt: skip
 def test_hostile_files(model: Model, tmp_path: Path, network, record, arrays, reason) -> None:

@@ -254,8 +254,23 @@ def test_values_that_are_no_number(parts, part, value, name) -> None:
 def test_rounding_is_nothing_to_learn(sample, parts, molecules, label) -> None:
     """CH4, NH3 and H2O: composition tells their labels but for the last bits."""
     train = sample[:molecules]
+    elements = train.composition.any(axis=0)
+    valid = parts[1][~parts[1].composition[:, ~elements].any(axis=1)]
     with pytest.raises(DataError, match=f"of the {molecules} .* exactly, .* more molecules"):
-        fit(GraphNetwork(key=jax.random.key(0)), train, parts[1], label, progress=False)
+        fit(GraphNetwork(key=jax.random.key(0)), train, valid, label, progress=False)
+
+
+@pytest.mark.parametrize(("number", "symbol"), [(7, "N"), (9, "F")])
+def test_elements_of_the_validation_are_those_of_the_training(sample, parts, number, symbol):
+    """Nothing is known of others: their error would be tens of thousands of kcal/mol."""
+    column = [1, 6, 7, 8, 9].index(number)
+    has = sample.composition > 0
+    without = sample[~has[:, column]][:64]
+    seen = without.composition.any(axis=0) | (np.arange(5) == column)
+    with_it = sample[np.flatnonzero(has[:, column] & ~has[:, ~seen].any(axis=1))[-4:]]
+    said = f"contain {symbol}, and none of the 64 training molecules does"
+    with pytest.raises(ValueError, match=said):
+        fit(GraphNetwork(key=jax.random.key(0)), without, with_it, progress=False)
 
 
 def test_patience_ends_the_training(parts, monkeypatch) -> None:
