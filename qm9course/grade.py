@@ -54,6 +54,8 @@ class Row:
         By exercise, what the student would read.
     notes
         What else the grader should know.
+    failed
+        Whether the grader itself could not go on, which is no matter of the notebook.
     """
 
     notebook: str
@@ -61,6 +63,7 @@ class Row:
     outcomes: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    failed: bool = False
 
     @property
     def right(self) -> int:
@@ -108,8 +111,10 @@ def grade(
             _run(row, cells, minutes, memory, sandbox)
         except DataError as error:
             row.notes.append(str(error))
+            row.failed = bool(row.chapter)  # the notebook is one, and something else is wrong
         except Exception as error:  # a fault of ours: the class is not to wait for its repair
             row.notes.append(f"the grader failed at it ({type(error).__name__}: {error})")
+            row.failed = True
         _finish(row, minutes)
         yield row
 
@@ -129,11 +134,12 @@ def read_cells(path: Path) -> list[str]:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
             raise DataError(f"has more than {_LARGEST:,} bytes: clear its outputs")
-        content = json.loads(text.decode("utf-8"))
+        content = json.loads(text.decode("utf-8-sig"))
         sources = [cell["source"] for cell in content["cells"] if cell.get("cell_type") == "code"]
         return ["".join(source) for source in sources]
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}") from error
+        where = ": name its notebooks, as in FOLDER/*.ipynb" if path.is_dir() else ""
+        raise DataError(f"cannot be read: {error.strerror or error}{where}") from error
     except DataError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

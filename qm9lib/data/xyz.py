@@ -60,9 +60,8 @@ _UNIT = re.compile(  # "units=bohr", "coordinates in nm" or "positions (a.u.)"; 
     rf"{_NOT_ANGSTROM}(?!\w)|^\W*(?:in )?{_NOT_ANGSTROM}\W*$",
     re.IGNORECASE,
 )
-_PROPERTIES = re.compile(
-    r"(?<![\w.])Properties(?:\s*=|[\"']\s*:)\s*(\"[^\"]*\"|'[^']*'|\S*)", re.IGNORECASE
-)
+# A key and its value, which may be in quotes and hold what looks like another key.
+_PAIR = re.compile(r"([\w.-]+)[\"']?\s*[=:]\s*(\"[^\"]*\"|'[^']*'|\S*)")
 _LATTICE = re.compile(r"(?<![\w.])(?:Lattice|Cell)\s*=", re.IGNORECASE)
 _PERIODIC = re.compile(
     r"(?<![\w.])pbc(?:\s*=|[\"']\s*:)\s*(\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\S*)", re.IGNORECASE
@@ -224,14 +223,15 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
 
 def _columns(comment: str, where: str) -> tuple[int, int, int]:
     """Return the columns of the element and of x, and how many there are at least."""
-    given = _PROPERTIES.search(comment)
-    if given is None:
+    values = [value for key, value in _PAIR.findall(comment) if key.lower() == "properties"]
+    if not values:
         return 0, 1, 4
-    words = given[1].strip("\"'").split(":")
+    given = values[0].strip("\"'{},")
+    words = given.split(":")
     names, kinds, widths = words[::3], words[1::3], words[2::3]
     if len(words) % 3 or not all(re.fullmatch("[1-9][0-9]{0,2}", width) for width in widths):
         raise DataError(
-            f"{where}: found Properties={_short(given[1])}, expected names, kinds and numbers of "
+            f"{where}: found Properties={_short(given)}, expected names, kinds and numbers of "
             "columns, such as Properties=species:S:1:pos:R:3"
         )
     column, named = 0, {}
@@ -243,7 +243,7 @@ def _columns(comment: str, where: str) -> tuple[int, int, int]:
     element, position = named.get("species"), named.get("pos")
     if element is None or position is None or element[1:] != ("S", 1) or position[1:] != ("R", 3):
         raise DataError(
-            f"{where}: found Properties={_short(given[1])}, expected it to have species:S:1 and "
+            f"{where}: found Properties={_short(given)}, expected it to have species:S:1 and "
             "pos:R:3, the element and its x, y and z"
         )
     return element[0], position[0], column
@@ -267,7 +267,7 @@ def _coordinate(name: str, word: str, where: str) -> float:
         value = np.nan
     if not abs(value) < 1e6:
         raise DataError(
-            f"{where}: {name} is {_short(word)}, expected a finite number of Å, such as 1.2"
+            f"{where}: {name} is {_short(word)}, expected a number of Å below 1e6, such as 1.2"
         )
     return value
 

@@ -77,7 +77,14 @@ class Model:
         ------
         DataError
             If a molecule has an element that no training molecule had.
+        TypeError
+            If it is given something else than a `QM9`.
         """
+        if not isinstance(qm9, QM9):
+            raise TypeError(
+                f"a model predicts the molecules of a QM9, given {qm9!r:.60}; qm9[[3]] is a set of "
+                "one molecule"
+            )
         unseen = self.reference.unseen
         without = qm9.composition[:, unseen].any(axis=1)
         if without.any():

@@ -110,6 +110,12 @@ BROKEN = {
         "right",
         "",
     ),
+    "no_streams": ([("hint", "import sys\nsys.stdout = sys.stderr = None")], "right", ""),
+    "closed_streams": (
+        [("hint", "import sys\nsys.stdout.close()\nsys.stderr.close()")],
+        "right",
+        "",
+    ),
     "name_used_again": ([(CHECK, "to_kcal_per_mol = 627.5")], "right", "its check was changed"),
     "litter": ([first("open('litter', 'w').close()\nreturn 627.5095 * energy")], "right", ""),
     "threads": (

@@ -85,7 +85,7 @@ def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
         (WATER.replace("3", "2", 1), "f, line 5: found 'H 0 -0.76 -0.48', expected the number"),
         (WATER.replace("O", "Xx"), "f, line 3: 'Xx' is no chemical element; expected a symbol"),
         (WATER.replace("O", "8"), "f, line 3: '8' is no chemical element"),
-        (WATER.replace("0.12", "nan"), "f, line 3: z is 'nan', expected a finite number of Å"),
+        (WATER.replace("0.12", "nan"), "f, line 3: z is 'nan', expected a number of Å"),
         (WATER.replace("0.12", "inf"), "f, line 3: z is 'inf'"),
         (WATER.replace("0.12", "1e999"), "f, line 3: z is '1e999'"),
         (WATER.replace("0.12", "far"), "f, line 3: z is 'far'"),
@@ -94,7 +94,7 @@ def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
         ("9" * 9999 + "\n\n", r"f, line 1: found '9{40}\.\.\.'"),
         (WATER.replace("0.12", "1_0.0"), "f, line 3: z is '1_0.0'"),
         (WATER.replace("O", "ſ"), "f, line 3: 'ſ' is no chemical element"),
-        (WATER.replace("0.12", "١"), "f, line 3: z is '١', expected a finite number"),
+        (WATER.replace("0.12", "١"), "f, line 3: z is '١', expected a number of Å"),
         (WATER.replace("0.12", "1.2dd-1"), "f, line 3: z is '1.2dd-1'"),
         (WATER.replace("0.12", "D-1"), "f, line 3: z is 'D-1'"),
         (
@@ -333,3 +333,16 @@ def test_any_comment_in_any_encoding(tmp_path_factory, letters: str, encoding: s
     file.write_bytes(mark + f"1\n{comment}\nO 0 0 0\n".encode(encoding))
     [atom] = xyz.read(file)
     assert atom.comment == comment
+
+
+@pytest.mark.parametrize("key", ["note", "comment", "Comment-2"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_columns_that_a_quoted_value_names_are_none(key: str, quote: str) -> None:
+    other = "was Properties=species:S:1:vel:R:3:pos:R:3"
+    for comment in (
+        f"{key}={quote}{other}{quote} Properties=species:S:1:pos:R:3:vel:R:3",
+        f"Properties=species:S:1:pos:R:3:vel:R:3 {key}={quote}{other}{quote}",
+        f"{key}={quote}{other}{quote}",
+    ):
+        [found] = xyz.parse(f"1\n{comment}\nO 1 2 3 9 9 9\n")
+        assert found.positions == ((1.0, 2.0, 3.0),)
