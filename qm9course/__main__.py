@@ -70,20 +70,23 @@ def _grade(options: argparse.Namespace) -> int:
             raise DataError(f"--json {file} would replace a notebook; name another file")
         check_writable(file)
     # So that a process of a notebook is ended too where the grader is.
-    for number in ("SIGTERM", "SIGHUP"):
+    for number in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU"):
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), lambda number, _: sys.exit(128 + number))
-    rows = []
-    for row in progress.bar(
-        grade.grade(options.notebook, options.minutes, options.memory, sandbox=options.sandbox),
-        total=len(options.notebook), unit="notebook", disable=None,
-    ):  # fmt: skip
-        rows.append(row)
-        if file is not None:  # each time: whatever comes, the rows so far are there
-            with replacing(file) as temporary:
-                temporary.write_text(grade.to_json(rows), encoding="utf-8")
-    print(grade.table(rows, options.reasons))
-    return 0 if all(row.chapter for row in rows) else 1
+    rows: list[grade.Row] = []
+    try:
+        for row in progress.bar(
+            grade.grade(options.notebook, options.minutes, options.memory, sandbox=options.sandbox),
+            total=len(options.notebook), unit="notebook", disable=None,
+        ):  # fmt: skip
+            rows.append(row)
+            if file is not None:  # each time: whatever comes, the rows so far are there
+                with replacing(file) as temporary:
+                    temporary.write_text(grade.to_json(rows), encoding="utf-8")
+    finally:
+        if rows:
+            print(grade.table(rows, options.reasons))
+    return 0 if all(row.chapter and not row.failed for row in rows) else 1
 
 
 if __name__ == "__main__":

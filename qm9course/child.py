@@ -62,8 +62,7 @@ def main() -> None:
             continue
         tell(begins=number)
         with _limited(job["seconds"], spent):
-            result = shell.run_cell(cell, store_history=False, silent=True)
-            error = result.error_before_exec or result.error_in_exec
+            error = _run(shell, cell)
             if error is not None and not isinstance(error, SystemExit):
                 tell(failed=number, error=f"{checking.kind_of(error)}: {error}"[:500])
         # A later cell may use the name of an answer for a number.
@@ -81,6 +80,18 @@ def main() -> None:
     while (request := _receive(requests)) is not None:
         exercise = known[request["name"]]
         tell(**_call(guarded(answers[exercise.function], exercise), request, job, spent))
+
+
+def _run(shell: Any, cell: str) -> BaseException | None:
+    """Run a cell; return what it stopped with, if anything."""
+    streams = sys.stdout, sys.stderr
+    try:
+        result = shell.run_cell(cell, store_history=False, silent=True)
+    except Exception as error:  # IPython's own, as where a cell has taken its streams away
+        return error
+    finally:
+        sys.stdout, sys.stderr = streams
+    return result.error_before_exec or result.error_in_exec
 
 
 def _call(

@@ -34,6 +34,7 @@ _JUDGING = 300.0  # seconds of the processor for judging one answer; the longest
 _LARGEST = 50_000_000  # bytes of a notebook
 _LONGEST = 2_000  # characters of a reason or note
 _MOST = 100  # notes on one notebook
+_NAMES = 10_000  # functions of a notebook, of which one may be what was asked for
 
 
 @dataclass
@@ -53,6 +54,8 @@ class Row:
         By exercise, what the student would read.
     notes
         What else the grader should know.
+    failed
+        Whether the grader itself could not go on, which is no matter of the notebook.
     """
 
     notebook: str
@@ -60,6 +63,7 @@ class Row:
     outcomes: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    failed: bool = False
 
     @property
     def right(self) -> int:
@@ -107,8 +111,10 @@ def grade(
             _run(row, cells, minutes, memory, sandbox)
         except DataError as error:
             row.notes.append(str(error))
+            row.failed = bool(row.chapter)  # the notebook is one, and something else is wrong
         except Exception as error:  # a fault of ours: the class is not to wait for its repair
             row.notes.append(f"the grader failed at it ({type(error).__name__}: {error})")
+            row.failed = True
         _finish(row, minutes)
         yield row
 
@@ -128,11 +134,12 @@ def read_cells(path: Path) -> list[str]:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
             raise DataError(f"has more than {_LARGEST:,} bytes: clear its outputs")
-        content = json.loads(text.decode("utf-8"))
+        content = json.loads(text.decode("utf-8-sig"))
         sources = [cell["source"] for cell in content["cells"] if cell.get("cell_type") == "code"]
         return ["".join(source) for source in sources]
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}") from error
+        where = ": name its notebooks, as in FOLDER/*.ipynb" if path.is_dir() else ""
+        raise DataError(f"cannot be read: {error.strerror or error}{where}") from error
     except DataError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -285,7 +292,8 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
         row.reasons[name] = checking.no_function(exercise, str(others[function]))
     elif function not in functions:
         row.outcomes[name] = MISSING
-        row.reasons[name] = f"there is no {function}{nearest(function, map(str, names))}"
+        near = nearest(function, (str(name)[:60] for name in names[:_NAMES]))
+        row.reasons[name] = f"there is no {function}{near}"
     else:
         try:
             with at_most(_JUDGING):

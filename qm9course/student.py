@@ -248,7 +248,8 @@ class Student:
             name = signal.Signals(-code).name
         except ValueError:  # a signal without a name
             name = f"signal {-code}"
-        return f"was ended by the system ({name}): too much memory?"
+        guess = {"SIGKILL": ": too much memory?", "SIGSEGV": ": a fault of a compiled library?"}
+        return f"was ended by the system ({name}){guess.get(name, '')}"
 
 
 def _drain(lines: queue.Queue[Any]) -> None:

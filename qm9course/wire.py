@@ -23,6 +23,7 @@ from qm9lib import QM9, Molecule
 
 _DEEPEST = 20  # lists within lists
 _LONGEST = 1_000_000  # things in a list, characters of a text
+_LONGEST_NAME = 60  # characters of a class or a part
 _DTYPE = re.compile(r"[<|][biufcSU][1-9][0-9]{0,5}")
 _RECORDS: dict[str, type] = {"QM9": QM9, "Molecule": Molecule}
 
@@ -120,8 +121,9 @@ def _container(value: Any, depth: int) -> Any:
             for name in dir(type(value))
             if name[0] != "_" and name not in dir(tuple)
         ]
-        named = {str(name): encode(getattr(value, name), depth + 1) for name in names[:20]}
-        return {"tuple": all_of(value), "kind": type(value).__name__, "names": named}
+        names = [name for name in names if _is_name(name)][:20]
+        named = {name: encode(getattr(value, name), depth + 1) for name in names}
+        return {"tuple": all_of(value), "kind": _name_of(value), "names": named}
     if isinstance(value, list):
         return {"list": all_of(value)}
     if isinstance(value, set | frozenset):
@@ -152,7 +154,22 @@ def _opaque(value: object) -> Any:
         text = repr(value)[:200]
     except (Exception, SystemExit):
         text = "at 0x"  # as of what shows nothing but its address
-    return {"opaque": type(value).__name__[:60], "text": text, "callable": callable(value)}
+    return {"opaque": _name_of(value), "text": text, "callable": callable(value)}
+
+
+def _name_of(value: object) -> str:
+    """Return the name of the class of a value, or "object" where it is none to speak of."""
+    name = type(value).__name__
+    return name if _is_name(name) else "object"
+
+
+def _is_name(text: object) -> bool:
+    return (
+        type(text) is str
+        and text.isidentifier()
+        and not text.startswith("__")
+        and len(text) <= _LONGEST_NAME
+    )
 
 
 def dumps(message: object) -> str:
@@ -271,9 +288,9 @@ def _read_opaque(message: dict[str, Any], depth: int) -> Any:
 
 
 def _identifier(text: Any) -> str:
-    if type(text) is not str or not text.isidentifier() or text.startswith("__") or len(text) > 60:
+    if not _is_name(text):
         raise WireError("no name")
-    return text
+    return str(text)
 
 
 def _read_mapping(message: dict[str, Any], depth: int) -> Any:

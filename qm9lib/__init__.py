@@ -49,6 +49,10 @@ _HOMES = {
 _ROOMS = ("data", "figures", "models", "pretrained", "training")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})
+
+
 def __getattr__(name: str) -> Any:
     for home, names in _HOMES.items():
         if name in names:

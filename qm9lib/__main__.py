@@ -188,7 +188,10 @@ def _verify(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     import jax
 
+    from qm9lib.models import programs
+
     jax.config.update("jax_num_cpu_devices", options.devices)
+    programs.check_devices()
     on_cpu = jax.default_backend() == "cpu"
     devices = options.devices if on_cpu else _devices(len(jax.devices()))
     from qm9lib import load, training
@@ -207,6 +210,7 @@ def _train(options: argparse.Namespace) -> int:
         )
     for path in files[1:]:
         check_writable(path)
+    _check_ours(options.file, record)
     split = load().split("dimenet")
     pooling: Literal["sum", "mean"] = (
         "mean" if LABELS[options.label].scaling == "intensive" else "sum"
@@ -237,10 +241,32 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_ours(model: Path, record: Path) -> None:
+    """Raise an error where a file that training would replace is of something else."""
+    from qm9lib import models
+    from qm9lib.errors import DataError
+    from qm9lib.training import Run
+
+    def read(path: Path) -> None:
+        Run.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+    for path, reader, what in ((model, models.load, "model"), (record, read, "record of one")):
+        if path.exists():
+            try:
+                reader(path)
+            except Exception as error:
+                raise DataError(
+                    f"{path} exists, and is no {what} that this command has written: name another "
+                    "file, so that nothing is lost"
+                ) from error
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from qm9lib import load, mae, models, rmse
     from qm9lib.labels import LABELS
+    from qm9lib.models import programs
 
+    programs.check_devices()
     model = models.load(options.file)
     part = getattr(load().split("dimenet"), options.part)
     label = LABELS[model.reference.label]
@@ -262,10 +288,18 @@ def _predict(options: argparse.Namespace) -> int:
     molecules = xyz.read(options.file)  # before JAX is loaded: what is wrong here is told at once
     from qm9lib import models
     from qm9lib.errors import DataError
+    from qm9lib.models import programs
     from qm9lib.pretrained.predict import predict
 
+    programs.check_devices()
     ensemble = None
     if hasattr(options, "model"):
+        paths = [path.resolve() for path in options.model]
+        if again := [str(path) for path in options.model if paths.count(path.resolve()) > 1]:
+            raise DataError(
+                f"--model names a file twice ({', '.join(again)}), which agrees with itself: name "
+                "each once"
+            )
         try:
             ensemble = models.Ensemble(tuple(models.load(path) for path in options.model))
         except ValueError as error:
@@ -276,7 +310,7 @@ def _predict(options: argparse.Namespace) -> int:
         for warning in result["warnings"]:
             where = f"{options.file}, line {result['line']} ({result['formula']})"
             print(f"warning: {where}: {warning}", file=sys.stderr)
-    return 0 if any(not molecule.foreign for molecule in molecules) else 1
+    return 1 if any(None in list(result.values())[3:4] for result in results) else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -39,6 +39,8 @@ for name in sys.argv[1:]:
             importlib.import_module(name)
     except BaseException as error:
         said = f"broken: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        if name == "devices" and "JAX_PLATFORMS" in os.environ:
+            said += f" (JAX_PLATFORMS={os.environ['JAX_PLATFORMS']})"
     print(json.dumps([name, said]), file=lines, flush=True)
 """
 
@@ -87,13 +89,19 @@ def data() -> Rows:
 
 def has_data() -> bool:
     """Return whether ``load()`` would find the molecules without the network."""
-    from qm9lib.data import cache, figshare, qm9pack
+    from qm9lib.data import cache, figshare, files, qm9pack
+    from qm9lib.errors import DataError
 
-    return (
-        any(cache.arrays_path(kind).exists() for kind in ("qm9pack", "figshare"))
-        or qm9pack.is_installed()
-        or figshare.is_fetched()
-    )
+    written = [
+        path for kind in ("qm9pack", "figshare") if (path := cache.arrays_path(kind)).exists()
+    ]
+    if written:
+        return any(os.access(path, os.R_OK) for path in written)
+    try:
+        files.check_writable(cache.arrays_path("qm9pack"), make=False)
+    except DataError:
+        return False
+    return qm9pack.is_installed() or figshare.is_fetched()
 
 
 def _fact(find: Callable[..., str], *arguments: Any) -> str:
@@ -122,10 +130,13 @@ def _try(names: list[str]) -> dict[str, str]:
     """Import packages, and return what came of each: nothing, or why it is broken."""
     found: dict[str, str] = {}
     while left := [name for name in names if name not in found]:
-        done = subprocess.run(
-            [sys.executable, "-c", _TRY, *left],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", _TRY, *left],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except OSError as error:  # no more processes, or a Python that may not be started
+            return dict.fromkeys(names, f"not tried: {error.strerror or error}") | found
         begun = left[0]
         for line in done.stdout.splitlines():
             begun, *said = json.loads(line)

@@ -36,12 +36,18 @@ def check_elements(atomic_numbers: Integer[np.ndarray, "..."], padding: bool = F
     Raises
     ------
     ValueError
-        If there is such an atom; the message names its number, and those that are allowed.
+        If there is such an atom; the message names its number, and those that are allowed. Or if
+        the numbers are no integers.
 
     Examples
     --------
     >>> check_elements(np.array([8, 1, 1, 0]), padding=True)
     """
+    if atomic_numbers.dtype.kind not in "iu":
+        raise ValueError(
+            f"atomic numbers are given as {atomic_numbers.dtype}, expected integers; convert them "
+            "with .astype(int)"
+        )
     allowed = [0, *ELEMENTS] if padding else ELEMENTS
     unknown = atomic_numbers[~np.isin(atomic_numbers, allowed, kind="table")]
     if unknown.size:

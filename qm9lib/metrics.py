@@ -18,7 +18,11 @@ def _difference(
             f"predicted and true values need the same shape (n,) with n > 0; "
             f"given {predicted.shape} and {true.shape}"
         )
-    return predicted - true
+    for values in (predicted, true):
+        if values.dtype.kind not in "iuf":
+            raise ValueError(f"predicted and true values need to be real, given {values.dtype}")
+    # Unsigned integers would wrap around, and small ones overflow.
+    return predicted.astype(np.float64) - true.astype(np.float64)
 
 
 def mae(

@@ -6,8 +6,10 @@ import argparse
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 EPILOG = (
     "Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted, "
@@ -116,9 +118,16 @@ def _command(parser: Callable[[], argparse.ArgumentParser], arguments: list[str]
     try:
         options = parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = options.run
-        return command(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning  # type: ignore[assignment]
+            return command(options)
     finally:
         sys.stdout.flush()  # what cannot be written is found now, not when Python ends
+
+
+def _say_warning(message: Warning | str, *rest: Any) -> None:
+    """Say it as all that is said: without the line of Python that it comes from."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _prepare_streams() -> None:
@@ -133,10 +142,19 @@ def _prepare_streams() -> None:
 
 def _drop_output() -> None:
     """Lead standard output nowhere: what is left of it would fail again when Python ends."""
+    for stream in (sys.stdout, *([sys.stderr] if _is_broken(sys.stderr) else [])):
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except (OSError, ValueError):  # not a file, as in a test
+            pass
+
+
+def _is_broken(stream: Any) -> bool:
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # not a file, as in a test
-        pass
+        stream.flush()
+    except OSError:
+        return True
+    return False
 
 
 def positive(kind: type[int] | type[float], most: int) -> Callable[[str], int | float]:

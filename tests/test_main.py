@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ def test_doctor_prints_what_a_report_needs() -> None:
     assert rows["qm9pack data"].endswith("data")
     assert rows["cache folder"] == str(files.cache_folder())
     assert "qm9-v2-qm9pack.safetensors" in rows
+
+
+WATER = "3\nwater\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n"
 
 
 def called(arguments: Sequence[str]) -> list[str]:
@@ -411,7 +415,8 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     assert result["rmse (meV)"] >= result["mae (meV)"]
 
     record_of_qm9 = Path(__file__).with_name("files") / "dsgdb9nsd_000001.xyz"
-    done = run("predict", str(record_of_qm9), "--model", str(path), str(path))
+    (other := tmp_path / "again.safetensors").write_bytes(path.read_bytes())
+    done = run("predict", str(record_of_qm9), "--model", str(path), str(other))
     assert (done.returncode, done.stderr) == (0, "")
     [methane] = json.loads(done.stdout)
     assert methane["formula"] == "CH4" and methane["uncertainty (kcal/mol)"] == 0
@@ -478,11 +483,11 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
         (
             ["train", "broken/x"],
             1,
-            "error: cannot write broken/x: File exists; name another",
+            "error: cannot write broken/x: a file stands where a folder should; name another",
         ),
         (["predict", "nothing.xyz"], 1, "error: cannot read nothing.xyz: No such file"),
         (["predict", "broken"], 1, "error: broken, line 1: found 'no molecule', expected the"),
-        (["predict", "nan.xyz"], 1, "error: nan.xyz, line 3: x is 'nan', expected a finite"),
+        (["predict", "nan.xyz"], 1, "error: nan.xyz, line 3: x is 'nan', expected a number of Å"),
         (["predict", "zero.xyz"], 1, "error: zero.xyz, line 1: found '0', expected the number of"),
         (["predict", "same.xyz"], 1, "error: same.xyz, line 4: this atom is at the place of that"),
         (["predict", "dummy.xyz"], 1, "error: dummy.xyz, line 3: 'Xx' is no chemical element"),
@@ -567,3 +572,71 @@ def test_a_shell_completes(words: str, found: list[str], tmp_path: Path) -> None
         ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert (done.stdout.split(), done.stderr) == (found, "")
+
+
+@pytest.mark.parametrize("name", ["mine.json", "mine.txt", "mine.safetensors"])
+def test_training_replaces_nothing_of_others(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Neither the model's file nor that of the record, which nobody has named."""
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)  # JAX has its devices already
+    mine = tmp_path / name
+    mine.write_text('{"name": "mine"}')
+    given = tmp_path / ("mine.txt" if name == "mine.txt" else "mine.safetensors")
+    assert main(["train", str(given), "--devices", "1"]) == 1
+    assert f"error: {mine} exists, and is no " in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ['{"name": "mine"}']
+
+
+def test_a_model_that_is_named_twice(tmp_path: Path, capsys: Any) -> None:
+    water = tmp_path / "water.xyz"
+    water.write_text(WATER)
+    twice = [str(tmp_path / "a"), str(tmp_path / "x" / ".." / "a")]
+    assert main(["predict", str(water), "--model", *twice]) == 1
+    assert "error: --model names a file twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "status"), [(WATER, 0), (WATER + "1\n\nHe 0 0 0\n", 1)])
+def test_status_tells_of_molecules_without_a_prediction(
+    text: str, status: int, tmp_path: Path, capsys: Any
+) -> None:
+    file = tmp_path / "some.xyz"
+    file.write_text(text)
+    assert main(["predict", str(file)]) == status
+    assert json.loads(capsys.readouterr().out)[0]["H (hartree)"] < -70
+
+
+@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+def test_a_device_that_is_not_there(platform: str) -> None:
+    file = COMMANDS["predict"][1]
+    for arguments in (["predict", file], ["doctor"]):
+        environment = os.environ | {"JAX_PLATFORMS": platform}
+        done = command(*arguments, env=environment, stdout=subprocess.PIPE)
+        assert "Traceback" not in done.stderr
+        assert f"JAX_PLATFORMS={platform}" in done.stderr + done.stdout
+        assert done.returncode == (arguments != ["doctor"])
+
+
+def test_warnings_are_told_as_such(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def warning() -> str:
+        warnings.warn("the file is damaged", stacklevel=1)
+        return "table"
+
+    monkeypatch.setattr("qm9lib.doctor.report", warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["doctor"]) == 0
+    assert capsys.readouterr().err == "warning: the file is damaged\n"
+
+
+def test_errors_and_warnings_that_nobody_reads(tmp_path: Path) -> None:
+    file = tmp_path / "many.xyz"
+    file.write_text(200 * "1\n\nHe 0 0 0\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(os.devnull, "w") as nowhere:
+        done = subprocess.run(
+            called(["predict", str(file)]), stdout=nowhere, stderr=writing, timeout=HANG
+        )
+    os.close(writing)
+    assert done.returncode == 141

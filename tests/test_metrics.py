@@ -26,3 +26,16 @@ def test_shapes_that_would_broadcast_are_refused(metric) -> None:
         metric(np.zeros(3), np.zeros((3, 1)))
     with pytest.raises(ValueError, match=r"given \(0,\) and \(0,\)"):
         metric(np.zeros(0), np.zeros(0))
+
+
+def test_integers_do_not_wrap_around(unchecked: None) -> None:
+    for kind in (np.uint8, np.int8, np.uint64):
+        low, high = np.array([1, 100], kind), np.array([2, 127], kind)
+        assert mae(low, high, to="hartree") == mae(high, low, to="hartree") == 14.0
+    assert mae(np.array([-100], np.int8), np.array([100], np.int8), to="hartree") == 200.0
+
+
+@pytest.mark.parametrize("values", [np.array([1j]), np.array([True]), np.array(["1"])])
+def test_only_real_numbers_have_an_error(values: np.ndarray, unchecked: None) -> None:
+    with pytest.raises(ValueError, match="need to be real, given"):
+        rmse(values, np.ones(1))

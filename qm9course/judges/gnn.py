@@ -586,9 +586,18 @@ def _hand(answer: Answer) -> str | None:
     )
 
 
+_FLAT_IN_PART = (
+    ("methane", 0),
+    ("propane", 12),
+    ("ethanol", 13),
+    ("dimethyl ether", 14),
+    ("cyclopropane", 15),
+)
+
+
 def _hand_of_small_molecules(answer: Answer, scale: float) -> str | None:
     """Try molecules in which a centre lies on an atom, or four of the atoms in a plane."""
-    for name, row in (("methane", 0), ("propane", 12), ("cyclopropane", 15)):
+    for name, row in _FLAT_IN_PART:
         value = _one_number(answer(_molecule(row)[1]))
         if isinstance(value, str):
             return f"for {name} {value}"

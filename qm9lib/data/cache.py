@@ -132,6 +132,11 @@ def read_arrays(kind: str) -> Columns | None:
     dict or None
         Read-only arrays; ``None`` if there is no such file, or, with a warning, if it is not
         exactly what was written.
+
+    Raises
+    ------
+    DataError
+        If the file may not be read.
     """
     path = arrays_path(kind)
     try:
@@ -151,6 +156,11 @@ def read_arrays(kind: str) -> Columns | None:
         smiles = arrays["smiles"].view(f"<U{arrays['smiles'].shape[1]}")[:, 0]
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror}; ask its owner to let you, or set the "
+            "environment variable QM9LIB_CACHE to a folder of your own"
+        ) from error
     except (
         OSError,
         ValueError,
@@ -162,6 +172,7 @@ def read_arrays(kind: str) -> Columns | None:
     ) as error:
         reason = f"{type(error).__name__}: {error}"
     else:  # a fault of ours in what follows is to be seen
+        metadata.pop("sha256", None)  # of all together; here each has its own
         if metadata == {"format": _FORMAT, "kind": kind, **digests(arrays)}:
             return arrays | {"smiles": smiles}
         reason = "its checksums do not agree"

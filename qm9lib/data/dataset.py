@@ -91,6 +91,7 @@ class QM9:
             raise ValueError("offsets must begin with 0, given none")
         molecules, atoms = len(self.index), int(self.offsets[-1])
         for name, shape in (
+            ("index", (molecules,)),
             ("offsets", (molecules + 1,)),
             ("atomic_numbers", (atoms,)),
             ("positions", (atoms, 3)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import re
 import stat
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -115,19 +117,28 @@ def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
         remedy = f"allow it, or {remedy}"
     elif error.errno == errno.ENAMETOOLONG:
         remedy = "take a shorter name"
+    elif error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return DataError(f"cannot write {path}: a file stands where a folder should; {remedy}")
     elif error.errno == errno.EISDIR:
         remedy = f"remove the folder of this name, or {remedy}"
     return DataError(f"cannot write {path}: {error.strerror or error}; {remedy}")
 
 
-def check_writable(path: Path) -> None:
-    """Raise now, before long work, the error with which `replacing` would end it."""
+def check_writable(path: Path, *, make: bool = True) -> None:
+    """Raise now, before long work, the error with which `replacing` would end it.
+
+    Its folder is made, or, if it is not to be, the nearest one above that exists is tried.
+    """
     try:
         path = _ordinary(path)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
+        folder = path.parent
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        while not folder.exists():
+            folder = folder.parent
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise refused(path, error) from error
 
@@ -141,13 +152,27 @@ def file_sha256(path: Path) -> str:
 def write_safetensors(
     path: Path, arrays: Columns, metadata: dict[str, str], size: str | None = None
 ) -> None:
-    """Write a safetensors file by way of `replacing`; ``size`` and errors are those of it."""
+    """Write a safetensors file by way of `replacing`; ``size`` and errors are those of it.
+
+    Its metadata gets the SHA-256 of all that is in it.
+    """
+    metadata = {**metadata, "sha256": content_sha256(arrays, metadata)}
     with replacing(path, size) as temporary:
         try:
             save_file(arrays, temporary, metadata=metadata)
         except SafetensorError as error:  # how safetensors reports a full disk
             number = re.search(r"\(os error (\d+)\)", str(error))
             raise OSError(int(number[1]) if number else None, str(error)) from error
+
+
+def content_sha256(arrays: Columns, metadata: dict[str, str]) -> str:
+    """Return the SHA-256 of arrays and metadata, without that which the metadata may name."""
+    named = sorted((name, text) for name, text in metadata.items() if name != "sha256")
+    shapes = [(name, arrays[name].dtype.str, arrays[name].shape) for name in sorted(arrays)]
+    digest = hashlib.sha256(json.dumps([named, shapes]).encode())
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def read_safetensors(
@@ -172,9 +197,12 @@ def read_safetensors(
     Raises
     ------
     DataError
-        If there is no such file, it cannot be read, is of another format, or holds a kind of number
-        that NumPy does not know.
+        If there is no such file, it cannot be read, is of another format or not what was written,
+        or holds a kind of number that NumPy does not know.
     """
+    if os.path.exists(path) and not path.is_file():  # Path.exists() raises for too long a name
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise DataError(f"cannot read {path}: it is {kind}, expected a {what}; {remedy}")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -185,11 +213,14 @@ def read_safetensors(
             for name, kind in kinds.items():
                 if kind not in _KINDS_OF_NUMBERS:
                     raise damaged(path, what, remedy, f"{name} holds numbers of type {kind}")
-            return metadata, {name: file.get_tensor(name) for name in kinds}
+            arrays = {name: file.get_tensor(name) for name in kinds}
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}: {remedy}") from error
     except (SafetensorError, OSError) as error:
         raise damaged(path, what, remedy, str(error)) from error
+    if metadata.get("sha256") != content_sha256(arrays, metadata):
+        raise damaged(path, what, remedy, "its checksum does not agree")
+    return metadata, arrays
 
 
 _KINDS_OF_NUMBERS = ("BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "F32", "F64")

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
+from qm9lib.labels import check_elements
+
 COVALENT_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}
 """Radius of a bonded atom by atomic number, Å (Cordero et al. 2008)."""
 
@@ -35,6 +37,11 @@ def bonds(
     np.ndarray
         Shape (bonds, 2): two atoms, the lower number first, in the order of the atoms.
 
+    Raises
+    ------
+    ValueError
+        If an atom is of another element.
+
     Examples
     --------
     >>> water = np.array([8, 1, 1]), np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
@@ -42,6 +49,7 @@ def bonds(
     array([[0, 1],
            [0, 2]])
     """
+    check_elements(atomic_numbers)
     radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
     distance = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     return np.argwhere(np.triu(distance < reach * (radius[:, None] + radius[None]), k=1))

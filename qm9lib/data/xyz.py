@@ -32,6 +32,8 @@ _SAME_PLACE = 0.1  # Å; no two atoms are nearer than 0.7 Å in any molecule
 _IN_NM = 0.35  # Å: if no atom has a neighbour beyond, bonds of 0.07 to 0.35 nm were meant
 _MOST = 64_000_000  # bytes of a file, all molecules of QM9 as XYZ take 90 MB
 
+_MOST_MOLECULES = 300_000  # of one atom each, they fill some 200 MB
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins with that of UTF-16
@@ -40,19 +42,30 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-# In a comment, as in "charge=1", "charge: +1.0", "charge -1" and {"charge": 1}.
-_TELLS = r"(?<![\w.])(?:%s)[\"']?\s*(?:[=:]\s*)?[\"']?\s*([+-]?\d+)(?:\.0*)?(?![\w.])"
+# In a comment, as in "charge=1", "charge: +1.0", "charge -1", "charge 1-" and {"charge": 1}.
+_TELLS = (
+    r"(?<![\w.])(?:%s)[\"']?\s*(?:[=:]\s*)?[\"']?\s*([+−-]?\d+(?:[+−-](?!\d))?)(?:\.0*)?(?![\w.])"
+)
 _CHARGE = re.compile(
     _TELLS % r"(?:(?:total|net)[ _-]?)?charge|chrg|chg|q(?=\s*[=:])", re.IGNORECASE
 )
 _MULTIPLICITY = re.compile(_TELLS % r"(?:spin[ _-]?)?mult(?:iplicity)?|mul", re.IGNORECASE)
-_BOTH = re.compile(r"\s*([+-]?\d)\s+([1-9])\s*")  # "0 1", as input files of Gaussian have it
-_BOHR = re.compile(r"(?<![\w.])units?[\"']?\s*[=:]\s*[\"']?bohr", re.IGNORECASE)
-_PROPERTIES = re.compile(
-    r"(?<![\w.])Properties(?:\s*=|[\"']\s*:)\s*(\"[^\"]*\"|'[^']*'|\S*)", re.IGNORECASE
+_UNPAIRED = re.compile(_TELLS % "uhf|nopen|unpaired(?:[ _-]?electrons)?", re.IGNORECASE)
+# "0 1", as input files of Gaussian have it; perhaps with a name behind.
+_BOTH = re.compile(r"\s*([+−-]?\d)\s+([1-9])(?:\s+[a-z].*)?\s*", re.IGNORECASE)
+_NOT_ANGSTROM = r"(bohrs?|a\.?u\.?|atomic units?|n(?:m|anomet(?:er|re)s?)|p(?:m|icomet(?:er|re)s?))"
+_UNIT = re.compile(  # "units=bohr", "coordinates in nm" or "positions (a.u.)"; or the unit alone
+    r"(?<![\w.])(?<!energy )(?:units?[\"']?\s*(?:[=:]|are|in)?\s*[\"'(]?"
+    r"|(?:coord\w*|pos|positions?|xyz|geometry)[\"']?\s*(?:[=:]|are)?\s*(?:in\s+|\())"
+    rf"{_NOT_ANGSTROM}(?!\w)|^\W*(?:in )?{_NOT_ANGSTROM}\W*$",
+    re.IGNORECASE,
 )
+# A key and its value, which may be in quotes and hold what looks like another key.
+_PAIR = re.compile(r"([\w.-]+)[\"']?\s*[=:]\s*(\"[^\"]*\"|'[^']*'|\S*)")
 _LATTICE = re.compile(r"(?<![\w.])(?:Lattice|Cell)\s*=", re.IGNORECASE)
-_PERIODIC = re.compile(r"(?<![\w.])pbc\s*=\s*(\"[^\"]*\"|'[^']*'|\S*)", re.IGNORECASE)
+_PERIODIC = re.compile(
+    r"(?<![\w.])pbc(?:\s*=|[\"']\s*:)\s*(\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\S*)", re.IGNORECASE
+)
 
 
 class XYZMolecule(NamedTuple):
@@ -80,13 +93,15 @@ class XYZMolecule(NamedTuple):
     def charge(self) -> int | None:
         """Charge in elementary charges if the comment tells it: ``charge=1``, or ``1 2``."""
         found = _CHARGE.search(self.comment) or _BOTH.fullmatch(self.comment)
-        return int(found[1]) if found else None
+        return _integer(found[1]) if found else None
 
     @property
     def multiplicity(self) -> int | None:
-        """Spin multiplicity if the comment tells it: ``multiplicity=2``, or the 2 of ``1 2``."""
+        """Spin multiplicity if the comment tells it: ``mult=2``, ``uhf=1``, or the 2 of ``1 2``."""
         if found := _MULTIPLICITY.search(self.comment):
-            return int(found[1])
+            return _integer(found[1])
+        if found := _UNPAIRED.search(self.comment):
+            return _integer(found[1]) + 1
         found = _BOTH.fullmatch(self.comment)
         return int(found[2]) if found else None
 
@@ -97,6 +112,12 @@ class XYZMolecule(NamedTuple):
         if directions:
             return bool(re.search(r"\b(?:t|true|1)\b", directions[1], re.IGNORECASE))
         return bool(_LATTICE.search(self.comment))
+
+
+def _integer(text: str) -> int:
+    """Read 1, +1, -1, 1- and the like; the minus sign may be a true one."""
+    digits = text.strip("+-−")
+    return -int(digits) if {"-", "−"} & {*text} else int(digits)
 
 
 def parse(text: str, file: str = "file") -> list[XYZMolecule]:
@@ -118,8 +139,8 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
     ------
     DataError
         If there is no molecule, a line is not what it should be, an element does not exist, a
-        coordinate is no finite number, two atoms are at one place, or the coordinates are in nm.
-        The message names the line.
+        coordinate is no finite number, two atoms are at one place, or the coordinates are not in Å.
+        The message names the line. And if there are more than 300,000 molecules.
 
     Examples
     --------
@@ -145,6 +166,10 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
             if lines[start + 2 : start + 3] and lines[start + 2].startswith("InChI="):
                 start += 3
         molecules.append(molecule)
+        if len(molecules) > _MOST_MOLECULES:
+            raise DataError(
+                f"{file} has more than {_MOST_MOLECULES:,} molecules: cut it into several files"
+            )
     if not molecules:
         raise DataError(f"{file} is empty: expected the number of atoms in its first line")
     return molecules
@@ -165,10 +190,12 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
         raise DataError(
             f"{file} ends after {len(atoms)} of the {count} atoms that line {start + 1} announces"
         )
-    if _BOHR.search(comment):
+    if unit := _UNIT.search(comment):
+        given = unit[1] or unit[2]
+        factor = {"n": "10", "p": "0.01"}.get(given[0].lower(), "0.529177")
         raise DataError(
-            f"{file}, line {start + 2}: the comment tells of coordinates in bohr, expected Å: "
-            "multiply them by 0.529177, and take that out of the comment"
+            f"{file}, line {start + 2}: the comment tells of coordinates in {given}, expected Å: "
+            f"multiply them by {factor}, and take that out of the comment"
         )
     element, first, columns = _columns(comment, f"{file}, line {start + 2}")
     symbols: list[str] = []
@@ -196,14 +223,15 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
 
 def _columns(comment: str, where: str) -> tuple[int, int, int]:
     """Return the columns of the element and of x, and how many there are at least."""
-    given = _PROPERTIES.search(comment)
-    if given is None:
+    values = [value for key, value in _PAIR.findall(comment) if key.lower() == "properties"]
+    if not values:
         return 0, 1, 4
-    words = given[1].strip("\"'").split(":")
+    given = values[0].strip("\"'{},")
+    words = given.split(":")
     names, kinds, widths = words[::3], words[1::3], words[2::3]
     if len(words) % 3 or not all(re.fullmatch("[1-9][0-9]{0,2}", width) for width in widths):
         raise DataError(
-            f"{where}: found Properties={_short(given[1])}, expected names, kinds and numbers of "
+            f"{where}: found Properties={_short(given)}, expected names, kinds and numbers of "
             "columns, such as Properties=species:S:1:pos:R:3"
         )
     column, named = 0, {}
@@ -215,7 +243,7 @@ def _columns(comment: str, where: str) -> tuple[int, int, int]:
     element, position = named.get("species"), named.get("pos")
     if element is None or position is None or element[1:] != ("S", 1) or position[1:] != ("R", 3):
         raise DataError(
-            f"{where}: found Properties={_short(given[1])}, expected it to have species:S:1 and "
+            f"{where}: found Properties={_short(given)}, expected it to have species:S:1 and "
             "pos:R:3, the element and its x, y and z"
         )
     return element[0], position[0], column
@@ -239,7 +267,7 @@ def _coordinate(name: str, word: str, where: str) -> float:
         value = np.nan
     if not abs(value) < 1e6:
         raise DataError(
-            f"{where}: {name} is {_short(word)}, expected a finite number of Å, such as 1.2"
+            f"{where}: {name} is {_short(word)}, expected a number of Å below 1e6, such as 1.2"
         )
     return value
 

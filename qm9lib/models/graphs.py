@@ -323,10 +323,22 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> B
     atomic_numbers = np.zeros(real.shape, np.int32)
     positions = np.zeros((*real.shape, 3), np.float32)
     atomic_numbers[real] = molecules.atomic_numbers[flat]
-    positions[real] = molecules.positions[flat]
+    positions[real] = _near_the_origin(molecules.positions, molecules.offsets)[flat]
     return Batch(
         jnp.asarray(atomic_numbers), jnp.asarray(positions), jnp.asarray(rows, dtype=jnp.int32)
     )
+
+
+_FAR = 100.0  # Å; beyond, float32 tells places apart by 1e-5 Å and worse
+
+
+def _near_the_origin(
+    positions: Float[np.ndarray, "atoms 3"], offsets: Int[np.ndarray, " molecules_and_1"]
+) -> Float[np.ndarray, "atoms 3"]:
+    """Carry molecules that are far from the origin there, while they are float64."""
+    if not (np.abs(positions) > _FAR).any():
+        return positions
+    return positions - np.repeat(positions[offsets[:-1]], np.diff(offsets), axis=0)
 
 
 def chunks(

@@ -164,7 +164,7 @@ class PaiNN(eqx.Module):
     UnknownNameError
         If there is no such pooling.
     ValueError
-        If the cutoff is not positive.
+        If the cutoff is not positive, or there is no feature, layer or radial function.
 
     Examples
     --------
@@ -199,6 +199,9 @@ class PaiNN(eqx.Module):
             raise UnknownNameError("pooling", pooling, ["sum", "mean"])
         if not cutoff > 0:
             raise ValueError(f"cutoff must be positive, not {cutoff!r}")
+        for name, value in (("features", features), ("layers", layers), ("radial", radial)):
+            if not value >= 1:
+                raise ValueError(f"{name} must be at least 1, not {value!r}")
         embedding, readout, *keys = jax.random.split(key, 2 + 2 * layers)
         self.embedding = normal(embedding, (max(ELEMENTS) + 1, features), 1)
         self.messages = [

@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from qm9lib.data.files import cache_folder
+from qm9lib.errors import DataError
 
 MOST = 500_000_000
 """Bytes that the folder of one kind of processor may take."""
@@ -36,6 +37,26 @@ def folder() -> Path:
 def size() -> int:
     """Return the bytes that all kept programs take, of any processor."""
     return sum(file.stat().st_size for file in cache_folder().glob("programs-*/*-cache"))
+
+
+def check_devices() -> None:
+    """Raise an error in words where JAX cannot start.
+
+    Raises
+    ------
+    DataError
+        If JAX finds none of the devices that ``JAX_PLATFORMS`` asks for, or no device at all.
+    """
+    import jax
+
+    try:
+        jax.devices()
+    except Exception as error:  # RuntimeError, or an AssertionError without a word
+        asked = os.environ.get("JAX_PLATFORMS")
+        raise DataError(
+            f"JAX cannot start (JAX_PLATFORMS={asked}; {error or type(error).__name__}): unset "
+            "JAX_PLATFORMS, or install a jaxlib for that device"
+        ) from error
 
 
 def keep() -> None:

@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int
 from qm9lib.data.dataset import QM9
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import DataError
-from qm9lib.labels import ELEMENTS, LABELS, convert
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert
 from qm9lib.models import programs
 from qm9lib.models.composition import Composition
 from qm9lib.models.graphs import SIZES, Batch, bucketed, chunks
@@ -35,6 +35,8 @@ _FORMAT, _WHAT = "qm9lib-model-1", "model"
 _REMEDY = "write one with `python -m qm9lib train`"
 _FEW = 16  # layers, which are made within a second
 _LARGEST = 1e9  # of mean, scale and reference, in any unit of a label
+_LARGEST_WEIGHT = 1e6  # of a network whose inputs and outputs are about 1
+_CUTOFFS = (0.1, 1000.0)  # Å
 _MOST = 10_000  # features, layers or radial functions of a network in a file
 _NETWORKS = {"PaiNN": PaiNN}  # what can be read from a file: made from a ``config``
 _PREDICTED_TOGETHER = 64  # molecules; one length, so that any number of them needs one program
@@ -70,7 +72,28 @@ class Model:
             Molecules.
         unit
             Unit of the result; by default the published one of the label.
+
+        Raises
+        ------
+        DataError
+            If a molecule has an element that no training molecule had.
+        TypeError
+            If it is given something else than a `QM9`.
         """
+        if not isinstance(qm9, QM9):
+            raise TypeError(
+                f"a model predicts the molecules of a QM9, given {qm9!r:.60}; qm9[[3]] is a set of "
+                "one molecule"
+            )
+        unseen = self.reference.unseen
+        without = qm9.composition[:, unseen].any(axis=1)
+        if without.any():
+            named = " and ".join(np.array([*SYMBOLS.values()])[unseen])
+            raise DataError(
+                f"molecule {qm9.index[np.argmax(without)]} has an element that no training "
+                f"molecule of this model had ({named}), so that nothing is known of it: leave such "
+                "molecules out, or train with some"
+            )
         sizes = list(SIZES)
         while sizes[-1] < qm9.n_atoms.max(initial=0):  # larger than any molecule of QM9
             sizes.append(2 * sizes[-1])
@@ -230,8 +253,10 @@ def load(path: str | Path) -> Model:
             raise _damaged(path, f"its array {name} is {given}, and should be {wanted}")
     if not all(np.isfinite(array).all() for array in found.values()):
         raise _damaged(path, "some of its numbers are not finite")
-    if not np.abs(found["reference"]).max() < _LARGEST:
-        raise _damaged(path, f"an energy of its reference is not below {_LARGEST:g}")
+    for name, array in found.items():
+        most = _LARGEST if name == "reference" else _LARGEST_WEIGHT
+        if not np.abs(array).max(initial=0) < most:
+            raise _damaged(path, f"a number of its array {name} is not below {most:g}")
     reference = Composition(record["label"], found.pop("reference"))
     trained, static = eqx.partition(network, _is_trained)
     leaves = [jnp.asarray(found[name]) for name in expected if name in found]
@@ -265,8 +290,11 @@ def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
             )
     if not record["scale"] > 0:
         raise _damaged(path, f"scale is {record['scale']!r:.60}, expected a positive number")
-    if not config["cutoff"] > 0 or config["pooling"] not in ("sum", "mean"):
-        raise _damaged(path, "its cutoff or pooling is none")
+    low, high = _CUTOFFS
+    if not low <= config["cutoff"] <= high:
+        raise _damaged(path, f"cutoff is {config['cutoff']!r:.60}, expected {low:g} to {high:g} Å")
+    if config["pooling"] not in ("sum", "mean"):
+        raise _damaged(path, f"pooling is {config['pooling']!r:.60}, expected 'sum' or 'mean'")
     if record.get("label") not in [*LABELS]:
         raise _damaged(path, f"unknown label {record.get('label')!r:.60}")
     return record

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from qm9lib.data.dataset import QM9
 from qm9lib.data.geometry import COVALENT_RADII, bonds
-from qm9lib.labels import ELEMENTS, SYMBOLS
+from qm9lib.labels import ELEMENTS, SYMBOLS, check_elements
 
 MOST_HEAVY = 9
 """Atoms other than hydrogen in the largest molecules of QM9."""
@@ -79,7 +79,13 @@ class Domain:
             Shape (atoms,); H, C, N, O and F only.
         positions
             Shape (atoms, 3), Å.
+
+        Raises
+        ------
+        ValueError
+            If an atom is of another element.
         """
+        check_elements(atomic_numbers)
         found = []
         heavy = int(np.sum(atomic_numbers > 1))
         if heavy > MOST_HEAVY:
@@ -120,14 +126,17 @@ class Domain:
         if not len(rare):
             return []
         i = rare[0]
-        steps = np.arange(VALENCE_SHAPE[1]) + 0.5
-        usual = _VALENCE_BIN * np.average(steps, weights=self.valences[element[i]] + 1e-9)
-        worth = f"{valences[i]:.1f} single bonds"
-        if valences[i] < usual:
-            worth = f"only {worth}, as if hydrogens were missing"
+        known, step = self.valences[element[i]], int(_valence_steps(valences[i : i + 1])[0])
+        steps = np.arange(VALENCE_SHAPE[1])
+        few = step < np.average(steps, weights=known + 1e-9)
+        count = int(known[: step + 1].sum() if few else known[step:].sum())
+        worth = f"{'only ' if few else ''}{valences[i]:.1f} single bonds"
+        of_all = f"{count:,} of the {known.sum():,} in training molecules"
+        # Of an atom of hydrogen none can be missing.
+        question = "; are hydrogens missing?" if few and element[i] else ""
         return [
-            f"the bonds of {SYMBOLS[ELEMENTS[element[i]]]} (atom {i + 1}) are worth {worth}; "
-            "hardly any training molecule has such an atom"
+            f"the bonds of {SYMBOLS[ELEMENTS[element[i]]]} (atom {i + 1}) are worth {worth}, as "
+            f"{'few' if few else 'many'} as those of {of_all}{question}"
         ]
 
 
@@ -190,6 +199,7 @@ def valences_of(
     >>> valences_of(methane.atomic_numbers, methane.positions).round(1)
     array([3.8, 1.1, 1.1, 1.1, 1.1])
     """
+    check_elements(atomic_numbers)
     return _valences(atomic_numbers, *_pairs(positions))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from qm9lib import pretrained
 from qm9lib.data import xyz
 from qm9lib.data.dataset import QM9
-from qm9lib.labels import LABELS, convert
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert
 from qm9lib.models.storage import Ensemble
 from qm9lib.pretrained.weights import Calibration
 
@@ -33,9 +33,9 @@ def predict(
     list of dict
         For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, the
         label with its unit, ``uncertainty`` with its unit, and ``warnings``. The label is None for
-        a molecule with other elements than H, C, N, O and F. The uncertainty is the absolute error
-        to be expected, calibrated on validation molecules; of your own models it is the standard
-        deviation over them, and None if there is one alone.
+        a molecule with other elements than H, C, N, O and F, or than the training molecules. The
+        uncertainty is the absolute error to be expected, calibrated on validation molecules; of
+        your own models it is the standard deviation over them, and None if there is one alone.
 
     Examples
     --------
@@ -58,14 +58,17 @@ def predict(
         }
         for molecule in molecules
     ]  # fmt: skip
-    for molecule, result in zip(molecules, results, strict=True):
-        if molecule.foreign:
-            others = ", ".join(molecule.foreign)
-            result["warnings"].append(
-                f"no prediction: the models know H, C, N, O and F, not {others}"
-            )
+    known = []
+    for i, (molecule, result) in enumerate(zip(molecules, results, strict=True)):
+        if others := molecule.foreign:
+            reason = f"the models know H, C, N, O and F, not {', '.join(others)}"
+        elif others := sorted(_unseen(ensemble) & {*molecule.symbols}):
+            reason = f"no training molecule of the models had {' or '.join(others)}"
+        else:
+            known.append(i)
+            continue
+        result["warnings"].append(f"no prediction: {reason}")
     _warn_of_comments(molecules, results)
-    known = [i for i, molecule in enumerate(molecules) if not molecule.foreign]
     if known:
         qm9 = xyz.to_qm9([molecules[i] for i in known])
         for i, (predicted, uncertainty, warnings) in zip(
@@ -74,6 +77,12 @@ def predict(
             results[i] |= {value: predicted, error: uncertainty}
             results[i]["warnings"] += warnings
     return results
+
+
+def _unseen(ensemble: Ensemble) -> set[str]:
+    """Return the elements that the training molecules of one of the models did not have."""
+    unseen = np.any([member.reference.unseen for member in ensemble.members], axis=0)
+    return {SYMBOLS[z] for z, is_new in zip(ELEMENTS, unseen, strict=True) if is_new}
 
 
 def _warn_of_comments(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ def write(path: Path, state: State, best: Array, run: Run) -> None:
 
 def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
     """Return state and best weights of a checkpoint, and put its history into the run."""
-    what, remedy = "checkpoint", "delete it to start anew"
+    what, remedy = "checkpoint", "name another file to start anew"
     metadata, found = read_safetensors(path, _FORMAT, what, remedy)
     try:
         stored = Run.from_dict(json.loads(metadata["run"]))
@@ -45,6 +46,19 @@ def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
         raise damaged(path, what, remedy, f"its record: {error!r:.200}") from error
     if not stored.history:
         raise damaged(path, what, remedy, "it tells of no epoch")
+    before, now = stored.to_dict(), run.to_dict()
+    if stored.settings.minutes and run.settings.minutes:  # by the clock no two are alike
+        before["settings"]["minutes"] = now["settings"]["minutes"]
+    different = [
+        f"{name} was {old!r} and is {new!r}"
+        for name, old, new in _different(before, now)
+        if name not in ("history", "environment")
+    ]
+    if different:
+        raise DataError(
+            f"{path} is of another training: {'; '.join(different)}. Name another file to start "
+            "anew"
+        )
     expected = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
     expected["best"] = state.weights
     if {name: (a.shape, a.dtype) for name, a in found.items()} != {
@@ -53,18 +67,15 @@ def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
         raise damaged(path, what, remedy, "its arrays are not those of this network")
     leaves = [jnp.asarray(found[name]) for name in expected]
     best = leaves.pop()
-    before, now = stored.to_dict(), run.to_dict()
-    if stored.settings.minutes and run.settings.minutes:  # by the clock no two are alike
-        before["settings"]["minutes"] = now["settings"]["minutes"]
-    different = [
-        f"{name} was {before[name]!r} and is {now[name]!r}"
-        for name in now
-        if name not in ("history", "environment") and before[name] != now[name]
-    ]
-    if different:
-        raise DataError(
-            f"{path} is of another training: {'; '.join(different)}. Delete it to start anew, or "
-            "name another file"
-        )
     run.history.extend(stored.history)
     return jax.tree.unflatten(jax.tree.structure(state), leaves), best
+
+
+def _different(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the names under which two records differ, and both values; of tables, their parts."""
+    for name in now:
+        old, new = before.get(name), now[name]
+        if name in ("settings", "network") and isinstance(old, dict):
+            yield from _different(old, new)
+        elif old != new:
+            yield name, old, new

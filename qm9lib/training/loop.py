@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from qm9lib.data.dataset import QM9, check_finite
 from qm9lib.errors import DataError
-from qm9lib.labels import LABELS, convert
+from qm9lib.labels import LABELS, SYMBOLS, convert
 from qm9lib.metrics import mae
 from qm9lib.models import composition, programs
 from qm9lib.models.graphs import Batch, bucketed, chunks
@@ -93,8 +93,11 @@ def fit(
         number, a batch cannot be divided among the devices or into chunks, or several processes
         are to train by the clock.
     DataError
-        If the checkpoint is damaged or of another training, nothing is left to learn, the time is
-        over before the first step, or the error is no number after the first epoch.
+        If the checkpoint is damaged or of another training, nothing is left to learn, an element of
+        the validation molecules is in no training molecule, the time is over before the first step,
+        or the error is no number after the first epoch.
+    TypeError
+        If the network is none, a set is no `QM9`, or the settings are no `Settings`.
 
     Notes
     -----
@@ -107,13 +110,14 @@ def fit(
     >>> from qm9lib.models.gnn import GraphNetwork
     >>> sample = qm9lib.load_sample()
     >>> network = GraphNetwork(key=jax.random.key(0))
-    >>> model, run = fit(network, sample[:150], sample[150:200], settings=Settings(epochs=2),
+    >>> model, run = fit(network, sample[700:850], sample[850:900], settings=Settings(epochs=2),
     ...                  progress=False)
     >>> len(run.history), model.predict(sample[:2]).shape
     (2, (2,))
     """
     programs.keep()
     settings = Settings() if settings is None else settings
+    _check_kinds(network, train, valid, settings)
     _check_sets(train, valid, label)
     training = _Training(network, train, valid, label, settings, mesh, clock)
     run = training.run
@@ -151,9 +155,9 @@ def fit(
                 bar.set_postfix_str(training.validate(), refresh=watched())
     if not run.history:
         raise DataError(
-            f"the time was over before the first step of training: {settings.minutes:g} minutes, "
-            f"and preparing and compiling took {training.seconds() / 60:.2g}; take more minutes, "
-            "or epochs in their place"
+            "the time was over before the first step of training: preparing and compiling took "
+            f"{training.seconds() / 60:.2g} minutes, and all of it was to take "
+            f"{settings.minutes:.2g}; take more minutes"
         )
     return training.model(), run
 
@@ -311,6 +315,17 @@ def _order(
         yield plan[i]
 
 
+def _check_kinds(network: object, train: object, valid: object, settings: object) -> None:
+    for name, given, is_one, wanted in (
+        ("network", network, callable(network), "a network, such as PaiNN"),
+        ("train", train, isinstance(train, QM9), "a QM9"),
+        ("valid", valid, isinstance(valid, QM9), "a QM9"),
+        ("settings", settings, isinstance(settings, Settings), "Settings, such as Settings()"),
+    ):
+        if not is_one:
+            raise TypeError(f"{name} is {given!r:.60}, expected {wanted}")
+
+
 def _check_sets(train: QM9, valid: QM9, label: str) -> None:
     for name, part in (("training", train), ("validation", valid)):
         if not len(part):
@@ -319,6 +334,13 @@ def _check_sets(train: QM9, valid: QM9, label: str) -> None:
     common = np.intersect1d(train.index, valid.index)
     if len(common):
         raise ValueError(
-            f"{len(common):,} molecules are in the training and in the validation set, such as "
-            f"number {common[0]}: the validation error would not be one; use qm9.split()"
+            f"the training and the validation set share {len(common):,} of their molecules, such "
+            f"as number {common[0]}: the validation error would not be one; use qm9.split()"
+        )
+    has = [{*np.unique(part.atomic_numbers).tolist()} for part in (train, valid)]
+    if new := has[1] - has[0]:
+        named = " and ".join(SYMBOLS[z] for z in sorted(new))
+        raise DataError(
+            f"the validation molecules contain {named}, and none of the {len(train):,} training "
+            "molecules does, so that nothing can be learned of it: take more training molecules"
         )

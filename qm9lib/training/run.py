@@ -105,8 +105,11 @@ class Settings:
         if self.optimizer not in optimizers.OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, [*optimizers.OPTIMIZERS])
         for name in ("weight_decay", "warmup", "seed"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not value >= 0:
+                raise ValueError(f"{name} must not be negative, not {value!r}")
+            if name != "weight_decay" and value != int(value):
+                raise ValueError(f"{name} must be a whole number, not {value!r}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average must be at least 0 and below 1, not {self.average!r}")
 

@@ -732,6 +732,12 @@ def handedness(positions):
     return np.cbrt(a @ np.cross(b, c))
 
 
+@wrong("5.5", "for ethanol it is zero, so that its mirror image has the same")
+def handedness(positions):
+    a, b, c = positions[[-1, 1, 2]] - positions[0]
+    return np.dot(a, np.cross(b, c))
+
+
 @wrong("5.5", "for methane it is zero, so that its mirror image has the same")
 def handedness(positions):
     x = positions - positions.mean(axis=0)

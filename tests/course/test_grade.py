@@ -110,6 +110,12 @@ BROKEN = {
         "right",
         "",
     ),
+    "no_streams": ([("hint", "import sys\nsys.stdout = sys.stderr = None")], "right", ""),
+    "closed_streams": (
+        [("hint", "import sys\nsys.stdout.close()\nsys.stderr.close()")],
+        "right",
+        "",
+    ),
     "name_used_again": ([(CHECK, "to_kcal_per_mol = 627.5")], "right", "its check was changed"),
     "litter": ([first("open('litter', 'w').close()\nreturn 627.5095 * energy")], "right", ""),
     "threads": (
@@ -389,20 +395,29 @@ def of_a_notebook(folder):
 # What runs in the background of a shell ignores Ctrl-C, and so do its children.
 HEEDING = """
 import os, signal, sys
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
     signal.signal(number, signal.SIG_DFL)
 os.execv(sys.executable, [sys.executable, "-m", "qm9course", *sys.argv[1:]])
 """
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
+        signal.SIGKILL,
+    ],
+)  # fmt: skip
 def test_grader_that_is_ended_takes_its_notebook_along(tmp_path, number):
     """And the rows so far are stored."""
     good, results = stored("solutions", tmp_path / "good.ipynb"), tmp_path / "grades.json"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     body = f"import time\nopen({str(pipe)!r}, 'w').close()\ntime.sleep({AGES})"
+    if number != signal.SIGKILL:  # then nobody is left who could end what has a session of its own
+        start = f"subprocess.Popen(['sleep', '{AGES}'], start_new_session=True)"
+        body = f"import subprocess\n{start}\n{body}"
     slow = stored("solutions", tmp_path / "slow.ipynb", first(body))
     process = subprocess.Popen(
         [sys.executable, "-c", HEEDING, "grade", good, slow, "--json", results, "--minutes", "99"],
@@ -412,12 +427,14 @@ def test_grader_that_is_ended_takes_its_notebook_along(tmp_path, number):
     pipe.open().close()  # waits until the answer runs
     process.send_signal(number)
     _, said = process.communicate(timeout=HANG)
-    assert process.returncode == {2: 130, 15: 143, 1: 129, 9: -9}[number]
+    expected = -9 if number == signal.SIGKILL else 128 + number
+    assert process.returncode == expected
     assert "Traceback" not in said
     deadline = time.monotonic() + HANG
     while of_a_notebook(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    assert number == signal.SIGKILL or not [*tmp_path.glob("grade-*")]
     (row,) = json.loads(results.read_text())
     assert row["right"] == 6
 

@@ -175,3 +175,13 @@ def test_a_range_is_no_longer_than_a_list() -> None:
     for end in (10**8, 10**30):
         with pytest.raises(wire.WireError):
             wire.decode({"range": [0, end, 1]})
+
+
+def test_odd_names_of_classes_are_no_reason_to_stop():
+    """What they are called goes to the teacher's terminal: only a name is told."""
+    for name in ("\x1b[31m", "a b", "__reduce__", "x" * 99):
+        odd = type(name, (), {"__call__": lambda self: None})()
+        assert type(handed_over(odd)).__name__ == "object"
+        pair = type(name, (tuple,), {name: 1, "mean": 2.0})((1.0,))
+        found = handed_over(pair)
+        assert found == (1.0,) and found.mean == 2.0

@@ -201,7 +201,7 @@ NUMBERS = {
     errno.EDQUOT: "Disk quota exceeded; free some space (it takes 1 MB), or name another folder",
     errno.EACCES: "Permission denied; allow it, or name another folder",
     errno.EROFS: "Read-only file system; allow it, or name another folder",
-    errno.ENOTDIR: "Not a directory; name another folder",
+    errno.ENOTDIR: "a file stands where a folder should; name another folder",
     errno.EISDIR: "Is a directory; remove the folder of this name, or name another file",
     errno.EIO: "Input/output error; name another folder",
 }

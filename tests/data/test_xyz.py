@@ -1,3 +1,4 @@
+import codecs
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
         (WATER.replace("3", "2", 1), "f, line 5: found 'H 0 -0.76 -0.48', expected the number"),
         (WATER.replace("O", "Xx"), "f, line 3: 'Xx' is no chemical element; expected a symbol"),
         (WATER.replace("O", "8"), "f, line 3: '8' is no chemical element"),
-        (WATER.replace("0.12", "nan"), "f, line 3: z is 'nan', expected a finite number of Å"),
+        (WATER.replace("0.12", "nan"), "f, line 3: z is 'nan', expected a number of Å"),
         (WATER.replace("0.12", "inf"), "f, line 3: z is 'inf'"),
         (WATER.replace("0.12", "1e999"), "f, line 3: z is '1e999'"),
         (WATER.replace("0.12", "far"), "f, line 3: z is 'far'"),
@@ -93,14 +94,14 @@ def test_a_record_of_qm9_is_read_too(sample: QM9) -> None:
         ("9" * 9999 + "\n\n", r"f, line 1: found '9{40}\.\.\.'"),
         (WATER.replace("0.12", "1_0.0"), "f, line 3: z is '1_0.0'"),
         (WATER.replace("O", "ſ"), "f, line 3: 'ſ' is no chemical element"),
-        (WATER.replace("0.12", "١"), "f, line 3: z is '١', expected a finite number"),
+        (WATER.replace("0.12", "١"), "f, line 3: z is '١', expected a number of Å"),
         (WATER.replace("0.12", "1.2dd-1"), "f, line 3: z is '1.2dd-1'"),
         (WATER.replace("0.12", "D-1"), "f, line 3: z is 'D-1'"),
         (
-            "3\nin nm\nO 0 0 0.012\nH 0 0.076 -0.048\nH 0 -0.076 -0.048\n",
+            "3\nsmall\nO 0 0 0.012\nH 0 0.076 -0.048\nH 0 -0.076 -0.048\n",
             r"f, lines 3 to 5: no atom is farther than 0.097 Å .* in nm; expected Å, .* ten times",
         ),
-        ("2\nhydrogen in nm\nH 0 0 0\nH 0 0 0.074\n", "f, lines 3 to 4: .* in nm"),
+        ("2\nhydrogen, small\nH 0 0 0\nH 0 0 0.074\n", "f, lines 3 to 4: .* in nm"),
         ("2\n\nH 0 0 0\nH 0 0 0\n", "f, line 4: .* at the place of that of line 3"),
         (
             WATER.replace("water", "Properties=species:S:1:forces:R:3"),
@@ -219,6 +220,8 @@ def test_any_order_of_columns(order: list[str], quote: str) -> None:
         ("q=+1", 1, None), ("total charge -1", -1, None), ("charge 1.0", 1, None),
         ("charge = 2.", 2, None), ("charge 0.5", None, None), ("q 1", None, None),
         ("charges 1 2", None, None), ("water charge 1 multiplicity 2", 1, 2),
+        ("charge=1-", -1, None), ("charge 2+", 2, None), ("charge −1", -1, None),
+        ("uhf 1", None, 2), ("charge=0 unpaired electrons: 2", 0, 3), ("0 2 water", 0, 2),
     ],
 )  # fmt: skip
 def test_what_comments_tell(comment: str, charge: int | None, multiplicity: int | None) -> None:
@@ -233,6 +236,7 @@ def test_what_comments_tell(comment: str, charge: int | None, multiplicity: int 
         ("", False), ('Lattice="5 0 0 0 5 0 0 0 5"', True), ('pbc="F F F"', False),
         ('Lattice="5 0 0 0 5 0 0 0 5" pbc="F F F"', False), ('pbc="T F F"', True),
         ("pbc='true true true'", True), ("pbc=T", True), ("a crystal lattice", False),
+        ('{"pbc": [true, true, false]}', True), ('{"pbc": [false, false, false]}', False),
     ],
 )  # fmt: skip
 def test_lattices(comment: str, periodic: bool) -> None:
@@ -284,7 +288,61 @@ def test_columns_in_json_are_obeyed() -> None:
     assert found.positions == ((1.0, 2.0, 3.0),)
 
 
-@pytest.mark.parametrize("comment", ["units=bohr", '{"unit": "Bohr"}', "water, units: bohr"])
-def test_bohr_is_refused(comment: str) -> None:
-    with pytest.raises(DataError, match="line 2: the comment tells of coordinates in bohr"):
+@pytest.mark.parametrize(
+    ("comment", "unit", "factor"),
+    [
+        ("units=bohr", "bohr", "0.529177"), ('{"unit": "Bohr"}', "Bohr", "0.529177"),
+        ("water, units: bohr", "bohr", "0.529177"), ("coordinates in bohr", "bohr", "0.529177"),
+        ("(bohr)", "bohr", "0.529177"), ("units=au", "au", "0.529177"), ("units=nm", "nm", "10"),
+        ("positions (a.u.)", "a.u.", "0.529177"), ("geometry in pm", "pm", "0.01"),
+    ],
+)  # fmt: skip
+def test_other_units_are_refused(comment: str, unit: str, factor: str) -> None:
+    said = f"line 2: the comment tells of coordinates in {unit}, expected Å: multiply .* {factor},"
+    with pytest.raises(DataError, match=said):
         xyz.parse(f"1\n{comment}\nO 0 0 0\n")
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "energy in a.u. -76.3", "alpha=6.31 bohr^3", "Au cluster", "unit cell", "units=angstrom",
+        "coordinates in Å", "energy units=au", "units=eV/Å", "dipole moment in au: 0.7",
+    ],
+)  # fmt: skip
+def test_units_of_other_things_are_none_of_ours(comment: str) -> None:
+    assert len(xyz.parse(f"1\n{comment}\nO 0 0 0\n")) == 1
+
+
+def test_a_file_has_not_too_many_molecules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xyz, "_MOST_MOLECULES", 2)
+    assert len(xyz.parse(2 * WATER)) == 2
+    with pytest.raises(DataError, match="file has more than 2 molecules: cut it into several"):
+        xyz.parse(3 * WATER)
+
+
+# Of what all of these encodings have; the comment is one line, and tells of nothing.
+LETTERS = st.text(st.characters(codec="cp1252", exclude_categories=["Cc", "Zl", "Zp"]), max_size=20)
+
+
+@given(LETTERS, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le"]))
+def test_any_comment_in_any_encoding(tmp_path_factory, letters: str, encoding: str) -> None:
+    file = tmp_path_factory.getbasetemp() / "commented.xyz"
+    comment = f"name: {letters}."
+    mark = codecs.BOM_UTF16_LE if encoding == "utf-16-le" else b""
+    file.write_bytes(mark + f"1\n{comment}\nO 0 0 0\n".encode(encoding))
+    [atom] = xyz.read(file)
+    assert atom.comment == comment
+
+
+@pytest.mark.parametrize("key", ["note", "comment", "Comment-2"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_columns_that_a_quoted_value_names_are_none(key: str, quote: str) -> None:
+    other = "was Properties=species:S:1:vel:R:3:pos:R:3"
+    for comment in (
+        f"{key}={quote}{other}{quote} Properties=species:S:1:pos:R:3:vel:R:3",
+        f"Properties=species:S:1:pos:R:3:vel:R:3 {key}={quote}{other}{quote}",
+        f"{key}={quote}{other}{quote}",
+    ):
+        [found] = xyz.parse(f"1\n{comment}\nO 1 2 3 9 9 9\n")
+        assert found.positions == ((1.0, 2.0, 3.0),)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -61,6 +63,22 @@ def test_one_sgd_step_by_hand() -> None:
     # error -3: weights 0.6 * (1, 2), bias 0.6; then error 0.6, step 0.05
     np.testing.assert_allclose(found.weights[0], [0.6, 1.2], rtol=1e-6)
     np.testing.assert_allclose(found.biases, [0.6, 0.6 - 0.1 * 0.6], rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+@pytest.mark.parametrize("name", ["labels", "positions"])
+def test_values_that_are_no_number(sample: QM9, name: str, value: float) -> None:
+    array = getattr(sample, name).copy()
+    array[-1:] = value
+    with pytest.raises(ValueError, match="^1 of the 2,000 molecules have no finite "):
+        composition.fit(replace(sample, **{name: array}), "H")
+
+
+def test_elements_that_no_training_molecule_had(sample: QM9) -> None:
+    model = composition.fit(sample[sample.composition[:, 4] == 0], "H")
+    assert model.unseen.tolist() == [False] * 4 + [True]
+    assert not composition.fit(sample, "H").unseen.any()
+    assert not composition.Composition("H", np.zeros(5)).unseen.any()
 
 
 def test_repr_names_elements(sample: QM9) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -200,6 +201,15 @@ def test_all_networks_refuse_other_elements(networks: Any, name: str, number: in
         assert np.isnan(jax.vmap(network)(*batch)).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("name", ["PaiNN", "GraphNetwork"])
+def test_atomic_numbers_are_integers(networks: Any, name: str, unchecked: None) -> None:
+    said = "atomic numbers are given as float.*, expected integers"
+    with pytest.raises(ValueError, match=said):
+        networks[name](np.array([8.0, 1.0, 1.0]), jnp.asarray(np.eye(3), jnp.float32))
+    with pytest.raises(ValueError, match=said):
+        one_hot(np.array([8.0, 1.0, 1.0]))
+
+
 def test_atoms_of_a_foreign_molecule_have_no_energy(networks: Any) -> None:
     numbers, positions = jnp.array([3, 1, 0]), jnp.asarray(np.eye(3), jnp.float32)
     with jax.debug_nans(False):
@@ -210,3 +220,13 @@ def test_atoms_of_a_foreign_molecule_have_no_energy(networks: Any) -> None:
 def test_a_molecule_without_atoms(networks: Any, name: str) -> None:
     with pytest.raises(ValueError, match="of at least one atom; given none"):
         networks[name](jnp.zeros(0, jnp.int32), jnp.zeros((0, 3)))
+
+
+@pytest.mark.parametrize("distance", [1e3, 1e7, 1e11])
+def test_molecules_far_from_the_origin(sample: QM9, distance: float) -> None:
+    """In float32 their atoms would be at a few places, if at more than one."""
+    far = replace(sample[:50], positions=sample[:50].positions + distance)
+    for there, here in zip(bucketed(far), bucketed(sample[:50]), strict=True):
+        at, near = (np.asarray(batch.positions - batch.positions[:, :1]) for batch in (there, here))
+        real = np.asarray(here.atomic_numbers) > 0
+        np.testing.assert_allclose(at[real], near[real], atol=1e-6 + 1e-15 * distance)

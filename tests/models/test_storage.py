@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 import qm9lib
 from qm9lib import QM9, models
+from qm9lib.data.files import write_safetensors
 from qm9lib.errors import DataError
 from qm9lib.models import Ensemble, Model, storage
 from qm9lib.models.composition import Composition
@@ -237,8 +239,8 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({"radial": 2.5}, {}, {}, "radial is 2.5"),
         ({"cutoff": float("nan")}, {}, {}, "cutoff is nan, expected a finite number"),
         ({"cutoff": "5"}, {}, {}, "cutoff is '5'"),
-        ({"cutoff": 0}, {}, {}, "its cutoff or pooling is none"),
-        ({"pooling": "max"}, {}, {}, "its cutoff or pooling is none"),
+        ({"cutoff": 0}, {}, {}, "cutoff is 0, expected 0.1 to 1000 Å"),
+        ({"pooling": "max"}, {}, {}, "pooling is 'max', expected"),
         ({"class": ["PaiNN"]}, {}, {}, r"its network is a \['PaiNN'\], not a PaiNN"),
         ({"heads": 2}, {}, {}, "its network has class, cutoff, features, heads"),
         ({}, {"mean": None}, {}, "mean is None, expected a finite number"),
@@ -253,6 +255,9 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({}, {}, {"embedding": np.zeros((6, 10), np.float32)}, "embedding is .*6, 10"),
         ({}, {}, {"another": np.zeros(3, np.float32)}, "its array another is .* should be None"),
         ({}, {}, {"embedding": np.full((10, 6), np.inf, np.float32)}, "are not finite"),
+        ({}, {}, {"embedding": np.full((10, 6), 1e30, np.float32)}, "embedding is not below 1e"),
+        ({"cutoff": 1e8}, {}, {}, r"cutoff is 100000000\.0, expected 0\.1 to 1000 Å"),
+        ({"cutoff": 1e-300}, {}, {}, "cutoff is 1e-300, expected"),
     ],
 )  # fmt: skip
 def test_hostile_files(model: Model, tmp_path: Path, network, record, arrays, reason) -> None:
@@ -263,7 +268,7 @@ def test_hostile_files(model: Model, tmp_path: Path, network, record, arrays, re
     stored = json.loads(metadata["model"])
     stored["network"] |= network
     metadata["model"] = json.dumps(stored | record)
-    save_file(load_file(path) | arrays, path, metadata)
+    write_safetensors(path, load_file(path) | arrays, metadata)
     with pytest.raises(DataError, match=rf"is damaged, or no model .*\(.*{reason}"):
         models.load(path)
 
@@ -296,7 +301,7 @@ def test_a_fault_of_ours_is_not_called_a_damaged_file(
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no file here is without an end")
 def test_model_without_an_end() -> None:
-    with pytest.raises(DataError, match="/dev/zero is damaged, or no model"):
+    with pytest.raises(DataError, match="/dev/zero: it is no ordinary file, expected a model"):
         models.load("/dev/zero")
 
 
@@ -352,3 +357,39 @@ def test_only_float32_is_saved(model: Model, tmp_path: Path) -> None:
 def test_networks_are_described() -> None:
     assert models.describe(filled(GraphNetwork)) == {"class": "GraphNetwork"}
     assert models.describe(spread) == {"class": "function"}
+
+
+def test_no_byte_of_a_model_may_change(model: Model, tmp_path: Path) -> None:
+    """A number that is wrong by a bit is a number, too."""
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in [*rng.integers(8, len(whole), 60).tolist(), len(whole) - 1]:
+        for bit in (1, 64):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+            with pytest.raises(DataError, match="is damaged, or no model"):
+                models.load(path)
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot read .*: it is a folder, expected a model"):
+        models.load(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(DataError, match="it is no ordinary file, expected a model"):
+            models.load(tmp_path / "pipe")
+
+
+def test_elements_that_no_training_molecule_had(model: Model, sample: QM9) -> None:
+    without = replace(model, reference=Composition("H", np.array([-0.6, -38.1, -54.7, -75.2, 0.0])))
+    fluorine = sample.composition[:, 4] > 0
+    assert len(without.predict(sample[~fluorine][:3])) == 3
+    number = sample[fluorine].index[0]
+    with pytest.raises(DataError, match=rf"^molecule {number} has an element .* had \(F\)"):
+        without.predict(sample[fluorine][:1])
+
+
+def test_a_model_predicts_sets(model: Model, sample: QM9, unchecked: None) -> None:
+    with pytest.raises(TypeError, match=r"given Molecule\(1: CH4.*; qm9\[\[3\]\] is a set"):
+        model.predict(sample[0])

@@ -12,6 +12,7 @@ from qm9lib import QM9, models, pretrained
 from qm9lib.data import xyz
 from qm9lib.models import Ensemble
 from qm9lib.models.composition import Composition
+from qm9lib.models.painn import PaiNN
 from qm9lib.models.storage import Network
 from qm9lib.pretrained import predict
 
@@ -168,3 +169,14 @@ def test_what_is_no_number_is_no_prediction() -> None:
     assert result["H (hartree)"] is None and result["uncertainty (kcal/mol)"] is None
     assert result["warnings"][0] == "no prediction: the networks give no number for these positions"
     json.dumps(result, allow_nan=False)
+
+
+def test_elements_that_no_training_molecule_had() -> None:
+    """They have no prediction, and the others have theirs."""
+    reference = Composition("H", np.array([-0.6, -38.1, -54.7, -75.2, 0.0]))
+    network = PaiNN(4, 1, key=jax.random.key(0))
+    ensemble = Ensemble((models.Model(network, reference, 0.0, 1.0),))
+    fluorine = "2\n\nF 0 0 0\nH 0 0 0.92\n"
+    found = predict.predict(xyz.parse(fluorine + WATER), ensemble)
+    assert found[0]["H (hartree)"] is None and found[1]["H (hartree)"] < -70
+    assert found[0]["warnings"] == ["no prediction: no training molecule of the models had F"]

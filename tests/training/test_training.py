@@ -20,11 +20,11 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from limits import HANG
 from safetensors import safe_open
-from safetensors.numpy import save_file
 
 import qm9lib
 from qm9course import ladder
 from qm9lib import QM9, training
+from qm9lib.data.files import write_safetensors
 from qm9lib.errors import DataError
 from qm9lib.models.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
 from qm9lib.models.graphs import bucketed
@@ -254,8 +254,23 @@ def test_values_that_are_no_number(parts, part, value, name) -> None:
 def test_rounding_is_nothing_to_learn(sample, parts, molecules, label) -> None:
     """CH4, NH3 and H2O: composition tells their labels but for the last bits."""
     train = sample[:molecules]
+    elements = train.composition.any(axis=0)
+    valid = parts[1][~parts[1].composition[:, ~elements].any(axis=1)]
     with pytest.raises(DataError, match=f"of the {molecules} .* exactly, .* more molecules"):
-        fit(GraphNetwork(key=jax.random.key(0)), train, parts[1], label, progress=False)
+        fit(GraphNetwork(key=jax.random.key(0)), train, valid, label, progress=False)
+
+
+@pytest.mark.parametrize(("number", "symbol"), [(7, "N"), (9, "F")])
+def test_elements_of_the_validation_are_those_of_the_training(sample, parts, number, symbol):
+    """Nothing is known of others: their error would be tens of thousands of kcal/mol."""
+    column = [1, 6, 7, 8, 9].index(number)
+    has = sample.composition > 0
+    without = sample[~has[:, column]][:64]
+    seen = without.composition.any(axis=0) | (np.arange(5) == column)
+    with_it = sample[np.flatnonzero(has[:, column] & ~has[:, ~seen].any(axis=1))[-4:]]
+    said = f"contain {symbol}, and none of the 64 training molecules does"
+    with pytest.raises(ValueError, match=said):
+        fit(GraphNetwork(key=jax.random.key(0)), without, with_it, progress=False)
 
 
 def test_patience_ends_the_training(parts, monkeypatch) -> None:
@@ -318,12 +333,16 @@ def test_resumed_training_ends_with_the_same_bits(parts, monkeypatch, tmp_path: 
     assert again_run.history == resumed_run.history
     np.testing.assert_array_equal(again.predict(test), whole.predict(test))
 
-    with pytest.raises(DataError, match=r"another training: .*batch_size.*Delete it to start anew"):
+    with pytest.raises(DataError, match="batch_size was 64 and is 32. Name another"):
         fit(network, train, valid, settings=Settings(epochs=3), progress=False, checkpoint=file)
     with pytest.raises(DataError, match="another training: label was 'H' and is 'U0'"):
         fit(network, train, valid, "U0", settings=settings, progress=False, checkpoint=file)
+    other = GraphNetwork(key=jax.random.key(0))
+    said = "another training: class was 'PaiNN' and is 'GraphNetwork'"
+    with pytest.raises(DataError, match=said):
+        fit(other, train, valid, settings=settings, progress=False, checkpoint=file)
     file.write_bytes(file.read_bytes()[:-3])
-    with pytest.raises(DataError, match="is damaged, or no checkpoint .*: delete it"):
+    with pytest.raises(DataError, match="is damaged, or no checkpoint .*: name another file"):
         fitted(checkpoint=file)
 
 
@@ -464,7 +483,7 @@ def test_progress_bar_tells_the_error(parts, capsys, monkeypatch) -> None:
 def test_bad_input(parts) -> None:
     train, valid, _ = parts
     network = GraphNetwork(key=jax.random.key(0))
-    with pytest.raises(ValueError, match="200 molecules are in the training and in the validation"):
+    with pytest.raises(ValueError, match="training and the validation set share 200 of their"):
         fit(network, valid, valid)
     with pytest.raises(ValueError, match="the validation set is empty"):
         fit(network, train, valid[:0])
@@ -770,7 +789,7 @@ def test_sets_that_cannot_be_trained_on(parts) -> None:
     with pytest.raises(ValueError, match="the training set is empty"):
         fit(network, train[:0], valid)
     both = valid[[3, 5]]
-    message = f"2 molecules are in the training .* such as number {both.index.min()}: "
+    message = f"set share 2 of their molecules, such as number {both.index.min()}: "
     with pytest.raises(ValueError, match=message):
         fit(network, valid, both)
 
@@ -792,7 +811,7 @@ def test_checkpoints_that_do_not_fit(parts, tmp_path: Path) -> None:
 
     def write(changed: dict[str, np.ndarray], **changes) -> None:
         text = json.dumps(record | changes)
-        save_file(arrays | changed, file, metadata | {"run": text})
+        write_safetensors(file, arrays | changed, metadata | {"run": text})
 
     write({}, environment=record["environment"] | {"python": "3.99"})
     _, again = fitted()  # on another machine
@@ -805,10 +824,10 @@ def test_checkpoints_that_do_not_fit(parts, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="it tells of no epoch"):
         fitted()
     write({}, n_train=81)
-    with pytest.raises(DataError, match="another training: n_train was 81 and is 80. Delete"):
+    with pytest.raises(DataError, match="another training: n_train was 81 and is 80. Name another"):
         fitted()
     write({})
-    with pytest.raises(DataError, match="another training: settings was .*'epochs': 2.*: 3"):
+    with pytest.raises(DataError, match=r"another training: epochs was 2 and is 3\. Name"):
         fitted(3)
 
 
@@ -862,3 +881,18 @@ def test_settings_that_count_are_whole() -> None:
     code = "from qm9lib.training import Settings\nSettings(batch_size=2.5)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "ValueError: batch_size must be a whole number, not 2.5" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"network": None}, "network is None, expected a network"),
+        ({"train": 3}, "train is 3, expected a QM9"),
+        ({"valid": "all"}, "valid is 'all', expected a QM9"),
+        ({"settings": {"epochs": 1}}, "settings is {'epochs': 1}, expected Settings"),
+    ],
+)
+def test_what_is_of_another_kind(parts, changes, said, unchecked) -> None:
+    given = {"network": Tiny(), "train": parts[0], "valid": parts[1]} | changes
+    with pytest.raises(TypeError, match=said):
+        fit(**given, progress=False)

@@ -25,8 +25,6 @@ const browser = await puppeteer.launch({
   browser: "firefox",
   executablePath,
   timeout: 300_000,
-  // Otherwise it may be fetching the next chapter when we leave, which then fails.
-  extraPrefsFirefox: { "network.prefetch-next": false },
 });
 const page = await browser.newPage();
 await page.setViewport({ width: 1280, height: 900 });
@@ -36,7 +34,11 @@ page.on("console", (message) => {
   if (["error", "warn"].includes(message.type())) said.push(message.text());
 });
 page.on("pageerror", (error) => said.push(error.message));
-page.on("requestfailed", (request) => said.push(`failed: ${request.url()}`));
+page.on("requestfailed", (request) => {
+  const { errorText } = request.failure();
+  // What a page is still fetching when we leave it, such as the next chapter, is aborted.
+  if (errorText !== "NS_BINDING_ABORTED") said.push(`failed: ${request.url()} (${errorText})`);
+});
 
 const found = {};
 for (const name of pages) {
