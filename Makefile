@@ -11,6 +11,7 @@ VENV := .venv
 WEB := $(VENV)/web
 JUPYTERLAB := $(VENV)/jupyterlab
 PEERS := .venv-peers
+KERNELS := .venv-kernels
 BIN := $(VENV)/bin
 # npm looks for node there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -33,7 +34,7 @@ endif
 PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve pdf test test-web lighthouse check notebooks bench bench-peers \
+.PHONY: help book serve pdf test test-web lighthouse check notebooks bench bench-peers bench-kernels \
 	fuzz stress mutants colab all-pythons repository clean
 
 help: ## list the targets
@@ -76,6 +77,9 @@ bench: $(INSTALLED) ## measure reading and training; results go to benchmarks/re
 
 bench-peers: $(INSTALLED) $(PEERS)/.installed ## measure our training against SchNetPack and PyG
 	$(BIN)/python benchmarks/accuracy.py $(BENCH)
+
+bench-kernels: $(INSTALLED) $(KERNELS)/.installed ## measure our power spectrum against SOAP and FCHL19
+	$(BIN)/python benchmarks/kernels.py $(BENCH)
 
 fuzz: $(INSTALLED) ## try a million mutated records on the reader (RUNS=..., SEED=...; Linux)
 	$(RUN) pip install --quiet "atheris>=3.0"
@@ -125,6 +129,12 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt benchmarks/peers/schnetpa
 	test -x $(PEERS)/bin/python || $(INTERPRETER) -m venv --clear $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/peers/requirements.txt
 	$(PEERS)/bin/python -m pip install --quiet --no-deps -r benchmarks/peers/schnetpack.txt
+	touch $@
+
+# Both are compiled: a C++ and a Fortran compiler are needed.
+$(KERNELS)/.installed: benchmarks/peers/kernels.txt
+	test -x $(KERNELS)/bin/python || $(INTERPRETER) -m venv --clear $(KERNELS)
+	$(KERNELS)/bin/python -m pip install --quiet -r $<
 	touch $@
 
 .PHONY: new-venv

@@ -13,7 +13,7 @@ from qm9lib.figures import plots
 from qm9lib.figures.picture import Picture
 
 FOLDER = Path(__file__).parent / "results"
-"""Where the stored results of this book are; ``tools/pretrained.py`` measures them."""
+"""Where the stored results of this book are, which ``tools`` has measured."""
 
 
 def results(name: str) -> dict[str, Any]:
@@ -23,8 +23,8 @@ def results(name: str) -> dict[str, Any]:
     ----------
     name
         ``"simple"``: errors of the models of the earlier chapters; ``"live"``: five seeds of
-        `python -m qm9lib train`; ``"curve"``: networks trained on fewer molecules. Errors are in
-        kcal/mol.
+        `python -m qm9lib train`; ``"curve"``: networks trained on fewer molecules; ``"kernels"``:
+        kernels, by ``tools/kernels.py``. Errors are in kcal/mol.
 
     Raises
     ------
@@ -91,15 +91,28 @@ def measured() -> tuple[Rung, ...]:
     Examples
     --------
     >>> [rung.source for rung in measured()]
-    ['baseline', 'baseline', 'gnn', 'gnn', 'accuracy', 'accuracy']
+    ['baseline', 'baseline', 'kernels', 'kernels', 'gnn', 'gnn', 'accuracy', 'accuracy']
     """
     simple, live, best = results("simple"), results("live"), pretrained.results("H")
+    tested = results("kernels")["test"]["models"]
+    kernels = (min(rows, key=lambda row: row["mae"]) for rows in _by_size(tested))
     tests = [seed["test"]["mae (kcal/mol)"] for seed in live["seeds"]]
     minutes = sum(run.history[-1].seconds for run in pretrained.runs("H")) / 60
     return (
         *(
             Rung(row["name"], row["mae"], row["molecules"], row["cost"], row["source"], ours=True)
-            for row in simple["rungs"]
+            for row in simple["rungs"][:2]
+        ),
+        *(
+            Rung(
+                f"kernel, {row['molecules']:,} molecules", row["mae"], row["molecules"],
+                _seconds(row["seconds"]), "kernels", ours=True,
+            )
+            for row in kernels
+        ),
+        *(
+            Rung(row["name"], row["mae"], row["molecules"], row["cost"], row["source"], ours=True)
+            for row in simple["rungs"][2:]
         ),
         Rung(
             f"PaiNN, {live['minutes']:g} minutes", sum(tests) / len(tests), 110_000,
@@ -110,6 +123,36 @@ def measured() -> tuple[Rung, ...]:
             f"{minutes / 60:.1f} hours of a CPU core", "accuracy", ours=True,
         ),
     )  # fmt: skip
+
+
+def _by_size(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the rows of 5,000 and of 110,000 training molecules."""
+    return [[row for row in rows if row["molecules"] == size] for size in (5_000, 110_000)]
+
+
+def _seconds(value: float) -> str:
+    return f"{10 * round(value / 10)} seconds" if value < 95 else f"{value / 60:.0f} minutes"
+
+
+def curves() -> dict[str, dict[int, float]]:
+    """Return validation errors in kcal/mol, by model and number of training molecules.
+
+    Of PaiNN the last point is the mean of the five networks of ``"live"``. The kernels are judged
+    on the first 1,000 validation molecules, the networks on the others.
+
+    Examples
+    --------
+    >>> [*curves()][:2]
+    ['Coulomb matrix', 'bag of bonds']
+    """
+    found = {
+        model["name"]: {point["molecules"]: point["mae"] for point in model["points"]}
+        for model in results("kernels")["curves"]["models"]
+    }
+    histories = [seed["run"]["history"] for seed in results("live")["seeds"]]
+    best = [min(epoch["valid_mae"] for epoch in history) for history in histories]
+    painn = {point["run"]["n_train"]: point["mae"] for point in results("curve")["points"]}
+    return found | {"PaiNN": painn | {110_000: sum(best) / len(best)}}
 
 
 def rungs() -> list[Rung]:

@@ -282,8 +282,8 @@ def bars(
 
 
 @styled
-def learning_curve(
-    errors: Mapping[int, float],
+def learning_curves(
+    curves: Mapping[str, Mapping[int, float]],
     *,
     ylabel: str = "MAE (kcal/mol)",
     reference: Mapping[str, float] | None = None,
@@ -293,8 +293,8 @@ def learning_curve(
 
     Parameters
     ----------
-    errors
-        Error by number of training molecules.
+    curves
+        By name, the error by number of training molecules.
     ylabel
         Axis label; the unit belongs into it.
     reference
@@ -309,24 +309,32 @@ def learning_curve(
 
     Examples
     --------
-    >>> learning_curve({1000: 9.0, 10000: 3.0}, reference={"chemical accuracy": 1.0})
+    >>> learning_curves({"PaiNN": {1000: 9.0, 10000: 3.0}}, reference={"chemical accuracy": 1.0})
     [figure] Line plot of MAE (kcal/mol) against training molecules, both axes logarithmic.
-    1,000: 9; 10,000: 3. A line marks chemical accuracy at 1.
+    PaiNN: 9 with 1,000, 3 with 10,000. A line marks chemical accuracy at 1.
     """
     figure, (ax,) = axes()
-    ax.plot(list(errors), list(errors.values()), marker="o")
-    parts = "; ".join(f"{size:,}: {written(error)}" for size, error in errors.items()) + "."
+    parts = []
+    for (name, errors), marker in zip(curves.items(), cycle(_MARKERS), strict=False):
+        ax.plot(list(errors), list(errors.values()), marker=marker, label=name)
+        told = ", ".join(f"{written(error)} with {size:,}" for size, error in errors.items())
+        parts.append(f"{name}: {told}")
+    alt = f"{'; '.join(parts)}."
     for name, value in (reference or {}).items():
         ax.axhline(value, color="black", linewidth=1.2, linestyle=_REFERENCE[0], label=name)
-        parts += f" A line marks {name} at {written(value)}."
+        alt += f" A line marks {name} at {written(value)}."
     ax.set(xlabel="training molecules", ylabel=ylabel, xscale="log", yscale="log")
-    ax.set_xticks(list(errors), [f"{size:,}" for size in errors])
+    sizes = sorted({size for errors in curves.values() for size in errors})
+    shown = sizes[:1]
+    for size in sizes[1:]:  # numbers that would touch are left out
+        if size >= 2.5 * shown[-1]:
+            shown.append(size)
+    ax.set_xticks(shown, [f"{size:,}" for size in shown])
     ax.xaxis.set_minor_locator(NullLocator())
     _plain_numbers(ax)
-    if reference:
-        legend(figure)
+    legend(figure)
     return Picture(
         figure,
-        f"Line plot of {ylabel} against training molecules, both axes logarithmic. {parts}",
+        f"Line plot of {ylabel} against training molecules, both axes logarithmic. {alt}",
         caption=caption,
     )

@@ -1,6 +1,6 @@
 """From molecules to numbers: padded batches, every model, one file format, tests of symmetry.
 
-The models are in `composition`, `gnn` and `painn`; here is what holds of all of them.
+The models are in `composition`, `kernel`, `gnn` and `painn`; here is what holds of all networks.
 """
 
 from qm9lib.models.storage import Ensemble, Model, describe, load, predict_all

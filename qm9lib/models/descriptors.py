@@ -3,7 +3,7 @@
 The neighbours of an atom make a density: each is a smooth bump at its distance, in its direction,
 and in the channel of its element. Its expansion in spherical harmonics turns with the molecule; the
 **power spectrum**, a sum of products over the harmonics of one degree, does not (Bartók, Kondor and
-Csányi 2013, eq. 29 f.). It is long, so that it is cut down by principal components in two places.
+Csányi 2013). It is long, so that it is cut down by principal components in two places.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHANNELS = 20  # that are kept of each degree
 FEATURES = 256  # that are kept of each atom's power spectrum
 
 _FIRST, _LAST = 0.8, 4.7  # Å, the middles of the first and the last Gaussian
-_NEAR = 1.2  # Å; beyond it a neighbour counts less by the fourth power of its distance
+_NEAR = 1.6  # Å; beyond it a neighbour counts less by the eighth power of its distance
 _TOGETHER = 256  # molecules
 _FOR_THE_AXES = 1_000  # molecules whose principal components are taken
 
@@ -75,8 +75,9 @@ def spherical_harmonics(
 
     Examples
     --------
-    >>> [y.round(2).tolist() for y in spherical_harmonics(jnp.array([0.0, 0.6, 0.8]), 1)]
-    [[1.0], [0.6, 0.8, 0.0]]
+    >>> one, along = spherical_harmonics(jnp.array([0.0, 0.6, 0.8]), 1)
+    >>> one, np.asarray(along).round(2)
+    (Array([1.], dtype=float32), array([0.6, 0.8, 0. ], dtype=float32))
     """
     x, y, z = directions[..., 0], directions[..., 1], directions[..., 2]
     # (x + iy)^m gives the part around the axis; the rest is a polynomial in z.
@@ -129,7 +130,7 @@ def density(
     to = positions[None, :, :] - positions[:, None, :]
     squared = jnp.where(pair, jnp.sum(to**2, axis=-1), 1.0)
     distance = jnp.sqrt(squared)
-    fade = 0.5 * (1.0 + jnp.cos(jnp.pi * distance / CUTOFF)) / (1.0 + (distance / _NEAR) ** 4)
+    fade = 0.5 * (1.0 + jnp.cos(jnp.pi * distance / CUTOFF)) / (1.0 + (distance / _NEAR) ** 8)
     weight = jnp.where(pair & (distance < CUTOFF), fade, 0.0)
     middles = jnp.linspace(_FIRST, _LAST, RADIAL, dtype=positions.dtype)
     steps = (distance[:, :, None] - middles[None, None, :]) / (middles[1] - middles[0])
@@ -147,10 +148,11 @@ def power_spectrum(
 ) -> Float[Array, "atoms spectrum"]:
     r"""Contract densities to what does not turn.
 
-    For each degree l and each pair of channels c, d, the sum :math:`\sum_m a_{mc} a_{md}`, divided by
-    the root of 2 l + 1. Two neighbours j, k add to it the product of their radial functions times
-    :math:`P_l(\cos\theta_{jk})`: their distances, and the angle between them. All is divided by
-    the root of the length of the whole, so that atoms with many neighbours do not count for more.
+    For each degree l and each pair of channels c, d, the sum :math:`\sum_m a_{mc} a_{md}`,
+    divided by the root of 2 l + 1. Two neighbours j, k add to it the product of their radial
+    functions times :math:`P_l(\cos\theta_{jk})`: their distances, and the angle between them. All
+    is divided by the root of the length of the whole, so that atoms with many neighbours do not
+    count for more.
 
     Parameters
     ----------
@@ -234,7 +236,7 @@ class PowerSpectrum:
                 for z in np.unique(numbers[numbers > 0]).tolist():
                     molecule, atom = np.nonzero(numbers == z)
                     features = (spectra[molecule, atom] - self.middles[z]) @ self.maps[z]
-                    found.setdefault(z, []).append(Atoms(features, rows[molecule]))
+                    found.setdefault(z, []).append(Atoms(features, rows[molecule].astype(np.int64)))
                 shown.update(len(rows))
         return {z: _joined(parts) for z, parts in sorted(found.items())}
 
@@ -262,7 +264,8 @@ def fit(qm9: QM9) -> PowerSpectrum:
     moments: list[np.ndarray] = []
     for _, _, densities in _densities(some):
         flat = [np.asarray(a, np.float64).reshape(-1, a.shape[-1]) for a in densities]
-        moments = [a.T @ a + b for a, b in zip(flat, moments or [0.0] * len(flat), strict=True)]
+        products = [a.T @ a for a in flat]
+        moments = [a + b for a, b in zip(moments, products, strict=True)] if moments else products
     axes = tuple(np.linalg.eigh(m)[1][:, : -CHANNELS - 1 : -1].astype(np.float32) for m in moments)
     spectra: dict[int, list[np.ndarray]] = {z: [] for z in elements.tolist()}
     for numbers, _, found in _spectra(some, axes):
@@ -302,9 +305,11 @@ def _pieces(qm9: QM9) -> Iterator[tuple[Batch, Int[np.ndarray, " batch"]]]:
 def _densities(qm9: QM9) -> Iterator[tuple[np.ndarray, np.ndarray, list[Array]]]:
     for batch, real in _pieces(qm9):
         found = _density(batch.atomic_numbers, batch.positions)
-        yield np.asarray(batch.atomic_numbers)[real], np.asarray(batch.row)[real], [
-            np.asarray(a)[real] for a in found
-        ]
+        yield (
+            np.asarray(batch.atomic_numbers)[real],
+            np.asarray(batch.row)[real],
+            [np.asarray(a)[real] for a in found],
+        )
 
 
 def _spectra(

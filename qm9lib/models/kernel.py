@@ -23,10 +23,10 @@ from qm9lib.models.descriptors import Atoms, PowerSpectrum
 from qm9lib.models.similarity import Waves, local_kernel, make_waves
 from qm9lib.progress import bar
 
-WIDTH = 1.6
+WIDTH = 1.1
 """Width σ of the Gaussian kernel of two atoms, whose distance is about 1.4 for an average pair."""
 
-RIDGE = 1e-5
+RIDGE = 1e-6
 """What is added to the diagonal, in parts of the mean of the diagonal."""
 
 _MOLECULES = 4_096  # whose waves are made at a time
@@ -226,7 +226,9 @@ def _own_similarity(
     found = np.zeros(molecules)
     for features, molecule in atoms.values():
         starts = np.unique(molecule, return_index=True)[1]
-        for row, x in zip(molecule[starts], np.split(features, starts[1:]), strict=True):
+        for row, x in zip(
+            molecule[starts], np.split(features.astype(np.float64), starts[1:]), strict=True
+        ):
             squared = np.sum((x[:, None] - x[None]) ** 2, axis=-1)
             found[row] += np.exp(-squared / (2 * width**2)).sum()
     return found
@@ -242,8 +244,8 @@ def _cholesky(
         return np.asarray(linalg.cholesky(matrix, lower=True, overwrite_a=True))
     except linalg.LinAlgError as error:
         raise DataError(
-            f"the kernel matrix is singular: molecules are too much alike for a ridge of {ridge:g}; "
-            "use a larger one, or a smaller width"
+            "the kernel matrix is singular: molecules are too much alike for a ridge of "
+            f"{ridge:g}; use a larger one, or a smaller width"
         ) from error
 
 
@@ -255,8 +257,8 @@ def _check_memory(size: int, of_molecules: bool) -> None:
         kind = "training molecules" if of_molecules else "waves"
         cure = "fit with waves=6144, which stand for all of them" if of_molecules else "take fewer"
         raise DataError(
-            f"{size:,} {kind} need a matrix of {8e-9 * size**2:,.0f} GB; in {have / 1e9:,.0f} GB of "
-            f"memory at most {most:,} fit: {cure}"
+            f"{size:,} {kind} need a matrix of {8e-9 * size**2:,.0f} GB; in {have / 1e9:,.0f} GB "
+            f"of memory at most {most:,} fit: {cure}"
         )
 
 

@@ -64,12 +64,16 @@ def local_kernel(
     """
     programs.keep()
     found = np.zeros(shape)
-    scale = np.float32(math.sqrt(0.5) / width)
+    scale = math.sqrt(0.5) / width
     # With itself a set has a symmetric kernel: half of it is enough.
     half = first is second
     common = [z for z in first if z in second]
     total = sum(len(first[z].molecule) for z in common)
-    with bar(total=total, unit="atom", disable=None if progress else True) as shown:
+    # In float32 rounding would be larger than a small ridge, and the matrix not positive.
+    with (
+        jax.enable_x64(True),
+        bar(total=total, unit="atom", disable=None if progress else True) as shown,
+    ):
         for z in common:
             columns = _blocks(second[z], _COLUMNS, scale)
             for row in _blocks(first[z], _ROWS, scale):
@@ -187,10 +191,13 @@ class _Block(NamedTuple):
     starts: Int[np.ndarray, " molecules"]
 
 
-def _blocks(atoms: Atoms, length: int, scale: np.float32 = np.float32(1)) -> list[_Block]:
+def _blocks(atoms: Atoms, length: int, scale: float | None = None) -> list[_Block]:
+    """Cut atoms into blocks; with a scale their features are multiplied by it, in float64."""
     found = []
     for start in range(0, len(atoms.molecule), length):
-        features = scale * atoms.features[start : start + length]
+        features = atoms.features[start : start + length]
+        if scale is not None:
+            features = scale * features.astype(np.float64)
         molecules, starts = np.unique(atoms.molecule[start : start + length], return_index=True)
         padded = np.pad(features, ((0, length - len(features)), (0, 0)))
         found.append(_Block(padded, len(features), molecules, starts))

@@ -30,7 +30,10 @@ def pictures() -> dict[str, Picture]:
             reference={"chemical accuracy": 43.36},
             hatched=["a network with a long name"],
         ),
-        "learning curve": plots.learning_curve({1000: 9.1, 30000: 2.0}, reference={"aim": 1.0}),
+        "learning curves": plots.learning_curves(
+            {"a": {1000: 9.1, 30000: 2.0}, "b": {250: 12.0, 500: 8.0, 1000: 5.0}},
+            reference={"aim": 1.0},
+        ),
     }
 
 
@@ -101,7 +104,8 @@ def test_text_alternatives_carry_the_numbers() -> None:
     assert "mu (D): mean" in alt["histograms"] and "gap (eV): mean" in alt["histograms"]
     assert "mean: 8,120; composition: 867; a network with a long name: 33;" in alt["bars"]
     assert "a line marks chemical accuracy at 43.4" in alt["bars"]
-    assert "1,000: 9.1; 30,000: 2. A line marks aim at 1." in alt["learning curve"]
+    said = "a: 9.1 with 1,000, 2 with 30,000; b: 12 with 250, 8 with 500, 5 with 1,000."
+    assert f"{said} A line marks aim at 1." in alt["learning curves"]
 
 
 def test_bounds_where_digits_vary() -> None:
