@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from qm9lib import terminal
-from qm9lib.terminal import EPILOG, MONTH, positive
+from qm9lib.terminal import EPILOG, MONTH, ends_at_once, positive
 
 # The other modules are imported where they are used: --help is there at once, and `doctor` even
 # where a package is broken.
@@ -164,6 +164,7 @@ def _fetch(options: argparse.Namespace) -> int:
     return 0
 
 
+@ends_at_once
 def _info(options: argparse.Namespace) -> int:
     from qm9lib import doctor
 
@@ -171,6 +172,7 @@ def _info(options: argparse.Namespace) -> int:
     return 0 if doctor.has_data() else 1
 
 
+@ends_at_once
 def _verify(options: argparse.Namespace) -> int:
     from qm9lib import load
     from qm9lib.data import verify
@@ -261,6 +263,7 @@ def _check_ours(model: Path, record: Path) -> None:
                 ) from error
 
 
+@ends_at_once
 def _evaluate(options: argparse.Namespace) -> int:
     from qm9lib import load, mae, models, rmse
     from qm9lib.labels import LABELS
@@ -282,6 +285,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+@ends_at_once
 def _predict(options: argparse.Namespace) -> int:
     from qm9lib.data import xyz
 
@@ -313,6 +317,7 @@ def _predict(options: argparse.Namespace) -> int:
     return 1 if any(None in list(result.values())[3:4] for result in results) else 0
 
 
+@ends_at_once
 def _doctor(options: argparse.Namespace) -> int:
     from qm9lib import doctor
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -112,6 +115,31 @@ def run(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | No
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def ends_at_once(
+    command: Callable[[argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    """Let Ctrl-C end a command that has nothing to clean up, as it ends other programs.
+
+    An exception of Python would come out of the middle of a library, which may not bear it.
+    """
+
+    @functools.wraps(command)
+    def run(options: argparse.Namespace) -> int:
+        ours = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if ours:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            return command(options)
+        finally:
+            if ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    return run
 
 
 def _command(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | None) -> int:

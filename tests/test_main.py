@@ -640,3 +640,31 @@ def test_errors_and_warnings_that_nobody_reads(tmp_path: Path) -> None:
         )
     os.close(writing)
     assert done.returncode == 141
+
+
+SLOW = """
+import sys, time
+import qm9lib.__main__ as program
+from qm9lib.data import xyz
+
+def read(path):
+    print("reads", flush=True)
+    time.sleep({seconds})
+
+xyz.read = read
+sys.exit(program.main(["predict", "x.xyz"]))
+"""
+
+
+@pytest.mark.timing
+def test_ctrl_c_ends_a_command_that_only_reads() -> None:
+    """At once, as other programs: an exception may come out of the middle of a library."""
+    script = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{SLOW}"
+    with subprocess.Popen(
+        [sys.executable, "-c", script.replace("{seconds}", str(HANG))],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == "reads\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=HANG)
+    assert (process.returncode, said) == (-signal.SIGINT, "")

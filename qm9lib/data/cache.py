@@ -121,7 +121,10 @@ def write_arrays(kind: str, columns: Columns) -> None:
     # safetensors knows no text: the code points of `<U28` are an (molecules, 28) uint32 array.
     arrays["smiles"] = columns["smiles"].view(np.uint32).reshape(len(columns["smiles"]), -1)
     metadata = {"format": _FORMAT, "kind": kind, **digests(arrays)}
-    write_safetensors(arrays_path(kind), arrays, metadata, "110 MB")
+    path = arrays_path(kind)
+    if path.is_symlink():  # of another cache, or of anything: what it leads to is not ours
+        path.unlink()
+    write_safetensors(path, arrays, metadata, "110 MB")
 
 
 def read_arrays(kind: str) -> Columns | None:

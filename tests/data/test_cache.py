@@ -5,6 +5,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -402,3 +403,19 @@ def test_a_variable_that_is_not_set_names_no_folder(
     monkeypatch.setenv("QM9LIB_CACHE", f"{tmp_path}/$NOT_SET_AT_ALL/x")
     with pytest.raises(DataError, match="expected the whole path of a folder"):
         files.cache_folder()
+
+
+def test_a_link_in_the_cache_is_replaced_and_not_followed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sample: QM9
+) -> None:
+    monkeypatch.setenv("QM9LIB_CACHE", str(tmp_path / "cache"))
+    other = tmp_path / "water.xyz"
+    other.write_text("mine")
+    path = cache.arrays_path("qm9pack")
+    path.parent.mkdir()
+    path.symlink_to(other)
+    with pytest.warns(UserWarning, match="no file of qm9lib"):
+        assert cache.read_arrays("qm9pack") is None
+    cache.write_arrays("qm9pack", {f.name: getattr(sample, f.name) for f in fields(sample)})
+    assert other.read_text() == "mine" and not path.is_symlink()
+    assert len(cache.read_arrays("qm9pack")["index"]) == 2000
