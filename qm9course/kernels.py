@@ -17,7 +17,7 @@ _LARGEST = 29  # atoms of a molecule of QM9
 
 
 def coulomb_matrices(qm9: QM9) -> Float[np.ndarray, "molecules entries"]:
-    """Return sorted Coulomb matrices, padded with zeros (Rupp et al. 2012).
+    """Return sorted Coulomb matrices, padded with zeros (Rupp et al. 2012, Hansen et al. 2013).
 
     Parameters
     ----------
@@ -98,7 +98,9 @@ def predict(
     ridge: float = 1e-9,
     label: str = "H",
 ) -> Float[np.ndarray, " others"]:
-    """Predict a label by a Laplacian kernel of whole molecules, exp(-|x - y|₁ / width).
+    """Predict a label by a Laplacian kernel of whole molecules.
+
+    That is exp(-d / width), with d the sum of absolute differences of the features.
 
     Parameters
     ----------

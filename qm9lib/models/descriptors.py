@@ -34,6 +34,7 @@ FEATURES = 256  # that are kept of each atom's power spectrum
 _FIRST, _LAST = 0.8, 4.7  # Å, the middles of the first and the last Gaussian
 _NEAR = 1.6  # Å; beyond it a neighbour counts less by the eighth power of its distance
 _TOGETHER = 256  # molecules
+_NOTHING = 1e-10  # part of the largest variance, below which a direction is rounding
 _FOR_THE_AXES = 1_000  # molecules whose principal components are taken
 
 
@@ -151,8 +152,8 @@ def power_spectrum(
     For each degree l and each pair of channels c, d, the sum :math:`\sum_m a_{mc} a_{md}`,
     divided by the root of 2 l + 1. Two neighbours j, k add to it the product of their radial
     functions times :math:`P_l(\cos\theta_{jk})`: their distances, and the angle between them. All
-    is divided by the root of the length of the whole, so that atoms with many neighbours do not
-    count for more.
+    is divided by the root of the length of the whole, so that its length grows with the number of
+    neighbours, and not with its square.
 
     Parameters
     ----------
@@ -279,9 +280,13 @@ def fit(qm9: QM9) -> PowerSpectrum:
         middles[z] = of_element.mean(axis=0).astype(np.float32)
         centred = of_element - middles[z]
         variance, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-        kept = slice(None, -FEATURES - 1, -1)
-        # One scale for all: the mean squared distance of two atoms of an element is 2.
-        size = math.sqrt(variance[kept].sum()) or 1.0
+        # Few atoms have few directions; the others would be any that the routine happens to give.
+        rank = int(np.sum(variance > _NOTHING * variance[-1]))
+        kept = slice(None, -min(rank, FEATURES) - 1, -1)
+        # One scale for each element: the mean squared distance of two of its atoms is 2. Where all
+        # are alike, as in one symmetric molecule, the length of the spectra is the measure.
+        length = np.mean(np.sum(of_element**2, axis=1))
+        size = math.sqrt(max(variance[kept].sum(), 1e-4 * length, 1e-30))
         maps[z] = (directions[:, kept] / size).astype(np.float32)
     return PowerSpectrum(axes, middles, maps)
 

@@ -24,10 +24,10 @@ from qm9lib.models.similarity import Waves, local_kernel, make_waves
 from qm9lib.progress import bar
 
 WIDTH = 1.1
-"""Width σ of the Gaussian kernel of two atoms, whose distance is about 1.4 for an average pair."""
+"""Width σ of the Gaussian kernel of two atoms; the root mean square of their distances is 1.4."""
 
 RIDGE = 1e-6
-"""What is added to the diagonal, in parts of the mean of the diagonal."""
+"""What is added to the diagonal, as a fraction of the mean similarity of a molecule with itself."""
 
 _MOLECULES = 4_096  # whose waves are made at a time
 
@@ -40,8 +40,6 @@ class KernelModel:
     ----------
     reference
         Composition model that the kernel adds to.
-    mean
-        Mean of the training residual, in the label's published unit.
     spectrum
         Makes the features of atoms.
     weights
@@ -57,7 +55,6 @@ class KernelModel:
     """
 
     reference: Composition
-    mean: float
     spectrum: PowerSpectrum
     weights: Float[np.ndarray, " weights"]
     width: float
@@ -89,16 +86,16 @@ class KernelModel:
             for rows in _parts(len(qm9)):
                 found[rows] = self._similarities(qm9[rows]) @ self.weights
                 shown.update(rows.stop - rows.start)
-        values = self.reference.predict(qm9) + self.mean + found
+        values = self.reference.predict(qm9) + found
         published = LABELS[self.reference.label].unit
         return values if unit is None else convert(values, published, unit)
 
     def deviation(self, qm9: QM9) -> Float[np.ndarray, " molecules"]:
-        r"""Return how far each molecule is from what the training molecules say.
+        r"""Return how little of each molecule the training molecules tell, from 0 to 1.
 
         Read as a Gaussian process (Rasmussen and Williams 2006, eq. 2.26), the model has a
-        standard deviation :math:`\sqrt{k(x, x) - k_x^T (K + \lambda)^{-1} k_x}` at each molecule,
-        here as a part of that without any training: from 0, known for certain, to 1.
+        standard deviation :math:`\sqrt{k(x, x) - k_x^T (K + \lambda)^{-1} k_x}` at each molecule.
+        It is returned divided by :math:`\sqrt{k(x, x)}`, its value without any training.
 
         Parameters
         ----------
@@ -108,10 +105,10 @@ class KernelModel:
         Raises
         ------
         ValueError
-            If the model was fitted with random waves, which know of no single molecule.
+            If the model was fitted with random waves, for which it is not computed.
         """
         if self.factor is None:
-            raise ValueError("a model of random waves has no deviation: fit with features=None")
+            raise ValueError("the deviation is not computed for random waves: fit with waves=None")
         found = np.empty(len(qm9))
         for rows in _parts(len(qm9)):
             some = qm9[rows]
@@ -151,8 +148,9 @@ def fit(
     width
         Width σ of the Gaussian kernel of two atoms.
     ridge
-        What is added to the diagonal of the kernel matrix, in parts of its mean: the larger, the
-        smoother the model, and the less exact at the training molecules.
+        What is added to the diagonal of the kernel matrix, as a fraction of the mean similarity of
+        a training molecule with itself: the larger, the smoother the model, and the less exact at
+        the training molecules. With waves it means the same.
     waves
         Number of random waves that stand for the kernel; None compares with all training molecules.
     seed
@@ -191,14 +189,13 @@ def fit(
     _check_memory(size, waves is None)
     reference = composition.fit(qm9, label)
     residual = reference.residual(qm9)
-    mean = float(residual.mean())
     spectrum = descriptors.fit(qm9)
     if waves is None:
         atoms = spectrum(qm9, progress)
         matrix = local_kernel(atoms, atoms, (size, size), width=width, progress=progress)
-        factor = _cholesky(matrix, ridge)
-        weights = linalg.cho_solve((factor, True), residual - mean)
-        return KernelModel(reference, mean, spectrum, weights, width, atoms, None, factor)
+        factor = _cholesky(matrix.T, ridge, size)  # symmetric; its columns one after the other
+        weights = linalg.cho_solve((factor, True), residual)
+        return KernelModel(reference, spectrum, weights, width, atoms, None, factor)
     drawn = make_waves(
         {z: matrix.shape[1] for z, matrix in spectrum.maps.items()}, size, width=width, seed=seed
     )
@@ -208,10 +205,10 @@ def fit(
             found = drawn(spectrum(qm9[rows]), rows.stop - rows.start)
             # The lower triangle of gram + foundᵀ found, in its place.
             linalg.blas.dsyrk(1.0, found.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
-            right += found.T @ (residual[rows] - mean)
+            right += found.T @ residual[rows]
             shown.update(rows.stop - rows.start)
-    weights = linalg.cho_solve((_cholesky(gram, ridge), True), right)
-    return KernelModel(reference, mean, spectrum, weights, width, {}, drawn, None)
+    weights = linalg.cho_solve((_cholesky(gram, ridge, len(qm9)), True), right)
+    return KernelModel(reference, spectrum, weights, width, {}, drawn, None)
 
 
 def _parts(molecules: int) -> list[slice]:
@@ -235,11 +232,12 @@ def _own_similarity(
 
 
 def _cholesky(
-    matrix: Float[np.ndarray, "size size"], ridge: float
+    matrix: Float[np.ndarray, "size size"], ridge: float, molecules: int
 ) -> Float[np.ndarray, "size size"]:
     """Factor a matrix with its ridge, of which the lower triangle is read; it is overwritten."""
     diagonal = np.einsum("ii->i", matrix)
-    diagonal += ridge * diagonal.mean()
+    # Of a kernel matrix, and of one of waves, the sum is that over the molecules with themselves.
+    diagonal += ridge * diagonal.sum() / molecules
     try:
         return np.asarray(linalg.cholesky(matrix, lower=True, overwrite_a=True))
     except linalg.LinAlgError as error:

@@ -85,8 +85,8 @@ def local_kernel(
                         found[np.ix_(row.molecules, column.molecules)] += alike
                 shown.update(row.atoms)
     if half:
-        lower = np.tril_indices(shape[0], -1)
-        found[lower] = found.T[lower]
+        for i in range(1, shape[0]):
+            found[i, :i] = found[:i, i]
     return found
 
 

@@ -126,7 +126,7 @@ def test_weights_solve_the_system(model: Any, sets: tuple[QM9, QM9]) -> None:
     matrix = local_kernel(atoms, atoms, (300, 300), width=kernel.WIDTH)
     ridge = kernel.RIDGE * np.mean(np.diag(matrix))
     residual = model.reference.residual(train)
-    left = (matrix + ridge * np.eye(300)) @ model.weights - (residual - residual.mean())
+    left = (matrix + ridge * np.eye(300)) @ model.weights - residual
     assert np.abs(left).max() < 1e-8 * np.abs(residual).max() * 300
 
 
@@ -136,10 +136,21 @@ def test_a_second_fit_has_the_same_digits(model: Any, sets: tuple[QM9, QM9]) -> 
     np.testing.assert_array_equal(again.predict(others), model.predict(others))
 
 
+def test_the_ridge_means_the_same_with_waves(sets: tuple[QM9, QM9]) -> None:
+    """So large a ridge that nearly nothing is learned: as little with waves as without."""
+    train, others = sets
+    reference = composition.fit(train, "H").predict(others)
+    exact, waves = (
+        kernel.fit(train, "H", ridge=30.0, waves=n).predict(others) - reference
+        for n in (None, 3000)
+    )
+    assert np.linalg.norm(waves) == pytest.approx(np.linalg.norm(exact), rel=0.1)
+
+
 def test_a_large_ridge_leaves_composition_alone(sets: tuple[QM9, QM9]) -> None:
     train, others = sets
     model = kernel.fit(train, "H", ridge=1e9)
-    expected = composition.fit(train, "H").predict(others) + model.mean
+    expected = composition.fit(train, "H").predict(others)
     np.testing.assert_allclose(model.predict(others), expected, atol=1e-6)
 
 
@@ -151,12 +162,11 @@ def test_waves_come_near_the_kernel(model: Any, sets: tuple[QM9, QM9]) -> None:
     assert found < 1.5 * exact
     other = kernel.fit(train, "H", waves=3000, seed=1)
     assert not np.array_equal(other.predict(others), waves.predict(others))
-    with pytest.raises(ValueError, match="random waves has no deviation"):
+    with pytest.raises(ValueError, match="not computed for random waves: fit with waves=None"):
         waves.deviation(others)
 
 
 def test_energies_of_molecules_far_apart_add_up(model: Any, sets: tuple[QM9, QM9]) -> None:
-    """The kernel is extensive; the mean of the residual is counted once."""
     one = sets[1][:1]
     pair = one.positions, one.positions + [500.0, 0, 0]
     both = QM9(
@@ -164,8 +174,7 @@ def test_energies_of_molecules_far_apart_add_up(model: Any, sets: tuple[QM9, QM9
         atomic_numbers=np.tile(one.atomic_numbers, 2), charges=np.tile(one.charges, 2),
         labels=one.labels, smiles=one.smiles,
     )  # fmt: skip
-    twice = 2 * (model.predict(one) - model.mean)
-    np.testing.assert_allclose(model.predict(both) - model.mean, twice, atol=1e-5)
+    np.testing.assert_allclose(model.predict(both), 2 * model.predict(one), atol=1e-5)
 
 
 def test_deviation_is_that_of_a_gaussian_process(model: Any, sets: tuple[QM9, QM9]) -> None:
