@@ -313,7 +313,8 @@ def learning_curves(
     [figure] Line plot of MAE (kcal/mol) against training molecules, both axes logarithmic.
     PaiNN: 9 with 1,000, 3 with 10,000. A line marks chemical accuracy at 1.
     """
-    figure, (ax,) = axes()
+    lines = len(curves) + len(reference or {})
+    figure, (ax,) = axes(height=3.4 + 0.22 * max(0, lines - 3))  # room for their names
     parts = []
     for (name, errors), marker in zip(curves.items(), cycle(_MARKERS), strict=False):
         ax.plot(list(errors), list(errors.values()), marker=marker, label=name)
