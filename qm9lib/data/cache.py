@@ -124,7 +124,7 @@ def write_arrays(kind: str, columns: Columns) -> None:
     path = arrays_path(kind)
     if path.is_symlink():  # of another cache, or of anything: what it leads to is not ours
         path.unlink()
-    write_safetensors(path, arrays, metadata, "110 MB")
+    write_safetensors(path, arrays, metadata, "110 MB", sealed=False)
 
 
 def read_arrays(kind: str) -> Columns | None:
@@ -175,7 +175,6 @@ def read_arrays(kind: str) -> Columns | None:
     ) as error:
         reason = f"{type(error).__name__}: {error}"
     else:  # a fault of ours in what follows is to be seen
-        metadata.pop("sha256", None)  # of all together; here each has its own
         if metadata == {"format": _FORMAT, "kind": kind, **digests(arrays)}:
             return arrays | {"smiles": smiles}
         reason = "its checksums do not agree"

@@ -150,13 +150,20 @@ def file_sha256(path: Path) -> str:
 
 
 def write_safetensors(
-    path: Path, arrays: Columns, metadata: dict[str, str], size: str | None = None
+    path: Path,
+    arrays: Columns,
+    metadata: dict[str, str],
+    size: str | None = None,
+    *,
+    sealed: bool = True,
 ) -> None:
     """Write a safetensors file by way of `replacing`; ``size`` and errors are those of it.
 
-    Its metadata gets the SHA-256 of all that is in it.
+    Its metadata gets the SHA-256 of all that is in it, which `read_safetensors` asks for, unless it
+    is not to be sealed, having checksums of its own.
     """
-    metadata = {**metadata, "sha256": content_sha256(arrays, metadata)}
+    if sealed:
+        metadata = {**metadata, "sha256": content_sha256(arrays, metadata)}
     with replacing(path, size) as temporary:
         try:
             save_file(arrays, temporary, metadata=metadata)

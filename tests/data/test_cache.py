@@ -52,7 +52,7 @@ def test_arrays_are_mapped_not_copied(small_cache: Path) -> None:
     assert isinstance(base, np.memmap)
 
 
-@pytest.mark.parametrize("position", [0, 3, 40, 200, 900, 5_000, -50_000, -1])
+@pytest.mark.parametrize("position", [0, 3, 40, *range(60, 1_000, 90), 5_000, -50_000, -1])
 def test_damaged_file_is_said_and_built_again(
     small_cache: Path, sample: QM9, position: int
 ) -> None:
