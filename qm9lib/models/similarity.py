@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +72,7 @@ def local_kernel(
     total = sum(len(first[z].molecule) for z in common)
     # In float32 rounding would be larger than a small ridge, and the matrix not positive.
     with (
-        jax.enable_x64(True),
+        _in_float64(),
         bar(total=total, unit="atom", disable=None if progress else True) as shown,
     ):
         for z in common:
@@ -180,6 +181,15 @@ def make_waves(features: dict[int, int], size: int, *, width: float, seed: int =
         frequencies[z] = (rng.normal(size=(n, count)) / width).astype(np.float32)
         phases[z] = rng.uniform(0, 2 * np.pi, count).astype(np.float32)
     return Waves(frequencies, phases)
+
+
+def _in_float64() -> AbstractContextManager[Any]:
+    """Let JAX compute in float64 within a block."""
+    if hasattr(jax, "enable_x64"):
+        return cast("AbstractContextManager[Any]", jax.enable_x64(True))
+    from jax.experimental import enable_x64  # type: ignore[attr-defined]  # until JAX 0.7
+
+    return cast("AbstractContextManager[Any]", enable_x64(True))
 
 
 class _Block(NamedTuple):
