@@ -59,9 +59,19 @@ class Composition:
         unit
             Unit of the result; by default the published one.
         """
-        values = qm9.composition @ self.coefficients
-        published = LABELS[self.label].unit
-        return values if unit is None else convert(values, published, unit)
+        return self.in_unit(qm9.composition @ self.coefficients, unit)
+
+    def in_unit(
+        self, values: Float[np.ndarray, " molecules"], unit: str | None
+    ) -> Float[np.ndarray, " molecules"]:
+        """Convert values of the label from its published unit; None leaves them in it.
+
+        Examples
+        --------
+        >>> Composition("H", np.zeros(5)).in_unit(np.array([1.0]), "kcal/mol").round(1)
+        array([627.5])
+        """
+        return values if unit is None else convert(values, LABELS[self.label].unit, unit)
 
     def residual(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
         """Return what this model leaves over: label minus prediction, float64.

@@ -9,10 +9,10 @@ Csányi 2013). It is long, so that it is cut down by principal components in two
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int
 from qm9lib.data.dataset import QM9
 from qm9lib.labels import ELEMENTS
 from qm9lib.models import programs
-from qm9lib.models.graphs import SIZES, Batch, bucketed, chunks, pairs
+from qm9lib.models.graphs import Batch, bucketed, chunks, pairs, sizes_for
 from qm9lib.progress import bar
 
 CUTOFF = 5.0  # Å; no neighbour beyond it is seen
@@ -233,7 +233,7 @@ class PowerSpectrum:
             )
         found: dict[int, list[Atoms]] = {}
         with bar(total=len(qm9), unit="molecule", disable=None if progress else True) as shown:
-            for numbers, rows, spectra in _spectra(qm9, self.axes):
+            for numbers, rows, spectra in _of_molecules(qm9, _spectrum, self.axes):
                 for z in np.unique(numbers[numbers > 0]).tolist():
                     molecule, atom = np.nonzero(numbers == z)
                     features = (spectra[molecule, atom] - self.middles[z]) @ self.maps[z]
@@ -256,20 +256,19 @@ def fit(qm9: QM9) -> PowerSpectrum:
     ValueError
         If there is no molecule.
     """
-    elements = np.array(ELEMENTS)
     some = qm9[: min(_FOR_THE_AXES, len(qm9))]
     rest = ~some.composition.any(axis=0)
     if rest.any():
         more = np.flatnonzero(qm9.composition[:, rest].any(axis=1))[:_FOR_THE_AXES]
         some = qm9[np.union1d(np.arange(len(some)), more)]
     moments: list[np.ndarray] = []
-    for _, _, densities in _densities(some):
+    for _, _, densities in _of_molecules(some, _density):
         flat = [np.asarray(a, np.float64).reshape(-1, a.shape[-1]) for a in densities]
         products = [a.T @ a for a in flat]
         moments = [a + b for a, b in zip(moments, products, strict=True)] if moments else products
     axes = tuple(np.linalg.eigh(m)[1][:, : -CHANNELS - 1 : -1].astype(np.float32) for m in moments)
-    spectra: dict[int, list[np.ndarray]] = {z: [] for z in elements.tolist()}
-    for numbers, _, found in _spectra(some, axes):
+    spectra: dict[int, list[np.ndarray]] = {z: [] for z in ELEMENTS}
+    for numbers, _, found in _of_molecules(some, _spectrum, axes):
         for z, parts in spectra.items():
             parts.append(found[numbers == z])
     middles, maps = {}, {}
@@ -299,34 +298,22 @@ def _joined(parts: list[Atoms]) -> Atoms:
 
 def _pieces(qm9: QM9) -> Iterator[tuple[Batch, Int[np.ndarray, " batch"]]]:
     """Yield padded molecules, some together, and which rows are real."""
-    sizes = list(SIZES)
-    while sizes[-1] < qm9.n_atoms.max(initial=0):
-        sizes.append(2 * sizes[-1])
-    for bucket in bucketed(qm9, sizes):
+    for bucket in bucketed(qm9, sizes_for(qm9)):
         for piece in chunks(np.arange(len(bucket.row), dtype=np.int32), _TOGETHER):
             yield Batch(*(part[piece] for part in bucket)), np.flatnonzero(piece >= 0)
 
 
-def _densities(qm9: QM9) -> Iterator[tuple[np.ndarray, np.ndarray, list[Array]]]:
-    for batch, real in _pieces(qm9):
-        found = _density(batch.atomic_numbers, batch.positions)
-        yield (
-            np.asarray(batch.atomic_numbers)[real],
-            np.asarray(batch.row)[real],
-            [np.asarray(a)[real] for a in found],
-        )
-
-
-def _spectra(
-    qm9: QM9, axes: tuple[np.ndarray, ...]
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _of_molecules(
+    qm9: QM9, describe: Callable[..., Any], *axes: Any
+) -> Iterator[tuple[np.ndarray, np.ndarray, Any]]:
+    """Yield atomic numbers, rows and descriptions, those of padding left out."""
     programs.keep()
     for batch, real in _pieces(qm9):
-        found = _spectrum(batch.atomic_numbers, batch.positions, axes)
+        found = describe(batch.atomic_numbers, batch.positions, *axes)
         yield (
             np.asarray(batch.atomic_numbers)[real],
             np.asarray(batch.row)[real],
-            np.asarray(found)[real],
+            jax.tree.map(lambda array, real=real: np.asarray(array)[real], found),
         )
 
 

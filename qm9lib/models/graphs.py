@@ -282,6 +282,21 @@ def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
     ]
 
 
+def sizes_for(qm9: QM9) -> tuple[int, ...]:
+    """Return `SIZES`, and larger ones where a molecule is larger than any of QM9.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> sizes_for(qm9lib.load_sample()) == SIZES
+    True
+    """
+    sizes = [*SIZES]
+    while sizes[-1] < qm9.n_atoms.max(initial=0):
+        sizes.append(2 * sizes[-1])
+    return tuple(sizes)
+
+
 def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> Batch:
     """Pad the molecules in the given rows to a number of atoms.
 

@@ -16,7 +16,6 @@ from scipy import linalg
 
 from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
-from qm9lib.labels import LABELS, convert
 from qm9lib.models import composition, descriptors
 from qm9lib.models.composition import Composition
 from qm9lib.models.descriptors import Atoms, PowerSpectrum
@@ -84,11 +83,10 @@ class KernelModel:
         found = np.empty(len(qm9))
         with bar(total=len(qm9), unit="molecule", disable=None if progress else True) as shown:
             for rows in _parts(len(qm9)):
-                found[rows] = self._similarities(qm9[rows]) @ self.weights
-                shown.update(rows.stop - rows.start)
-        values = self.reference.predict(qm9) + found
-        published = LABELS[self.reference.label].unit
-        return values if unit is None else convert(values, published, unit)
+                some = qm9[rows]
+                found[rows] = self._similarities(self.spectrum(some), len(some)) @ self.weights
+                shown.update(len(some))
+        return self.reference.in_unit(self.reference.predict(qm9) + found, unit)
 
     def deviation(self, qm9: QM9) -> Float[np.ndarray, " molecules"]:
         r"""Return how little of each molecule the training molecules tell, from 0 to 1.
@@ -112,18 +110,20 @@ class KernelModel:
         found = np.empty(len(qm9))
         for rows in _parts(len(qm9)):
             some = qm9[rows]
-            between = self._similarities(some)
+            atoms = self.spectrum(some)
+            between = self._similarities(atoms, len(some))
             known = linalg.solve_triangular(self.factor, between.T, lower=True)
-            own = _own_similarity(self.spectrum(some), len(some), self.width)
+            own = _own_similarity(atoms, len(some), self.width)
             left = np.maximum(1.0 - np.sum(known**2, axis=0) / own, 0.0)
             found[rows] = np.sqrt(left)
         return found
 
-    def _similarities(self, qm9: QM9) -> Float[np.ndarray, "molecules weights"]:
-        atoms = self.spectrum(qm9)
+    def _similarities(
+        self, atoms: dict[int, Atoms], molecules: int
+    ) -> Float[np.ndarray, "molecules weights"]:
         if self.waves is not None:
-            return self.waves(atoms, len(qm9))
-        shape = (len(qm9), len(self.weights))
+            return self.waves(atoms, molecules)
+        shape = (molecules, len(self.weights))
         return local_kernel(atoms, self.atoms, shape, width=self.width)
 
 

@@ -22,10 +22,10 @@ from jaxtyping import Array, Float, Int
 from qm9lib.data.dataset import QM9
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import DataError
-from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS
 from qm9lib.models import programs
 from qm9lib.models.composition import Composition
-from qm9lib.models.graphs import SIZES, Batch, bucketed, chunks
+from qm9lib.models.graphs import SIZES, Batch, bucketed, chunks, sizes_for
 from qm9lib.models.painn import PaiNN
 
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
@@ -94,13 +94,9 @@ class Model:
                 f"molecule of this model had ({named}), so that nothing is known of it: leave such "
                 "molecules out, or train with some"
             )
-        sizes = list(SIZES)
-        while sizes[-1] < qm9.n_atoms.max(initial=0):  # larger than any molecule of QM9
-            sizes.append(2 * sizes[-1])
-        standardised = predict_all(self.network, bucketed(qm9, sizes))
+        standardised = predict_all(self.network, bucketed(qm9, sizes_for(qm9)))
         values = self.reference.predict(qm9) + self.mean + self.scale * standardised
-        published = LABELS[self.reference.label].unit
-        return values if unit is None else convert(values, published, unit)
+        return self.reference.in_unit(values, unit)
 
     def save(self, path: str | Path) -> None:
         """Write the model to one safetensors file; `load` reads it.

@@ -58,11 +58,11 @@ def predict(
         }
         for molecule in molecules
     ]  # fmt: skip
-    known = []
+    known, unseen = [], _unseen(ensemble)
     for i, (molecule, result) in enumerate(zip(molecules, results, strict=True)):
         if others := molecule.foreign:
             reason = f"the models know H, C, N, O and F, not {', '.join(others)}"
-        elif others := sorted(_unseen(ensemble) & {*molecule.symbols}):
+        elif others := sorted(unseen & {*molecule.symbols}):
             reason = f"no training molecule of the models had {' or '.join(others)}"
         else:
             known.append(i)

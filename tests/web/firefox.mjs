@@ -10,15 +10,32 @@ const { default: puppeteer } = await import(
 );
 const { address, script, checks, pages, sought } = JSON.parse(readFileSync(0, "utf-8"));
 
+// A key is handled, and the drawing made, some frames after it was pressed: wait for it.
 const turned = async (page) => {
   const molecule = await page.$("qm9-molecule");
   if (!molecule) return [];
-  const drawing = () => molecule.evaluate((e) => (e.shadowRoot ?? e).querySelector("svg").innerHTML);
   await molecule.evaluate((element) => element.scrollIntoView({ block: "center" }));
   await molecule.focus();
-  const before = await drawing();
+  const before = await molecule.evaluate(
+    (element) =>
+      new Promise((done) => {
+        const read = () => done(element.querySelector("svg").innerHTML);
+        requestAnimationFrame(() => requestAnimationFrame(read)); // the first drawing is made
+      }),
+  );
   await page.keyboard.press("ArrowRight");
-  return (await drawing()) === before ? ["the key → does not turn it"] : [];
+  try {
+    await page.waitForFunction(
+      (element, before) => element.querySelector("svg").innerHTML !== before,
+      { timeout: 60_000 },
+      molecule,
+      before,
+    );
+  } catch (error) {
+    if (error.name !== "TimeoutError") throw error;
+    return ["the key → does not turn it"];
+  }
+  return [];
 };
 
 const browser = await puppeteer.launch({
