@@ -23,6 +23,11 @@ def _compress(file: Path, changed: int) -> bytes:
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def handle(self) -> None:
+        """Serve one browser, which may leave a page and take no more of its files."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
     def do_GET(self) -> None:
         file = Path(self.translate_path(self.path))
         if file.is_dir() and urlsplit(self.path).path.endswith("/"):
@@ -39,9 +44,7 @@ class _Handler(SimpleHTTPRequestHandler):
         if compressed:
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
-        # A browser that leaves a page takes no more of its files.
-        with contextlib.suppress(ConnectionError):
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the browser reports what fails."""

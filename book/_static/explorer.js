@@ -222,6 +222,7 @@
         }
       },
       restrict(inside) {
+        if (!inside && !state.inside) return; // new rows would take the focus away
         state.inside = inside;
         state.page = 0;
         update();

@@ -328,7 +328,7 @@ def hostile_class(tmp_path_factory):
     stored("solutions", odd)
     results = folder / "grades.json"
     done = subprocess.run(
-        [sys.executable, "-m", "qm9course", "grade", *map(str, paths), str(odd), "--minutes", "1",
+        [sys.executable, "-m", "qm9course", "grade", *map(str, paths), str(odd), "--minutes", "10",
          "--memory", "2", "--json", str(results), "--reasons"],
         capture_output=True, check=False, timeout=HANG,
         env=os.environ | {"PYTHONIOENCODING": "ascii", "TMPDIR": str(folder)},
@@ -567,7 +567,7 @@ def test_a_judge_without_end_costs_one_answer(tmp_path, monkeypatch):
     known = qm9course.exercises("labels")
     slow = [replace(known[0], judge=endless), *known[1:]]
     monkeypatch.setattr("qm9course.grade.exercises", lambda chapter: slow)
-    monkeypatch.setattr("qm9course.grade._JUDGING", 0.5)
+    monkeypatch.setattr("qm9course.grade._JUDGING", 2.0)
     before = signal.getsignal(signal.SIGPROF)
     (row,) = grade([BOOK / "solutions" / "labels.ipynb"])
     assert row.outcomes == dict.fromkeys(NAMES, "right") | {"1.1": "stopped"}

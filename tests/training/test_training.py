@@ -394,6 +394,9 @@ def losses(output: str) -> tuple[int, np.ndarray]:
     return int(devices), np.array(numbers, float)
 
 
+COLLECTIVE = ("timeout", "call_terminate_timeout")
+
+
 @pytest.mark.timing
 def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
     """One device, eight of one process in chunks, and two processes with four devices each."""
@@ -403,7 +406,9 @@ def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
     port = probe.getsockname()[1]
 
     def start(devices: int, here: int, process: int = 0, port: int = 0) -> subprocess.Popen:
-        flags = f"--xla_force_host_platform_device_count={here}"
+        # XLA ends a process whose devices do not meet in time, which is 40 s.
+        hang = [f"--xla_cpu_collective_{name}_seconds={HANG:.0f}" for name in COLLECTIVE]
+        flags = " ".join([f"--xla_force_host_platform_device_count={here}", *hang])
         command = [sys.executable, "-c", PARALLEL, str(devices), str(process), str(port)]
         return subprocess.Popen(
             command, env=os.environ | {"XLA_FLAGS": flags}, text=True,

@@ -246,7 +246,7 @@ class Visit:
         """Change the size of the window, in CSS pixels, and wait for what changes along."""
         self.page.set_viewport_size({"width": width, "height": height})
         frames(self.page, 1)
-        self.page.evaluate("Promise.all(document.getAnimations().map((a) => a.finished))")
+        self.page.evaluate("Promise.allSettled(document.getAnimations().map((a) => a.finished))")
 
     def stretch(self, most: int = 8_000) -> None:
         """Make the window so high that nothing needs scrolling, up to a number of pixels."""
@@ -266,6 +266,7 @@ class Visit:
     def unfold(self) -> None:
         """Open every answer, and make room for it."""
         self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        self.page.evaluate("document.fonts.ready.then(() => true)")  # formulas need more of them
         self.stretch()
 
     def ask(self, *names: str) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ const turned = async (page) => {
   try {
     await page.waitForFunction(
       (element, before) => element.querySelector("svg").innerHTML !== before,
-      { timeout: 60_000 },
+      { timeout: 300_000 },
       molecule,
       before,
     );
@@ -42,6 +42,7 @@ const browser = await puppeteer.launch({
   browser: "firefox",
   executablePath,
   timeout: 300_000,
+  protocolTimeout: 600_000,
 });
 const page = await browser.newPage();
 await page.setViewport({ width: 1280, height: 900 });
@@ -78,6 +79,7 @@ for (const [words, answer] of Object.entries(sought)) {
   await page.waitForFunction(() =>
     /found/.test(document.querySelector(".search-summary")?.textContent),
   );
+  await page.waitForNetworkIdle(); // the pages of the answers: to leave cuts them off, an error
   const links = await page.$$eval("#search-results > ul > li > a", (all) => all.map((a) => a.href));
   const right = links.some((link) => link.startsWith(address + answer));
   found[`search: ${words}`] = { search: right ? [] : [`${answer} is not found`], console: said };

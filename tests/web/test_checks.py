@@ -37,7 +37,7 @@ FAULTS = {
     "figures": "<figure>without a word</figure>",
     "molecules": "<qm9-molecule><svg aria-hidden='true'><circle r='1'/></svg></qm9-molecule>",
     "moving": "<style>@keyframes a { to { margin-left: 9px } }"
-    " p { animation: a 9s }</style><p>moves</p>",
+    " p { animation: a 9s infinite }</style><p>moves</p>",
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from scipy.spatial.transform import Rotation
 
 import qm9lib
@@ -263,8 +263,8 @@ def test_in_the_frame_of_a_hosted_notebook(show: Show) -> None:
     inside.get_by_role("button", name="Turn left").wait_for()
     before = ball.get_attribute("transform")
     inside.get_by_role("button", name="Turn left").click()
-    settled(page)
-    assert ball.get_attribute("transform") != before
+    # The frame has a process of its own, and draws when it likes.
+    expect(ball).not_to_have_attribute("transform", str(before))
 
 
 @pytest.mark.parametrize("style", ["background: white; color: #222832", DARK])
