@@ -152,9 +152,10 @@ def power_spectrum(
 ) -> Float[Array, "atoms spectrum"]:
     r"""Contract densities to what does not turn.
 
-    For each degree l and each pair of channels c, d, the sum :math:`\sum_m a_{mc} a_{md}`,
-    divided by the root of 2 l + 1. Two neighbours j, k add to it the product of their radial
-    functions times :math:`P_l(\cos\theta_{jk})`: their distances, and the angle between them. All
+    For each degree l and each pair of channels c, d, the sum :math:`\sum_m a_{mc} a_{md}`, times
+    the root of 2 l + 1. Two neighbours j, k add to it the product of their radial functions times
+    :math:`\sqrt{2l+1}\,P_l(\cos\theta_{jk})`: their distances, and the angle between them, in
+    polynomials whose mean square over all directions is 1, so that no degree outweighs another. All
     is divided by the root of the length of the whole, so that its length grows with the number of
     neighbours, and not with its square.
 
@@ -179,7 +180,7 @@ def power_spectrum(
         channels = a.shape[-1]
         first, second = np.triu_indices(channels)
         # Each pair of channels stands once, and counts as in the whole symmetric matrix.
-        twice = np.where(first == second, 1.0, math.sqrt(2.0)) / math.sqrt(2 * degree + 1)
+        twice = np.where(first == second, 1.0, math.sqrt(2.0)) * math.sqrt(2 * degree + 1)
         products = jnp.einsum("imc,imd->icd", a, a).reshape(len(a), -1)
         # "clip": no index is outside, and to look for one would take as long as the products.
         products = jnp.take(products, first * channels + second, axis=1, mode="clip")

@@ -72,7 +72,7 @@ def test_power_spectrum_is_a_sum_over_pairs_of_neighbours(sample: QM9) -> None:
     first, second = np.triu_indices(channels.shape[1])
     expected = []
     for degree in range(descriptors.DEGREE + 1):
-        whole = channels.T @ eval_legendre(degree, cosine) @ channels / np.sqrt(2 * degree + 1)
+        whole = channels.T @ eval_legendre(degree, cosine) @ channels * np.sqrt(2 * degree + 1)
         expected.append(whole[first, second] * np.where(first == second, 1, np.sqrt(2)))
     row = np.concatenate(expected)
     row /= np.sqrt(np.linalg.norm(row))
