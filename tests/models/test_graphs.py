@@ -172,6 +172,24 @@ def test_bad_sets(sample: QM9) -> None:
         bucketed(QM9(**arrays | {"atomic_numbers": sulfur}))
 
 
+@pytest.mark.parametrize(
+    ("atoms", "more"), [(1, ()), (29, ()), (30, (58,)), (58, (58,)), (59, (58, 116))]
+)
+def test_sizes_grow_with_the_largest_molecule(
+    sample: QM9, atoms: int, more: tuple[int, ...]
+) -> None:
+    one = sample[:1]
+    hydrogen = replace(
+        one,
+        atomic_numbers=np.ones(atoms, one.atomic_numbers.dtype),
+        positions=np.arange(3.0 * atoms).reshape(-1, 3),
+        charges=np.zeros(atoms, one.charges.dtype),
+        offsets=np.array([0, atoms], one.offsets.dtype),
+    )
+    assert graphs.sizes_for(hydrogen) == (*graphs.SIZES, *more)
+    assert graphs.sizes_for(sample[:0]) == graphs.SIZES
+
+
 FOREIGN = [17, 16, 3, 2, 10, 200, -1]
 
 
