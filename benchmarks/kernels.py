@@ -38,9 +38,9 @@ PYTHON = HERE.parent / ".venv-kernels" / "bin" / "python"
 RESULT = HERE / "results" / "kernels.json"
 ROUNDS = 3
 AXES = 2_000  # atoms of an element whose components are taken
-WIDTHS = (0.8, 1.1, 1.6)
-RIDGES = (1e-8, 1e-7, 1e-6, 1e-5)
-CHOOSING, JUDGING = slice(0, 500), slice(500, 1500)
+WIDTHS = (0.8, 0.95, 1.1, 1.35, 1.6)
+RIDGES = (1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 3e-6, 1e-5)
+CHOOSING, JUDGING = slice(0, 500), slice(500, 5500)
 
 Described = tuple[np.ndarray, float, str]
 

@@ -47,6 +47,18 @@ def test_citation_becomes_author_and_year_with_a_link(book, text, shown, site):
     assert links.for_notebook(text, book / "one.md", site) == shown
 
 
+@pytest.mark.parametrize(("page", "up"), [("one.md", ""), ("solutions/two.md", "../")])
+@pytest.mark.parametrize("options", ["", ":mode: bond\n"])
+def test_a_molecule_that_can_be_asked_becomes_a_link(book, page, up, options):
+    (book / "ask.md").write_text("# Ask the network\n", "utf-8")
+    caption = "Pull *it*.\nSee {cite:t}`One2001`."
+    text = f"Look:\n\n```{{ask-network}} ethanol\n{options}{caption}\n```\n\nSo."
+    cited = "See [Lütt 2001](https://doi.org/10.1000/1)."
+    for site, address in ((None, f"{up}ask.md"), (SITE, f"{SITE}/book/ask.html")):
+        shown = links.for_notebook(text, book / page, site)
+        assert shown == f"Look:\n\n**[Ask the network]({address}).** Pull *it*.\n{cited}\n\nSo."
+
+
 @pytest.mark.parametrize(
     ("page", "text", "shown"),
     [

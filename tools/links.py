@@ -2,7 +2,8 @@
 
 A chapter cites with ``{cite}`KEY` `` and links to ``../solutions/NAME.ipynb#part``. Jupyter and
 Colab would show the first as it stands, and the second leads nowhere from a notebook that lies
-alone. In a notebook both are links to the web. The site takes its text from the Markdown file
+alone. In a notebook both are links to the web, and so is a molecule that a page lets a reader ask
+the network about. The site takes its text from the Markdown file
 (``book/_ext/prose.py``), and keeps its citations and its own links.
 
 `notebooks.py` calls this; nothing here is run by hand.
@@ -20,6 +21,9 @@ from exercises import EXERCISES, SOLUTIONS, slug
 
 CITATION = re.compile(r"\{cite(?P<kind>:\w+)?\}`(?P<keys>[^`]+)`")
 PAGE = re.compile(r"\]\((?!\w+:)(?P<file>[^)#\s]+)\.(?:md|ipynb)(?:#(?P<anchor>[^)\s]+))?\)")
+ASK = re.compile(r"^```\{ask-network\}.*\n(?::.*\n)*((?:.*\n)*?)```$", re.MULTILINE)
+"""A molecule that can be asked in the page (``book/_ext/live.py``), with its caption."""
+
 RAW = re.compile(r"\{[a-z][\w:+.-]*\}`|^ *(?:`{3,}|~{3,}|:{3,}) *\{[^}]*\}.*$", re.MULTILINE)
 """A role or a directive: what a notebook shows as it stands."""
 
@@ -47,6 +51,8 @@ def for_notebook(text: str, page: Path, site: str | None) -> str:
         If a citation has no entry, a link no page or section, or a role or directive would be left.
     """
     book = page.parents[1] if page.parent.name in (EXERCISES, SOLUTIONS) else page.parent
+    ask = f"[Ask the network]({'../' * (page.parent != book)}ask.md)"
+    text = ASK.sub(lambda match: f"**{ask}.** {match[1].strip()}", text)
     text = CITATION.sub(lambda match: cited(match["keys"], match["kind"], book), text)
     if raw := RAW.search(text):
         raise LinkError(f"a notebook would show {raw[0].strip()} as it stands")

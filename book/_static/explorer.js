@@ -249,6 +249,7 @@
     let visualizer = null;
     const card = make("dl");
     const name = make("h2", { tabIndex: -1 });
+    const ask = make("a", {}, "Ask the network about this molecule");
     const picked = (i) => {
       name.textContent = `${formula[i]}, number ${index[i]}`;
       const entry = (term, about, value) =>
@@ -260,6 +261,7 @@
           return entry(key, description, `${written(values[i], decimals)} ${units}`.trim());
         }),
       );
+      ask.href = `ask.html#gdb${index[i]}`;
       table.mark(i);
       current = i;
     };
@@ -384,7 +386,7 @@
       "div",
       { className: "qm9-explorer-stage" },
       ...(drawable ? [heading, ...parts] : []),
-      make("div", { className: "qm9-explorer-values" }, name, card, steps),
+      make("div", { className: "qm9-explorer-values" }, name, card, make("p", {}, ask), steps),
       table.element,
     );
 

@@ -12,14 +12,19 @@ from qm9lib.labels import check_elements
 COVALENT_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}
 """Radius of a bonded atom by atomic number, Å (Cordero et al. 2008)."""
 
-_BONDED = 1.15  # times the sum of two radii: gives 130,787 molecules of QM9 as many bonds as SMILES
+BONDED = 1.15
+"""Atoms are bonded up to this many times the sum of their radii.
+
+It gives 130,787 molecules of QM9 as many bonds as their SMILES has.
+"""
+
 _OFF_CENTRE = 0.1  # Å; an atom nearer to the centre than this does not tell the two sides apart
 
 
 def bonds(
     atomic_numbers: Int[np.ndarray, " atoms"],
     positions: Float[np.ndarray, "atoms 3"],
-    reach: float = _BONDED,
+    reach: float = BONDED,
 ) -> Int[np.ndarray, "bonds 2"]:
     """Return the pairs of atoms that are near enough to be bonded.
 

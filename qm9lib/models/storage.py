@@ -117,7 +117,7 @@ class Model:
         if description["class"] not in _NETWORKS:
             known = ", ".join(_NETWORKS)
             raise ValueError(f"cannot save a {description['class']}: only {known}")
-        arrays = {name: np.asarray(leaf) for name, leaf in _leaves(self.network).items()}
+        arrays = {name: np.asarray(leaf) for name, leaf in trained_arrays(self.network).items()}
         if others := {array.dtype.name for array in arrays.values()} - {"float32"}:
             raise ValueError(
                 f"cannot save weights in {', '.join(sorted(others))}: a file has float32, so that "
@@ -240,7 +240,7 @@ def load(path: str | Path) -> Model:
                 path, f"it names {layers} layers and has {stored:,} numbers, expected {named:,}"
             )
     network = shapes()
-    expected = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(network).items()}
+    expected = {name: (leaf.shape, leaf.dtype) for name, leaf in trained_arrays(network).items()}
     expected["reference"] = ((len(ELEMENTS),), np.dtype(np.float64))
     for name in sorted({*expected, *found}):
         given = (found[name].shape, found[name].dtype) if name in found else None
@@ -305,6 +305,22 @@ def describe(network: Network) -> dict[str, Any]:
     return {"class": type(network).__name__, **getattr(network, "config", {})}
 
 
+def trained_arrays(network: Network) -> dict[str, Any]:
+    """Return the trained arrays of a network, or their shapes, by their place in it.
+
+    Examples
+    --------
+    >>> network = PaiNN(features=4, layers=1, key=jax.random.key(0))
+    >>> trained_arrays(network)["messages.0.filters"].shape
+    (2, 8, 4)
+    """
+    arrays = eqx.filter(network, _is_trained)
+    return {
+        jax.tree_util.keystr(place, simple=True, separator="."): leaf
+        for place, leaf in jax.tree_util.tree_leaves_with_path(arrays)
+    }
+
+
 def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " molecules"]:
     """Apply a network to all molecules of the buckets; return its output by row."""
     programs.keep()
@@ -338,13 +354,4 @@ def _is_trained(leaf: object) -> bool:
 
 
 def _numbers(network: Network) -> int:
-    return sum(math.prod(leaf.shape) for leaf in _leaves(network).values())
-
-
-def _leaves(network: Network) -> dict[str, Any]:
-    """Return the trained arrays, or their shapes, by their place in the network."""
-    arrays = eqx.filter(network, _is_trained)
-    return {
-        jax.tree_util.keystr(place, simple=True, separator="."): leaf
-        for place, leaf in jax.tree_util.tree_leaves_with_path(arrays)
-    }
+    return sum(math.prod(leaf.shape) for leaf in trained_arrays(network).values())

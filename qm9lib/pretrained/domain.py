@@ -22,22 +22,32 @@ from qm9lib.labels import ELEMENTS, SYMBOLS, check_elements
 MOST_HEAVY = 9
 """Atoms other than hydrogen in the largest molecules of QM9."""
 
+FEWEST = 3
+"""Atoms of the smallest molecules of QM9."""
+
 BONDED = 1.25
 """Atoms count as bonded up to this many times the sum of their radii."""
 
-_FEWEST = 3  # atoms of the smallest molecules of QM9
-_BIN = 0.05  # Å
-_BINS = 80  # up to 4 Å; beyond, all distances occur
-SHAPE = (len(ELEMENTS), len(ELEMENTS), _BINS)
+BIN, BINS = 0.05, 80
+"""Width of a step of distances, Å, and their number; from 4 Å on, all distances occur."""
+
+VALENCE_BIN = 0.2
+"""Width of a step of valences, single bonds."""
+
+SELDOM = 10
+"""Fewer training pairs than this in a step of distances count as none."""
+
+RARE = 1e-4
+"""Part of an element's training atoms: fewer in a step of valences count as none."""
+
+DECAY = 0.37
+"""How the strength of a bond falls with its length, Å (Brown and Altermatt 1985)."""
+
+SHAPE = (len(ELEMENTS), len(ELEMENTS), BINS)
 """Of the counts: element, element, distance."""
 
-_VALENCE_BIN = 0.2
 VALENCE_SHAPE = (len(ELEMENTS), 40)
 """Of the valences: element, sum of bonds up to 8; the last bin has all beyond."""
-
-_SELDOM = 10  # so few training pairs in a bin count as none
-_RARE = 1e-4  # part of an element's training atoms: fewer in a bin count as none
-_DECAY = 0.37  # Å, of the strength of a bond with its length (Brown and Altermatt 1985)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +100,9 @@ class Domain:
         heavy = int(np.sum(atomic_numbers > 1))
         if heavy > MOST_HEAVY:
             found.append(f"{heavy} atoms are not hydrogen; QM9 has molecules of up to {MOST_HEAVY}")
-        if len(atomic_numbers) < _FEWEST:
+        if len(atomic_numbers) < FEWEST:
             atoms = "1 atom" if len(atomic_numbers) == 1 else f"{len(atomic_numbers)} atoms"
-            found.append(f"{atoms}; QM9 has molecules of {_FEWEST} and more")
+            found.append(f"{atoms}; QM9 has molecules of {FEWEST} and more")
         electrons = int(np.sum(atomic_numbers, dtype=np.int64))
         if electrons % 2:
             found.append(
@@ -105,7 +115,7 @@ class Domain:
         element, step = np.searchsorted(ELEMENTS, atomic_numbers), _steps(distance)
         first, second = element[a], element[b]
         count = self.counts[first, second, step]
-        rare = count < _SELDOM
+        rare = count < SELDOM
         if np.any(rare):
             # One example says enough: the shortest distance is the easiest to find.
             i = np.flatnonzero(rare)[np.argmin(distance[rare])]
@@ -114,15 +124,15 @@ class Domain:
             known = few.get(int(count[i]), f"only {count[i]} such pairs")
             found.append(
                 f"{names} are {distance[i]:.2f} Å apart; the training molecules have {known} "
-                f"between {_BIN * step[i]:.2f} and {_BIN * (step[i] + 1):.2f} Å"
+                f"between {BIN * step[i]:.2f} and {BIN * (step[i] + 1):.2f} Å"
             )
-        elif len(atomic_numbers) >= _FEWEST:
+        elif len(atomic_numbers) >= FEWEST:
             found += self._odd_valence(element, _valences(atomic_numbers, a, b, distance))
         return found
 
     def _odd_valence(self, element: np.ndarray, valences: np.ndarray) -> list[str]:
         count = self.valences[element, _valence_steps(valences)]
-        rare = np.flatnonzero(count < np.maximum(1, _RARE * self.valences.sum(axis=1)[element]))
+        rare = np.flatnonzero(count < np.maximum(1, RARE * self.valences.sum(axis=1)[element]))
         if not len(rare):
             return []
         i = rare[0]
@@ -207,7 +217,7 @@ def _valences(
     atomic_numbers: np.ndarray, a: np.ndarray, b: np.ndarray, distance: np.ndarray
 ) -> np.ndarray:
     radius = np.array([COVALENT_RADII[int(z)] for z in atomic_numbers])
-    bond = np.exp((radius[a] + radius[b] - distance) / _DECAY)
+    bond = np.exp((radius[a] + radius[b] - distance) / DECAY)
     found = np.zeros(len(atomic_numbers))
     for atom in (a, b):
         np.add.at(found, atom, bond)
@@ -218,13 +228,13 @@ def _pairs(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the atoms and the distance of all pairs that are nearer than the last step."""
     a, b = np.triu_indices(len(positions), k=1)
     distance = np.linalg.norm(positions[a] - positions[b], axis=1)
-    near = distance < _BIN * _BINS
+    near = distance < BIN * BINS
     return a[near], b[near], distance[near]
 
 
 def _steps(distance: np.ndarray) -> np.ndarray:
-    return (distance / _BIN).astype(np.int64)
+    return (distance / BIN).astype(np.int64)
 
 
 def _valence_steps(valences: np.ndarray) -> np.ndarray:
-    return np.minimum(valences / _VALENCE_BIN, VALENCE_SHAPE[1] - 1).astype(np.int64)
+    return np.minimum(valences / VALENCE_BIN, VALENCE_SHAPE[1] - 1).astype(np.int64)

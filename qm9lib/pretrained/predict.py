@@ -10,9 +10,15 @@ import numpy as np
 from qm9lib import pretrained
 from qm9lib.data import xyz
 from qm9lib.data.dataset import QM9
-from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert, written
 from qm9lib.models.storage import Ensemble
 from qm9lib.pretrained.weights import Calibration
+
+MOST_APART = 100
+"""Disagreement of the pretrained networks, kcal/mol, beyond which there is no prediction.
+
+It is the energy of a bond. Far outside what they know their numbers grow without limit.
+"""
 
 
 def predict(
@@ -31,11 +37,12 @@ def predict(
     Returns
     -------
     list of dict
-        For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, the
-        label with its unit, ``uncertainty`` with its unit, and ``warnings``. The label is None for
-        a molecule with other elements than H, C, N, O and F, or than the training molecules. The
-        uncertainty is the absolute error to be expected, calibrated on validation molecules; of
-        your own models it is the standard deviation over them, and None if there is one alone.
+        For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, the label
+        with its unit, ``uncertainty`` with its unit, and ``warnings``. The label is None for a
+        molecule with other elements than H, C, N, O and F, or than the training molecules, and
+        where the pretrained networks disagree by more than `MOST_APART`. The uncertainty is the
+        absolute error to be expected, calibrated on validation molecules; of your own models it is
+        the standard deviation over them, and None if there is one alone.
 
     Examples
     --------
@@ -120,14 +127,18 @@ def _predict(
     for molecule, value, spread, error in zip(qm9, mean, deviation, expected, strict=True):
         warnings = domain.concerns(molecule.atomic_numbers, molecule.positions)
         uncertainty = None if len(ensemble.members) == 1 else float(error)
-        if calibration is not None and spread > calibration.limit:
+        reason = ""
+        if calibration is not None and not spread <= MOST_APART:  # NaN, where numbers overflow
+            reason = f"the networks disagree by more than {MOST_APART} kcal/mol"
+        elif not np.isfinite(value):
+            reason = "the networks give no number for these positions"
+        elif calibration is not None and spread > calibration.limit:
             warnings.append(
-                f"the networks disagree by {spread:.2f} {small}, more than for 999 of 1,000 "
-                "molecules of QM9: the error may be far larger than the uncertainty says"
+                f"the networks disagree by {written(float(spread), 2)} {small}, more than for 999 "
+                "of 1,000 molecules of QM9: the error may be far larger than the uncertainty says"
             )
-        if not np.isfinite(value):
-            warnings.insert(0, "no prediction: the networks give no number for these positions")
-            found.append((None, None, warnings))
+        if reason:
+            found.append((None, None, [f"no prediction: {reason}", *warnings]))
             continue
         found.append((float(value), uncertainty, warnings))
     return found

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm9lib import QM9, models, pretrained
+from qm9lib import QM9, convert, models, pretrained
 from qm9lib.data import xyz
+from qm9lib.labels import written
 from qm9lib.models import Ensemble
 from qm9lib.models.composition import Composition
 from qm9lib.models.painn import PaiNN
@@ -75,7 +76,8 @@ def test_expected_error_and_disagreement(monkeypatch: pytest.MonkeyPatch) -> Non
         assert result["uncertainty (kcal/mol)"] == pytest.approx(expected, rel=1e-5)
     assert methane["warnings"] == []
     [warning] = ethane["warnings"]
-    assert warning.startswith(f"the networks disagree by {8 * per_atom:.2f} kcal/mol, more than")
+    spread = written(8 * per_atom, 2)
+    assert warning.startswith(f"the networks disagree by {spread} kcal/mol, more than")
 
 
 def test_own_models_of_other_labels() -> None:
@@ -164,11 +166,40 @@ def test_what_is_no_number_is_no_prediction() -> None:
         f"{symbols[z]} {x} {y} {w}"
         for z, (x, y, w) in zip(numbers, rng.normal(scale=2.0, size=(9, 3)), strict=True)
     ]
+    heap = xyz.parse("\n".join(["9", "", *rows]))
+    alone = Ensemble(pretrained.load("H").members[:1])
     with jax.debug_nans(False):
-        [result] = predict.predict(xyz.parse("\n".join(["9", "", *rows])))
-    assert result["H (hartree)"] is None and result["uncertainty (kcal/mol)"] is None
-    assert result["warnings"][0] == "no prediction: the networks give no number for these positions"
-    json.dumps(result, allow_nan=False)
+        for ensemble, reason in (
+            (None, "disagree by more than 100 kcal/mol"),
+            (alone, "give no number for these positions"),
+        ):
+            [result] = predict.predict(heap, ensemble)
+            assert result["H (hartree)"] is None and result["uncertainty (kcal/mol)"] is None
+            assert result["warnings"][0] == f"no prediction: the networks {reason}"
+            json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.parametrize("times", [0.999, 1.001])
+def test_networks_that_differ_by_a_bond_predict_nothing(times: float) -> None:
+    """The calibrated ones; of your own, nobody knows what much is."""
+    molecules = xyz.parse(WATER)
+    one, other = (
+        models.Model(PaiNN(4, 1, key=jax.random.key(0)), Composition("H", np.zeros(5)), mean, 1.0)
+        for mean in (
+            0.0,
+            times * predict.MOST_APART * np.sqrt(2) / convert(1.0, "hartree", "kcal/mol"),
+        )
+    )
+    calibration = pretrained.calibration("H")
+    found = predict._predict(
+        xyz.to_qm9(molecules), Ensemble((one, other)), calibration, "hartree", "kcal/mol"
+    )
+    [(value, error, warnings)] = found
+    assert (value is None) == (error is None) == (times > 1)
+    said = "by more than 100 kcal/mol" if times > 1 else "by 100 kcal/mol, more than for 999"
+    assert said in warnings[0 if times > 1 else -1]
+    [result] = predict.predict(molecules, Ensemble((one, other)))
+    assert result["H (hartree)"] is not None
 
 
 def test_elements_that_no_training_molecule_had() -> None:
