@@ -14,7 +14,9 @@
     bond: "Pull the bond. Drag the picture to turn it.",
     symmetry: "Drag the picture to look at it from another side.",
   };
-  const VIRIDIS = "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725".split(" ");
+  const VIRIDIS = "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725".split(
+    " ",
+  );
 
   // Make an element: properties, attributes (names with a dash, or role), and children.
   const make = (tag, settings = {}, ...children) => {
@@ -28,7 +30,8 @@
   };
   const load = (address) =>
     new Promise((resolve, reject) => {
-      const failed = () => reject(new Error(`${address.pathname.split("/").pop()} could not be loaded`));
+      const failed = () =>
+        reject(new Error(`${address.pathname.split("/").pop()} could not be loaded`));
       document.head.append(make("script", { src: address, onload: resolve, onerror: failed }));
     });
   const written = (value, decimals) =>
@@ -63,7 +66,9 @@
   // Three axes of a molecule, longest first, by Jacobi's rotations; as geometry.py turns it.
   const axesOf = (x) => {
     const n = x.length / 3;
-    const middle = [0, 1, 2].map((k) => x.reduce((sum, v, i) => (i % 3 === k ? sum + v : sum), 0) / n);
+    const middle = [0, 1, 2].map(
+      (k) => x.reduce((sum, v, i) => (i % 3 === k ? sum + v : sum), 0) / n,
+    );
     const m = [0, 1, 2].map((a) =>
       [0, 1, 2].map((b) => {
         let sum = 0;
@@ -71,9 +76,17 @@
         return sum;
       }),
     );
-    const axes = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+    const axes = [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ];
     for (let round = 0; round < 10; round++) {
-      for (const [a, b] of [[0, 1], [0, 2], [1, 2]]) {
+      for (const [a, b] of [
+        [0, 1],
+        [0, 2],
+        [1, 2],
+      ]) {
         if (Math.abs(m[a][b]) < 1e-14) continue;
         const ratio = (m[b][b] - m[a][a]) / (2 * m[a][b]);
         const tangent = (ratio < 0 ? -1 : 1) / (Math.abs(ratio) + Math.hypot(ratio, 1));
@@ -121,18 +134,21 @@
         const [p1, r1] = [cb * p + sb * r, cb * r - sb * p];
         return [p1, ca * q - sa * r1, ca * r1 + sa * q];
       };
-      this.middle = middle;
       // The rows of the whole rotation: tilt, after the axes.
       const columns = [0, 1, 2].map((k) => tilt(axes.map((axis) => axis[k])));
       this.frame = [0, 1, 2].map((i) => columns.map((column) => column[i]));
       this.offset = tilt(middle);
       const places = this.places(x);
-      const reach = Math.max(...places.map((p, a) => Math.hypot(...p) + this.radius(z[a])), 1.9 * UNIT);
+      const reach = Math.max(
+        ...places.map((p, a) => Math.hypot(...p) + this.radius(z[a])),
+        1.9 * UNIT,
+      );
       const half = Math.ceil(1.25 * reach); // room to drag an atom
       const high = Math.ceil(aspect * half);
       const element = document.createElement("qm9-molecule");
       element.dataset.name = formula(z);
-      element.dataset.atoms = `${4 * reach} ${STICK};${places.map((p, a) => [...p, this.radius(z[a])].join(" ")).join(";")}`;
+      const balls = places.map((p, a) => [...p, this.radius(z[a])].join(" "));
+      element.dataset.atoms = [`${4 * reach} ${STICK}`, ...balls].join(";");
       element.innerHTML =
         `<svg viewBox="${-half} ${-high} ${2 * half} ${2 * high}" text-anchor="middle" role="img" ` +
         'font-family="system-ui, sans-serif" font-weight="600"><defs>' +
@@ -148,6 +164,11 @@
       this.fill(z, x, bonds, colors);
     }
 
+    clear(words) {
+      this.element = null;
+      this.box.replaceChildren(make("p", {}, words));
+    }
+
     radius(z) {
       return UNIT * (0.2 + 0.3 * qm9Model.domain.radii[z]);
     }
@@ -155,7 +176,8 @@
     places(x) {
       return Array.from({ length: x.length / 3 }, (_, a) =>
         this.frame.map(
-          (row, i) => UNIT * (row.reduce((sum, v, k) => sum + v * x[3 * a + k], 0) - this.offset[i]),
+          (row, i) =>
+            UNIT * (row.reduce((sum, v, k) => sum + v * x[3 * a + k], 0) - this.offset[i]),
         ),
       );
     }
@@ -170,6 +192,7 @@
     // Draw these atoms, in the frame that stands.
     fill(z, x, bonds, colors, chosen = null) {
       const layer = this.svg.querySelector("g");
+      const light = this.svg.querySelector("radialGradient").id; // the viewer has given it a number
       const svg = (tag, settings, ...children) => {
         const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
         for (const [name, value] of Object.entries(settings)) element.setAttribute(name, value);
@@ -178,25 +201,43 @@
       };
       const balls = z.map((one, a) => {
         const [r, color] = [this.radius(one), colors[a]];
-        const ring = a === chosen ? { stroke: "#e66100", "stroke-width": 7 } : { stroke: "currentColor", "stroke-width": 2 };
+        const ring =
+          a === chosen
+            ? { stroke: "#e66100", "stroke-width": 7 }
+            : { stroke: "currentColor", "stroke-width": 2 };
         return svg(
-          "g", { "data-n": a, class: "qm9-ask-atom" },
+          "g",
+          { "data-n": a, class: "qm9-ask-atom" },
           svg("circle", { r, fill: color, ...ring }),
-          svg("circle", { r, fill: "url(#qm9-ask-ball)" }),
+          svg("circle", { r, fill: `url(#${light})` }),
           svg("text", { y: ".35em", "font-size": 0.9 * r, fill: inkOn(color) }, symbolOf(one)),
         );
       });
       const sticks = bonds.flatMap(([a, b]) =>
-        [[a, b], [b, a]].map(([i, j]) =>
-          svg("g", { "data-n": `${i} ${j}` }, svg("path", { fill: colors[i], stroke: "currentColor", "stroke-width": 1 })),
+        [
+          [a, b],
+          [b, a],
+        ].map(([i, j]) =>
+          svg(
+            "g",
+            { "data-n": `${i} ${j}` },
+            svg("path", { fill: colors[i], stroke: "currentColor", "stroke-width": 1 }),
+          ),
         ),
       );
       layer.replaceChildren(...sticks, ...balls);
       const places = this.places(x);
       const { element } = this;
-      const parts = [...layer.children].map((part) => [part, ...part.dataset.n.split(" ").map(Number)]);
+      const parts = [...layer.children].map((part) => [
+        part,
+        ...part.dataset.n.split(" ").map(Number),
+      ]);
       parts.sort((p, q) => p.length - q.length || p[1] - q[1] || p[2] - q[2]);
-      Object.assign(element, { parts, layer, atoms: places.map((p, a) => [...p, this.radius(z[a])]) });
+      Object.assign(element, {
+        parts,
+        layer,
+        atoms: places.map((p, a) => [...p, this.radius(z[a])]),
+      });
       this.svg.setAttribute("aria-label", `${formula(z)}: ${z.map(symbolOf).join(", ")}`);
       element.move([0, 0, 1]);
     }
@@ -211,7 +252,13 @@
           if (event.button || !atom(event)) return;
           event.stopPropagation();
           event.preventDefault();
-          held = { atom: Number(atom(event).dataset.n), x: event.clientX, y: event.clientY, id: event.pointerId, first: true };
+          held = {
+            atom: Number(atom(event).dataset.n),
+            x: event.clientX,
+            y: event.clientY,
+            id: event.pointerId,
+            first: true,
+          };
           this.svg.setPointerCapture(event.pointerId);
           this.onChoose(held.atom);
         },
@@ -220,10 +267,17 @@
       this.svg.addEventListener("pointermove", (event) => {
         if (!held || event.pointerId !== held.id) return;
         const { camera, zoom } = this.element;
-        const depth = this.element.axes[2].reduce((sum, v, k) => sum + v * this.element.atoms[held.atom][k], 0);
+        const depth = this.element.axes[2].reduce(
+          (sum, v, k) => sum + v * this.element.atoms[held.atom][k],
+          0,
+        );
         const scale = this.svg.viewBox.baseVal.width / this.svg.clientWidth / UNIT;
         const near = (camera - depth) / (zoom * camera);
-        const step = [scale * near * (event.clientX - held.x), -scale * near * (event.clientY - held.y), 0];
+        const step = [
+          scale * near * (event.clientX - held.x),
+          -scale * near * (event.clientY - held.y),
+          0,
+        ];
         [held.x, held.y] = [event.clientX, event.clientY];
         this.onDrag(held.atom, this.unturned(step), held.first);
         held.first = false;
@@ -238,7 +292,9 @@
 
   const channels = (color) => [1, 3, 5].map((k) => parseInt(color.slice(k, k + 2), 16));
   const inkOn = (color) => {
-    const [r, g, b] = channels(color).map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    const [r, g, b] = channels(color)
+      .map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
   };
   // From blue to yellow, as in balls.py.
@@ -246,7 +302,13 @@
     const at = high > low ? ((value - low) / (high - low)) * (VIRIDIS.length - 1) : 0;
     const k = Math.min(Math.floor(at), VIRIDIS.length - 2);
     const [a, b] = [channels(`#${VIRIDIS[k]}`), channels(`#${VIRIDIS[k + 1]}`)];
-    return `#${a.map((c, i) => Math.round(c + (at - k) * (b[i] - c)).toString(16).padStart(2, "0")).join("")}`;
+    return `#${a
+      .map((c, i) =>
+        Math.round(c + (at - k) * (b[i] - c))
+          .toString(16)
+          .padStart(2, "0"),
+      )
+      .join("")}`;
   };
 
   // The atoms on b's side of the bond of a and b; b alone where the bond is in a ring.
@@ -256,7 +318,10 @@
     while (open.length) {
       const at = open.pop();
       for (const [p, q] of bonds) {
-        for (const [from, to] of [[p, q], [q, p]]) {
+        for (const [from, to] of [
+          [p, q],
+          [q, p],
+        ]) {
           if (from !== at || found.has(to) || (at === b && to === a)) continue;
           if (to === a) return new Set([b]);
           found.add(to);
@@ -272,7 +337,9 @@
     const r = qm9Network.distance(x, from, to);
     const y = [...x];
     for (const atom of group) {
-      for (let k = 0; k < 3; k++) y[3 * atom + k] += ((length - r) * (x[3 * to + k] - x[3 * from + k])) / r;
+      for (let k = 0; k < 3; k++) {
+        y[3 * atom + k] += ((length - r) * (x[3 * to + k] - x[3 * from + k])) / r;
+      }
     }
     return y;
   };
@@ -318,7 +385,15 @@
       }
       const picture = this.root.querySelector(".qm9-ask-picture");
       const style = picture.querySelector("style"); // of the viewer
-      const stage = make("div", { className: "qm9-ask-stage" }, style, holder, this.answerBox, controls, more);
+      const stage = make(
+        "div",
+        { className: "qm9-ask-stage" },
+        style,
+        holder,
+        this.answerBox,
+        controls,
+        more,
+      );
       picture.replaceWith(stage);
       this.root.querySelector(".qm9-ask-start").remove();
       if (this.mode === "all") more.firstElementChild.append(this.status);
@@ -336,14 +411,22 @@
 
     field(words, input) {
       input.id ||= `${this.id}-${words.toLowerCase().replace(/\W+/g, "-")}`;
-      return make("span", { className: "qm9-ask-field" }, make("label", { htmlFor: input.id }, words), input);
+      return make(
+        "span",
+        { className: "qm9-ask-field" },
+        make("label", { htmlFor: input.id }, words),
+        input,
+      );
     }
 
     atomBar() {
       this.atoms = make("select");
-      this.atoms.addEventListener("change", () => this.choose(this.atoms.value === "" ? null : Number(this.atoms.value)));
+      this.atoms.addEventListener("change", () =>
+        this.choose(this.atoms.value === "" ? null : Number(this.atoms.value)),
+      );
       this.elements = make(
-        "select", {},
+        "select",
+        {},
         ...qm9Model.domain.elements.map((z) => new Option(symbolOf(z), z)),
       );
       this.elements.addEventListener("change", () => {
@@ -352,23 +435,42 @@
         this.z[this.chosen] = Number(this.elements.value);
         this.changed();
       });
-      return make("div", { className: "qm9-ask-bar" }, this.field("Atom", this.atoms), this.field("Element", this.elements));
+      return make(
+        "div",
+        { className: "qm9-ask-bar" },
+        this.field("Atom", this.atoms),
+        this.field("Element", this.elements),
+      );
     }
 
     bondBar() {
       this.bondList = make("select");
-      this.bondList.addEventListener("change", () => this.showLength());
+      this.bondList.addEventListener("change", () => {
+        this.showLength();
+        if (this.plot) this.drawCurve();
+      });
       this.length = make("input", { type: "range", min: SHORTEST, max: LONGEST, step: 0.01 });
       this.lengthText = make("output");
       this.length.addEventListener("input", () => this.stretch(Number(this.length.value)));
       const length = this.field("Length", this.length);
       length.classList.add("qm9-ask-wide");
       this.lengthText.htmlFor = this.length.id;
-      return make("div", { className: "qm9-ask-bar" }, this.field("Bond", this.bondList), length, this.lengthText);
+      return make(
+        "div",
+        { className: "qm9-ask-bar" },
+        this.field("Bond", this.bondList),
+        length,
+        this.lengthText,
+      );
     }
 
     colorBar() {
-      this.colors = make("select", {}, new Option("element", ""), new Option("energy of each atom", "energy"));
+      this.colors = make(
+        "select",
+        {},
+        new Option("element", ""),
+        new Option("energy of each atom", "energy"),
+      );
       this.colors.addEventListener("change", () => {
         this.colored = this.colors.value === "energy";
         this.draw();
@@ -379,21 +481,33 @@
 
     moleculeBar() {
       this.molecules = make(
-        "select", {},
-        ...qm9Model.molecules.map(({ name }) => new Option(name, name)), new Option("your own", ""),
+        "select",
+        {},
+        ...qm9Model.molecules.map(({ name }) => new Option(name, name)),
+        new Option("your own", ""),
       );
       this.molecules.options[this.molecules.length - 1].disabled = true;
-      this.molecules.addEventListener("change", () => this.open(qm9Model.molecules[this.molecules.selectedIndex]));
+      this.molecules.addEventListener("change", () =>
+        this.open(qm9Model.molecules[this.molecules.selectedIndex]),
+      );
       this.wanted = make("input", { type: "search", spellcheck: false, autocomplete: "off" });
       const find = () => this.find(this.wanted.value.trim());
       this.wanted.addEventListener("keydown", (event) => event.key === "Enter" && find());
       this.undoButton = this.button("Undo", () => this.undo());
       return make(
-        "div", {},
-        make("div", { className: "qm9-ask-bar" }, this.field("Molecule", this.molecules), this.undoButton),
+        "div",
+        {},
         make(
-          "div", { className: "qm9-ask-bar" },
-          this.field("Any of the explorer: number, formula or SMILES", this.wanted), this.button("Find", find),
+          "div",
+          { className: "qm9-ask-bar" },
+          this.field("Molecule", this.molecules),
+          this.undoButton,
+        ),
+        make(
+          "div",
+          { className: "qm9-ask-bar" },
+          this.field("Any of the explorer: number, formula or SMILES", this.wanted),
+          this.button("Find", find),
         ),
       );
     }
@@ -404,7 +518,11 @@
       let waiting;
       this.xyz.addEventListener("input", () => {
         clearTimeout(waiting);
-        waiting = setTimeout(() => this.read(this.xyz.value, "the text"), 300);
+        waiting = setTimeout(() => {
+          this.typing = true; // what is being written stays as it is
+          this.read(this.xyz.value, "the text");
+          this.typing = false;
+        }, 300);
       });
       const file = make("input", { type: "file", accept: ".xyz,.extxyz,.txt,text/plain" });
       file.addEventListener("change", async () => {
@@ -418,11 +536,18 @@
         file.value = ""; // the same file can be opened again
       });
       this.several = make("select", { "aria-label": "Molecule of the file", hidden: true });
-      this.several.addEventListener("change", () => this.open(this.fileMolecules[this.several.selectedIndex]));
+      this.several.addEventListener("change", () =>
+        this.open(this.fileMolecules[this.several.selectedIndex]),
+      );
       return make(
-        "details", {},
+        "details",
+        {},
         make("summary", {}, "Atoms as text (XYZ): read, paste, or open a file"),
-        make("label", { htmlFor: this.xyz.id }, "Number of atoms, a comment, and for each atom its element and x, y, z in Å"),
+        make(
+          "label",
+          { htmlFor: this.xyz.id },
+          "Number of atoms, a comment, and for each atom its element and x, y, z in Å",
+        ),
         this.xyz,
         this.wrong,
         make("div", { className: "qm9-ask-bar" }, this.field("Open a file", file), this.several),
@@ -441,7 +566,10 @@
           }
           return y;
         };
-        this.x = [rotate(0, 1, a), rotate(1, 2, b), rotate(0, 2, c)].reduce((x, by) => by(x), this.x);
+        this.x = [rotate(0, 1, a), rotate(1, 2, b), rotate(0, 2, c)].reduce(
+          (x, by) => by(x),
+          this.x,
+        );
       };
       const mirror = () => {
         this.x = this.x.map((v, i) => (i % 3 === 2 ? -v : v));
@@ -452,10 +580,10 @@
           const j = Math.floor(Math.random() * (i + 1));
           [order[i], order[j]] = [order[j], order[i]];
         }
-        const changed = order.some((a, i) => a !== i) ? order : [...order.slice(1), order[0]];
+        if (order[0] === 0) order.push(order.shift()); // another atom is the first
         const [z, x] = [this.z, this.x];
-        this.z = changed.map((a) => z[a]);
-        this.x = changed.flatMap((a) => x.slice(3 * a, 3 * a + 3));
+        this.z = order.map((a) => z[a]);
+        this.x = order.flatMap((a) => x.slice(3 * a, 3 * a + 3));
       };
       const put = (name, motion) =>
         this.button(name, () => {
@@ -464,8 +592,11 @@
           this.show();
         });
       return make(
-        "div", { className: "qm9-ask-bar" },
-        put("Turn", turn), put("Mirror", mirror), put("Renumber", renumber),
+        "div",
+        { className: "qm9-ask-bar" },
+        put("Turn", turn),
+        put("Mirror", mirror),
+        put("Renumber", renumber),
         this.button("Start again", () => this.open(this.first)),
       );
     }
@@ -506,13 +637,8 @@
     // Show a molecule that is new as a whole.
     show() {
       this.lists(true);
-      const known = this.z.every((z) => qm9Model.domain.elements.includes(z));
       this.answer();
-      if (known) {
-        this.picture.show(this.z, this.x, this.bonds, this.ballColors());
-      } else {
-        this.picture.box.replaceChildren(make("p", {}, "The picture shows H, C, N, O and F only."));
-      }
+      this.draw(true);
       this.writeText();
       if (this.plot) this.drawCurve();
     }
@@ -528,16 +654,28 @@
       if (this.plot) this.drawCurve();
     }
 
-    draw() {
-      this.picture.fill(this.z, this.x, this.bonds, this.ballColors(), this.chosen);
+    // The picture, from its best side where the molecule is another one.
+    draw(fresh = false) {
+      const { picture, z, x, bonds, chosen } = this;
+      if (!this.known()) picture.clear("The picture shows H, C, N, O and F only.");
+      else if (fresh || !picture.element) picture.show(z, x, bonds, this.ballColors());
+      else picture.fill(z, x, bonds, this.ballColors(), chosen);
+    }
+
+    // Whether all its elements are those of QM9.
+    known() {
+      return this.z.every((z) => z in qm9Model.domain.radii);
     }
 
     // The lists to choose from: anew where the molecule is another one.
     lists(fresh = false) {
-      this.bonds = this.z.every((z) => z in qm9Model.domain.radii) ? this.network.bonds(this.z, this.x) : [];
+      this.bonds = this.known() ? this.network.bonds(this.z, this.x) : [];
       const name = (a) => `${qm9Xyz.SYMBOLS[this.z[a] - 1]}${a + 1}`;
       if (this.atoms) {
-        this.atoms.replaceChildren(new Option("none", ""), ...this.z.map((_, a) => new Option(name(a), a)));
+        this.atoms.replaceChildren(
+          new Option("none", ""),
+          ...this.z.map((_, a) => new Option(name(a), a)),
+        );
         this.atoms.value = this.chosen ?? "";
         this.elements.disabled = this.chosen === null;
         if (this.chosen !== null) this.elements.value = this.z[this.chosen];
@@ -547,7 +685,11 @@
         const kept = fresh ? "" : this.bondList.value;
         const listed = this.bonds.map((pair) => pair.join(" "));
         if (kept && !listed.includes(kept)) listed.unshift(kept); // torn, and to be joined again
-        const words = (pair) => pair.split(" ").map((a) => name(Number(a))).join("–");
+        const words = (pair) =>
+          pair
+            .split(" ")
+            .map((a) => name(Number(a)))
+            .join("–");
         this.bondList.replaceChildren(...listed.map((pair) => new Option(words(pair), pair)));
         this.bondList.value = kept || (listed[0] ?? "");
         this.length.disabled = !listed.length;
@@ -574,7 +716,9 @@
         if (!this.bar.hidden) {
           const [low, high] = [Math.min(...own), Math.max(...own)];
           this.bar.replaceChildren(
-            make("span", {}, written(low, 0)), make("i"), make("span", {}, `${written(high, 0)} kcal/mol`),
+            make("span", {}, written(low, 0)),
+            make("i"),
+            make("span", {}, `${written(high, 0)} kcal/mol`),
           );
         }
       }
@@ -591,7 +735,7 @@
     }
 
     writeText() {
-      if (!this.xyz || document.activeElement === this.xyz) return;
+      if (!this.xyz || this.typing) return;
       const rows = this.z.map((z, a) => {
         const place = [0, 1, 2].map((k) => this.x[3 * a + k].toFixed(5).padStart(10));
         return `${qm9Xyz.SYMBOLS[z - 1].padEnd(2)} ${place.join(" ")}`;
@@ -611,7 +755,9 @@
       this.wrong.textContent = "";
       this.fileMolecules = found;
       this.several.hidden = found.length < 2;
-      this.several.replaceChildren(...found.slice(0, 1000).map((_, i) => new Option(`molecule ${i + 1} of ${found.length}`)));
+      this.several.replaceChildren(
+        ...found.slice(0, 1000).map((_, i) => new Option(`molecule ${i + 1} of ${found.length}`)),
+      );
       this.open(found[0]);
     }
 
@@ -629,8 +775,12 @@
       const { molecules, dataset } = qm9Explorer;
       const matches = molecules.index
         .map((_, i) => i)
-        .filter((i) => String(molecules.index[i]) === wanted || molecules.smiles[i] === wanted
-          || molecules.formula[i].toLowerCase() === wanted.toLowerCase());
+        .filter(
+          (i) =>
+            String(molecules.index[i]) === wanted ||
+            molecules.smiles[i] === wanted ||
+            molecules.formula[i].toLowerCase() === wanted.toLowerCase(),
+        );
       if (!matches.length) {
         this.say(`None of the ${written(molecules.index.length, 0)} molecules is ${wanted}.`);
         return;
@@ -645,7 +795,10 @@
         published: dataset.properties[qm9Model.label].values[next],
         comment: molecules.smiles[next],
       });
-      const others = matches.length > 1 ? ` (${matches.indexOf(next) + 1} of ${matches.length}; Find shows the next)` : "";
+      const others =
+        matches.length > 1
+          ? ` (${matches.indexOf(next) + 1} of ${matches.length}; Find shows the next)`
+          : "";
       this.say(`${molecules.formula[next]}, number ${molecules.index[next]}${others}.`);
     }
 
@@ -675,17 +828,28 @@
         const n = this.z.length;
         const [one, other] = [side(n, this.bonds, a, b), side(n, this.bonds, b, a)];
         this.pulled = one.size <= other.size ? [a, b, one] : [b, a, other];
-        this.length.addEventListener("change", () => { this.pulled = null; }, { once: true });
+        this.length.addEventListener(
+          "change",
+          () => {
+            this.pulled = null;
+          },
+          { once: true },
+        );
       }
       this.x = pulledTo(this.x, length, ...this.pulled);
       this.later();
     }
 
     key(event) {
-      if (this.chosen === null || event.ctrlKey || event.altKey || event.metaKey) return;
+      const others = event.ctrlKey || event.altKey || event.metaKey;
+      if (others || this.chosen === null || !this.picture.element) return;
       const steps = {
-        ArrowLeft: [-1, 0, 0], ArrowRight: [1, 0, 0], ArrowUp: [0, 1, 0], ArrowDown: [0, -1, 0],
-        PageUp: [0, 0, -1], PageDown: [0, 0, 1],
+        ArrowLeft: [-1, 0, 0],
+        ArrowRight: [1, 0, 0],
+        ArrowUp: [0, 1, 0],
+        ArrowDown: [0, -1, 0],
+        PageUp: [0, 0, -1],
+        PageDown: [0, 0, 1],
       };
       if (event.key === "Escape") this.choose(null);
       else if (event.key in steps) {
@@ -714,16 +878,31 @@
       const { value, uncertainty, atomization, warnings } = this.result;
       const rows = [];
       const put = (term, text, note) =>
-        rows.push(make("div", {}, make("dt", {}, term), make("dd", {}, text, ...(note ? [make("small", {}, ` ${note}`)] : []))));
+        rows.push(
+          make(
+            "div",
+            {},
+            make("dt", {}, term),
+            make("dd", {}, text, ...(note ? [make("small", {}, ` ${note}`)] : [])),
+          ),
+        );
       if (value === null) {
         put("Prediction", "none");
       } else {
         put("Enthalpy H", `${written(value, 5)} hartree`);
-        put("Atomization enthalpy", `${written(atomization, 1)} kcal/mol`, this.mode === "all" ? "H less that of the free atoms" : "");
+        put(
+          "Atomization enthalpy",
+          `${written(atomization, 1)} kcal/mol`,
+          this.mode === "all" ? "H less that of the free atoms" : "",
+        );
         put("Expected error", `${written(uncertainty, 1)} kcal/mol`);
         if (this.source?.published !== undefined) {
           const off = (value - this.source.published) * qm9Model.factor;
-          put("H in QM9", `${written(this.source.published, 5)} hartree`, `the network is off by ${written(off, 1)} kcal/mol`);
+          put(
+            "H in QM9",
+            `${written(this.source.published, 5)} hartree`,
+            `the network is off by ${written(off, 1)} kcal/mol`,
+          );
         }
         if (this.mode === "symmetry") this.compareModels(put);
       }
@@ -733,16 +912,23 @@
         make("dl", { className: doubtful ? "qm9-ask-doubtful" : "" }, ...rows),
         ...(list.length
           ? [
-              make("p", { className: "qm9-ask-warned" }, doubtful ? "Do not trust these numbers:" : "Why:"),
+              make(
+                "p",
+                { className: "qm9-ask-warned" },
+                doubtful ? "Do not trust these numbers:" : "Why:",
+              ),
               make("ul", { className: "qm9-ask-warnings" }, ...list),
             ]
           : []),
       );
       clearTimeout(this.saying);
-      const words = value === null
-        ? warnings.join("; ")
-        : `${formula(this.z)}: ${written(atomization, 1)} kcal/mol, ` +
-          (warnings.length ? `not to be trusted: ${warnings.join("; ")}` : `expected error ${written(uncertainty, 1)} kcal/mol`);
+      const words =
+        value === null
+          ? warnings.join("; ")
+          : `${formula(this.z)}: ${written(atomization, 1)} kcal/mol, ` +
+            (warnings.length
+              ? `not to be trusted: ${warnings.join("; ")}`
+              : `expected error ${written(uncertainty, 1)} kcal/mol`);
       if (this.spoken !== undefined) this.saying = setTimeout(() => this.say(words), 700);
       this.spoken = words;
     }
@@ -755,7 +941,7 @@
 
     compareModels(put) {
       const now = this.broken();
-      const changed = this.before !== null && this.before !== undefined && Math.abs(now - this.before) > 1e-6;
+      const changed = this.before !== null && Math.abs(now - this.before) > 1e-6;
       put("Broken model", written(now, 3), changed ? `≠ ${written(this.before, 3)} before` : "");
     }
 
@@ -769,7 +955,8 @@
         for (let length = SHORTEST; length < LONGEST + 0.001; length += STEP) {
           const x = pulledTo(this.x, length, a, b, group);
           const { atomization, warnings, value } = this.network.predict(this.z, x);
-          if (value !== null) this.points.push({ length, value: atomization, warned: warnings.length > 0 });
+          const warned = warnings.length > 0;
+          if (value !== null) this.points.push({ length, value: atomization, warned });
         }
       }
       this.plot.replaceChildren(curve(this.points, qm9Network.distance(this.x, a, b), this.result));
@@ -784,7 +971,10 @@
   // A text in an encoding that its first bytes tell, as xyz.py reads it.
   const decoded = (buffer, name) => {
     const bytes = new Uint8Array(buffer);
-    const marks = [["utf-16le", 0xff, 0xfe], ["utf-16be", 0xfe, 0xff]];
+    const marks = [
+      ["utf-16le", 0xff, 0xfe],
+      ["utf-16be", 0xfe, 0xff],
+    ];
     const [mark] = marks.find(([, a, b]) => bytes[0] === a && bytes[1] === b) ?? [];
     let text;
     try {
@@ -802,13 +992,26 @@
     const low = Math.min(...values) - 10;
     const top = low + 120;
     const toX = (v) => left + ((v - SHORTEST) / (LONGEST - SHORTEST)) * (wide - left - 8);
-    const toY = (v) => 8 + ((top - Math.min(Math.max(v, low), top)) / (top - low)) * (high - bottom - 8);
+    const toY = (v) =>
+      8 + ((top - Math.min(Math.max(v, low), top)) / (top - low)) * (high - bottom - 8);
     const dots = points
-      .map(({ length: r, value, warned }) => `<circle cx="${toX(r).toFixed(1)}" cy="${toY(value).toFixed(1)}" r="2.4" ${warned ? 'fill="none" stroke="currentColor"' : 'fill="currentColor"'}/>`)
+      .map(
+        ({ length: r, value, warned }) =>
+          `<circle cx="${toX(r).toFixed(1)}" cy="${toY(value).toFixed(1)}" r="2.4" ${warned ? 'fill="none" stroke="currentColor"' : 'fill="currentColor"'}/>`,
+      )
       .join("");
-    const now = result.value === null ? "" : `<circle cx="${toX(length).toFixed(1)}" cy="${toY(result.atomization).toFixed(1)}" r="6" fill="none" stroke="#e66100" stroke-width="3"/>`;
-    const ticks = [1, 1.5, 2, 2.5, 3].map((r) => `<text x="${toX(r)}" y="${high - bottom + 18}" text-anchor="middle">${r}</text>`).join("");
-    const heights = [low + 10, low + 60, low + 110].map((v) => `<text x="${left - 6}" y="${toY(v) + 4}" text-anchor="end">${written(v, 0)}</text>`).join("");
+    const now =
+      result.value === null
+        ? ""
+        : `<circle cx="${toX(length).toFixed(1)}" cy="${toY(result.atomization).toFixed(1)}" r="6" fill="none" stroke="#e66100" stroke-width="3"/>`;
+    const ticks = [1, 1.5, 2, 2.5, 3]
+      .map((r) => `<text x="${toX(r)}" y="${high - bottom + 18}" text-anchor="middle">${r}</text>`)
+      .join("");
+    const heights = [low + 10, low + 60, low + 110]
+      .map(
+        (v) => `<text x="${left - 6}" y="${toY(v) + 4}" text-anchor="end">${written(v, 0)}</text>`,
+      )
+      .join("");
     const box = document.createElement("template");
     box.innerHTML =
       `<svg viewBox="0 0 ${wide} ${high}" role="img" aria-label="Atomization enthalpy along the bond: full points without a warning, hollow ones with one." font-size="12" fill="currentColor">` +

@@ -68,7 +68,8 @@ globalThis.qm9Network = (() => {
         if (r >= cutoff) continue;
         const fade = (Math.sqrt(2 / cutoff) * 0.5 * (Math.cos((Math.PI * r) / cutoff) + 1)) / r;
         const functions = new Float64Array(radial);
-        for (let k = 0; k < radial; k++) functions[k] = fade * Math.sin(((k + 1) * Math.PI * r) / cutoff);
+        for (let k = 0; k < radial; k++)
+          functions[k] = fade * Math.sin(((k + 1) * Math.PI * r) / cutoff);
         found.push({ i, j, functions, unit: d.map((v) => v / r) });
       }
     }
@@ -101,7 +102,11 @@ globalThis.qm9Network = (() => {
         }
       }
       send(i, j, unit);
-      send(j, i, unit.map((u) => -u));
+      send(
+        j,
+        i,
+        unit.map((u) => -u),
+      );
     }
     return [scalars, vectors];
   };
@@ -210,7 +215,9 @@ globalThis.qm9Network = (() => {
       found.push(`${heavy} atoms are not hydrogen; QM9 has molecules of up to ${domain.mostHeavy}`);
     }
     if (n < domain.fewest) {
-      found.push(`${n === 1 ? "1 atom" : `${n} atoms`}; QM9 has molecules of ${domain.fewest} and more`);
+      found.push(
+        `${n === 1 ? "1 atom" : `${n} atoms`}; QM9 has molecules of ${domain.fewest} and more`,
+      );
     }
     const electrons = z.reduce((sum, number) => sum + number, 0);
     if (electrons % 2) {
@@ -250,7 +257,9 @@ globalThis.qm9Network = (() => {
       const radius = (a) => domain.radii[z[a]];
       for (const side of ["a", "b"]) {
         for (const pair of pairs) {
-          valences[pair[side]] += Math.exp((radius(pair.a) + radius(pair.b) - pair.r) / domain.decay);
+          valences[pair[side]] += Math.exp(
+            (radius(pair.a) + radius(pair.b) - pair.r) / domain.decay,
+          );
         }
       }
       found.push(...oddValence(domain, element, valences, symbols));
@@ -299,9 +308,14 @@ globalThis.qm9Network = (() => {
       const square = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
       const spread = Math.sqrt(square / (values.length - 1)) * model.factor; // kcal/mol
       const warnings = concerns(domain, z, x);
-      if (!(spread <= model.mostApart)) { // or not a number
+      if (!(spread <= model.mostApart)) {
+        // or not a number
         const reason = `the networks disagree by more than ${model.mostApart} kcal/mol`;
-        return { value: null, uncertainty: null, warnings: [`no prediction: ${reason}`, ...warnings] };
+        return {
+          value: null,
+          uncertainty: null,
+          warnings: [`no prediction: ${reason}`, ...warnings],
+        };
       }
       if (spread > calibration.limit) {
         warnings.push(
@@ -328,7 +342,11 @@ globalThis.qm9Network = (() => {
       const others = foreign(molecule, known);
       if (others.length) {
         const reason = `the models know H, C, N, O and F, not ${others.join(", ")}`;
-        return { value: null, uncertainty: null, warnings: [`no prediction: ${reason}`, ...comments] };
+        return {
+          value: null,
+          uncertainty: null,
+          warnings: [`no prediction: ${reason}`, ...comments],
+        };
       }
       const z = molecule.symbols.map((symbol) => SYMBOLS.indexOf(symbol) + 1);
       const answer = predict(z, molecule.positions);

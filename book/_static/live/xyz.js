@@ -81,7 +81,9 @@ globalThis.qm9Xyz = (() => {
 
   // The columns of the element and of x, and how many there are at least.
   const columns = (comment, where) => {
-    const given = [...comment.matchAll(PAIR)].find((pair) => pair[1].toLowerCase() === "properties");
+    const given = [...comment.matchAll(PAIR)].find(
+      (pair) => pair[1].toLowerCase() === "properties",
+    );
     if (!given) return [0, 1, 4];
     const text = given[2].replace(/^["'{},]+|["'{},]+$/g, "");
     const parts = text.split(":");
@@ -114,7 +116,8 @@ globalThis.qm9Xyz = (() => {
 
   const symbolOf = (word, where) => {
     const symbol = word.charAt(0).toUpperCase() + word.slice(1).toLowerCase();
-    if (!/^[A-Za-z]+$/.test(word) || !SYMBOLS.includes(symbol)) { // no ſ, whose capital is S
+    if (!/^[A-Za-z]+$/.test(word) || !SYMBOLS.includes(symbol)) {
+      // no ſ, whose capital is S
       throw new Error(
         `${where}: ${short(word)} is no chemical element; expected a symbol such as C`,
       );
@@ -210,7 +213,10 @@ globalThis.qm9Xyz = (() => {
 
   // All molecules of a text; throws an Error that names the line.
   const parse = (text, file = "file") => {
-    const lines = text.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n").split("\n");
+    const lines = text
+      .replace(/^\ufeff/, "")
+      .replace(/\r\n?/g, "\n")
+      .split("\n");
     const found = [];
     let start = 0;
     while (start < lines.length) {
