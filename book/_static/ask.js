@@ -924,10 +924,10 @@
       clearTimeout(this.saying);
       const words =
         value === null
-          ? warnings.join("; ")
+          ? warnings[0]
           : `${formula(this.z)}: ${written(atomization, 1)} kcal/mol, ` +
             (warnings.length
-              ? `not to be trusted: ${warnings.join("; ")}`
+              ? `not to be trusted: ${warnings[0]}`
               : `expected error ${written(uncertainty, 1)} kcal/mol`);
       if (this.spoken !== undefined) this.saying = setTimeout(() => this.say(words), 700);
       this.spoken = words;
