@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import page_scripts
 from docutils import nodes
 from jaxtyping import Int
 from sphinx.application import Sphinx
@@ -346,11 +347,7 @@ def add_files(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Give the script and the style to the page that has the explorer, and to no other."""
-    if doctree is not None and any(
-        "qm9-explorer-caption" in node["classes"] for node in doctree.findall(nodes.container)
-    ):
-        app.add_js_file("explorer.js", loading_method="defer")
-        app.add_css_file("explorer.css")
+    page_scripts.add(app, doctree, "qm9-explorer-caption", "explorer")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import page_scripts
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -150,11 +151,7 @@ def add_files(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Give the script and the style to the pages that ask the network, and to no others."""
-    if doctree is not None and any(
-        "qm9-ask-caption" in node["classes"] for node in doctree.findall(nodes.container)
-    ):
-        app.add_js_file("ask.js", loading_method="defer")
-        app.add_css_file("ask.css")
+    page_scripts.add(app, doctree, "qm9-ask-caption", "ask")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -8,23 +8,8 @@
   const status = root.querySelector(".qm9-explorer-status");
   const starter = root.querySelector(".qm9-explorer-start button");
 
-  // Make an element: properties, attributes (names with a dash, or role), and children.
-  const make = (tag, settings = {}, ...children) => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(settings)) {
-      if (name.includes("-") || name === "role") element.setAttribute(name, value);
-      else element[name] = value;
-    }
-    element.append(...children);
-    return element;
-  };
-
-  const load = (name) =>
-    new Promise((resolve, reject) => {
-      const address = new URL(`${name}?v=${root.dataset.mark}`, FILES);
-      const failed = () => reject(new Error(`${name} could not be loaded`));
-      document.head.append(make("script", { src: address, onload: resolve, onerror: failed }));
-    });
+  const { make } = qm9Page;
+  const load = (name) => qm9Page.load(new URL(`${name}?v=${root.dataset.mark}`, FILES));
 
   const say = (text) => {
     status.textContent = text;
