@@ -67,6 +67,8 @@ class Exercise:
         Said when the answer is right: what it was good for.
     explain
         Knows what some exceptions mean in this exercise; see `Meaning`.
+    needs_jax
+        Whether the answer or its judge needs JAX: then it cannot be solved in a page.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Exercise:
     hints: tuple[str, ...]
     learnt: str
     explain: Meaning | None = None
+    needs_jax: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ NOTEBOOK: Mapping[str, str] = {
 }
 """White letters on a ground of their own can be read on a light page and on a dark one."""
 
+PAGE: Callable[[str], None] | None = None
+"""Shows HTML in the page where Python runs in one; elsewhere there is none."""
+
 Line = tuple[str, str, str]
 """The outcome that a line tells of, or nothing; its beginning, which is marked; and the rest."""
 
@@ -50,6 +53,8 @@ def show(lines: Iterable[Line]) -> None:
     stream = sys.stdout
     if os.environ.get("NO_COLOR"):
         print(plain(lines))
+    elif PAGE is not None:
+        PAGE(html(lines))
     elif type(stream).__module__.startswith("ipykernel"):  # the output of a notebook's cell
         from IPython.display import display
 

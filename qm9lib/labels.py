@@ -12,7 +12,6 @@ from typing import Literal, overload
 
 import numpy as np
 from jaxtyping import Float, Integer
-from scipy import constants
 
 from qm9lib.errors import UnknownNameError
 
@@ -207,28 +206,37 @@ ATOM_REFERENCES: dict[str, dict[int, float]] = {
 }
 """Energy of a free atom in hartree, by label name and atomic number (``atomref.txt`` of QM9)."""
 
-_HARTREE = constants.physical_constants["Hartree energy"][0]
-_BOHR = constants.physical_constants["Bohr radius"][0]
-_PER_MOL = 1 / constants.N_A
+# CODATA 2022, https://physics.nist.gov/cuu/Constants. Those of SciPy change with its version.
+_HARTREE = 4.359_744_722_2060e-18  # J
+_BOHR = 5.291_772_105_44e-11  # m
+_PER_MOL = 1 / 6.022_140_76e23
+_CHARGE = 1.602_176_634e-19  # C
+_PLANCK = 6.626_070_15e-34  # J s
+_LIGHT = 299_792_458.0  # m/s
+_CALORIE = 4.184  # J
+_ANGSTROM = 1e-10  # m
+
+GAS_CONSTANT = 8.314_462_618_153_24
+"""The molar gas constant, J/(mol K)."""
 
 # unit -> (what it measures, size in SI units; energies per molecule)
 _UNITS: dict[str, tuple[str, float]] = {
     "hartree": ("energy", _HARTREE),
-    "eV": ("energy", constants.e),
-    "meV": ("energy", 1e-3 * constants.e),
-    "kcal/mol": ("energy", 1e3 * constants.calorie * _PER_MOL),
+    "eV": ("energy", _CHARGE),
+    "meV": ("energy", 1e-3 * _CHARGE),
+    "kcal/mol": ("energy", 1e3 * _CALORIE * _PER_MOL),
     "kJ/mol": ("energy", 1e3 * _PER_MOL),
-    "cm^-1": ("energy", 1e2 * constants.h * constants.c),
-    "cal/(mol K)": ("heat capacity", constants.calorie),
+    "cm^-1": ("energy", 1e2 * _PLANCK * _LIGHT),
+    "cal/(mol K)": ("heat capacity", _CALORIE),
     "J/(mol K)": ("heat capacity", 1.0),
     "bohr^3": ("polarizability", _BOHR**3),
-    "Å^3": ("polarizability", constants.angstrom**3),
+    "Å^3": ("polarizability", _ANGSTROM**3),
     "bohr^2": ("area", _BOHR**2),
-    "Å^2": ("area", constants.angstrom**2),
+    "Å^2": ("area", _ANGSTROM**2),
     "bohr": ("length", _BOHR),
-    "Å": ("length", constants.angstrom),
-    "D": ("dipole moment", 1e-21 / constants.c),
-    "e Å": ("dipole moment", constants.e * constants.angstrom),
+    "Å": ("length", _ANGSTROM),
+    "D": ("dipole moment", 1e-21 / _LIGHT),
+    "e Å": ("dipole moment", _CHARGE * _ANGSTROM),
     "GHz": ("frequency", 1e9),
     "MHz": ("frequency", 1e6),
     "-": ("number", 1.0),
@@ -267,7 +275,7 @@ def convert(
 def convert(
     values: float | Float[np.ndarray, "*shape"], unit: str, to: str
 ) -> float | Float[np.ndarray, "*shape"]:
-    """Convert values from one unit to another, with the CODATA constants of SciPy.
+    """Convert values from one unit to another, with the constants of CODATA 2022.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def test_every_text_file_is_checked_out_with_lf():
     fields = iter(listed.split("\0")[:-1])
     for path, attribute, value in zip(fields, fields, fields, strict=True):
         attributes.setdefault(path, {})[attribute] = value
-    assert {"README.md", "qm9lib/data/sample.csv.xz"} <= set(attributes)
+    assert {"README.md", "qm9lib/data/sample.csv.gz"} <= set(attributes)
     assert {path for path, found in attributes.items() if found["text"] == "unset"} == {
         path for path in attributes if path.endswith((".png", ".safetensors", ".xz"))
     }

@@ -64,7 +64,8 @@ class Painter:
             If KaTeX refuses it, or Node has ended.
         """
         assert self.process.stdin is not None and self.process.stdout is not None
-        request = {"latex": latex, "options": {"displayMode": display, "throwOnError": True}}
+        options = {"displayMode": display, "throwOnError": True, "strict": "error"}
+        request = {"latex": latex, "options": options}
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()

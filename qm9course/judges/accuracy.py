@@ -1586,6 +1586,7 @@ EXERCISES = (
         "jax.grad does it in one line for any energy that JAX can differentiate, a spring or a "
         "network",
         explain=_explain_grad,
+        needs_jax=True,
     ),
     Exercise(
         "6.6",
@@ -1646,5 +1647,6 @@ EXERCISES = (
         ),
         "no warning means only that nothing is known against the prediction: whether this is a "
         "minimum, nobody has asked",
+        needs_jax=True,
     ),
 )

@@ -1326,6 +1326,7 @@ EXERCISES = (
         ),
         "1,321 numbers: fewer than the sample has molecules, and still far better than the five "
         "of composition",
+        needs_jax=True,
     ),
     Exercise(
         "5.8",
@@ -1344,6 +1345,7 @@ EXERCISES = (
         "one call in place of six, with the same energies: the mask makes padding invisible, and "
         "one shape needs one compiled program",
         explain=_explain_batch,
+        needs_jax=True,
     ),
     Exercise(
         "5.9",
@@ -1360,5 +1362,6 @@ EXERCISES = (
         ),
         "Another label: what a model learns is decided by the data that it is shown, and the "
         "baseline says whether that is anything",
+        needs_jax=True,
     ),
 )

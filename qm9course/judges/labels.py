@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import constants
 
 from qm9course.checking import Answer, Case, Exercise, Right, compared
 from qm9course.diagnosis import describe, same
 from qm9course.judges import sample as _sample
 from qm9lib import ATOM_REFERENCES, QM9, convert
+from qm9lib.labels import GAS_CONSTANT
 
 _HARTREE = convert(1.0, "hartree", "kcal/mol")
-_GAS_CONSTANT = convert(constants.R / 1000, "kJ/mol", "hartree")  # hartree/K
+_GAS_CONSTANT = convert(GAS_CONSTANT / 1000, "kJ/mol", "hartree")  # hartree/K
 _ROOM = 298.15  # K
 _SUMS = ("alpha", "zpve", "H", "Cv")
 
@@ -365,10 +365,10 @@ EXERCISES = (
                     lambda energy, temperature: energy + _HARTREE * _GAS_CONSTANT * temperature
                 ),
                 "RT is in J/mol and U in hartree: numbers of two units cannot be added": (
-                    lambda energy, temperature: energy + constants.R * temperature
+                    lambda energy, temperature: energy + GAS_CONSTANT * temperature
                 ),
                 "RT is in kJ/mol and U in hartree: numbers of two units cannot be added": (
-                    lambda energy, temperature: energy + constants.R / 1000 * temperature
+                    lambda energy, temperature: energy + GAS_CONSTANT / 1000 * temperature
                 ),
                 "RT is 1,000 times too large: R is in J, and a hartree was given in kJ": (
                     lambda energy, temperature: energy + 1000 * _GAS_CONSTANT * temperature
@@ -390,22 +390,24 @@ EXERCISES = (
                 ),
                 "U was divided by 2,625.5 as well: only RT is in kJ/mol. Put RT in brackets": (
                     lambda energy, temperature: (
-                        (energy + constants.R / 1000 * temperature) / 2625.4996
+                        (energy + GAS_CONSTANT / 1000 * temperature) / 2625.4996
                     )
                 ),
                 "RT in kJ/mol was multiplied by 2,625.5: divide, since a hartree is many kJ/mol": (
-                    lambda energy, temperature: energy + constants.R * 2.6254996 * temperature
+                    lambda energy, temperature: energy + GAS_CONSTANT * 2.6254996 * temperature
                 ),
                 "RT in kJ/mol was divided by 627.5, which is a hartree in kcal/mol; in kJ/mol it "
                 "is 2,625.5": (
-                    lambda energy, temperature: energy + constants.R / 1000 * temperature / 627.5095
+                    lambda energy, temperature: (
+                        energy + GAS_CONSTANT / 1000 * temperature / 627.5095
+                    )
                 ),
                 "RT was taken as 0.6 kcal/mol at room temperature, which is rounded: use R": (
                     lambda energy, temperature: energy + 0.6 * temperature / _ROOM / 627.5095
                 ),
                 "RT lost its decimals: is there a // or an int() in it?": (
                     lambda energy, temperature: (
-                        energy + constants.R * temperature // 1000 / 2625.4996
+                        energy + GAS_CONSTANT * temperature // 1000 / 2625.4996
                     )
                 ),
                 "U was multiplied by RT: H = U + RT is a sum": (

@@ -18,8 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from qm9lib.data.columns import Columns
 from qm9lib.errors import DataError
@@ -162,6 +160,10 @@ def write_safetensors(
     Its metadata gets the SHA-256 of all that is in it, which `read_safetensors` asks for, unless it
     is not to be sealed, having checksums of its own.
     """
+    # Imported here, since `import qm9lib` has to work without it: in a page there is none.
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
     if sealed:
         metadata = {**metadata, "sha256": content_sha256(arrays, metadata)}
     with replacing(path, size) as temporary:
@@ -207,6 +209,8 @@ def read_safetensors(
         If there is no such file, it cannot be read, is of another format or not what was written,
         or holds a kind of number that NumPy does not know.
     """
+    from safetensors import SafetensorError, safe_open
+
     if os.path.exists(path) and not path.is_file():  # Path.exists() raises for too long a name
         kind = "a folder" if path.is_dir() else "no ordinary file"
         raise DataError(f"cannot read {path}: it is {kind}, expected a {what}; {remedy}")

@@ -9,9 +9,9 @@ The same reader takes the bundled sample, whose lines are lines of those files.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.util
-import lzma
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -89,8 +89,8 @@ def read(folder: Path | None = None) -> Columns:
 
 def read_sample() -> Columns:
     """Read the bundled sample of 2,000 molecules; returns what `read` returns."""
-    packed = resources.files("qm9lib").joinpath("data/sample.csv.xz").read_bytes()
-    return concatenate([parse_csv(lzma.decompress(packed))])
+    packed = resources.files("qm9lib").joinpath("data/sample.csv.gz").read_bytes()
+    return concatenate([parse_csv(gzip.decompress(packed))])
 
 
 def _checked_bytes(path: Path, sha256: str) -> bytes:
@@ -144,7 +144,8 @@ def parse_csv(text: bytes) -> Columns:
             column.append(pieces[piece])
 
     # "['C','H']" has four characters per atom and one more.
-    n_atoms = np.array([len(field) // 4 for field in columns[_ELEMENTS]], dtype=np.int64)
+    # intp: where that has 32 bits, as in a page, np.repeat takes no int64.
+    n_atoms = np.array([len(field) // 4 for field in columns[_ELEMENTS]], dtype=np.intp)
     symbols = np.frombuffer(b"".join(columns[_ELEMENTS]).translate(None, b"[]', "), dtype=np.uint8)
     atomic_number_of = np.zeros(256, dtype=np.int8)
     for atomic_number, symbol in SYMBOLS.items():

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import constants
 
 from qm9lib.data import cache, figshare, files
 from qm9lib.data.dataset import QM9
 from qm9lib.data.splits import CHARACTERIZED
-from qm9lib.labels import ELEMENTS, SYMBOLS, convert
+from qm9lib.labels import ELEMENTS, GAS_CONSTANT, SYMBOLS, convert
 
 
 class Check(NamedTuple):
@@ -83,7 +82,7 @@ def checks(qm9: QM9) -> Iterator[Check]:
     # Orbital energies are given to 1e-4 hartree, the others to 1e-6: half of it for each term.
     gap = qm9.target("lumo") - qm9.target("homo") - qm9.target("gap")
     yield _identity("gap = lumo - homo", gap, 1.5e-4)
-    rt = convert(constants.R * 298.15 / 1e3, "kJ/mol", "hartree")
+    rt = convert(GAS_CONSTANT * 298.15 / 1e3, "kJ/mol", "hartree")
     yield _identity("H - U = RT", qm9.target("H") - qm9.target("U") - rt, 1e-6)
     u0, u, h, g = (qm9.target(name) for name in ("U0", "U", "H", "G"))
     disordered = int(np.sum(~((u0 < u) & (u < h) & (g < h))))

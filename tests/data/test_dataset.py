@@ -280,7 +280,7 @@ def test_sample_is_part_of_the_whole(qm9: QM9, sample: QM9) -> None:
         np.testing.assert_array_equal(getattr(sample, name), getattr(same, name))
     assert np.bincount(sample.n_heavy)[:6].tolist() == np.bincount(qm9.n_heavy)[:6].tolist()
     assert np.all(np.bincount(sample.n_heavy)[6:] > 400)
-    packed = Path(qm9pack.__file__).parent / "sample.csv.xz"
+    packed = Path(qm9pack.__file__).parent / "sample.csv.gz"
     assert packed.stat().st_size < 1_000_000
 
 

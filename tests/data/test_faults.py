@@ -610,13 +610,15 @@ def test_killed_while_fetching(site: Site, folder: Path, expected: QM9) -> None:
 
 
 SLOW_ARRAYS = """
-def half_of(arrays, path, metadata, save_file=files.save_file):
+import safetensors.numpy
+
+def half_of(arrays, path, metadata, save_file=safetensors.numpy.save_file):
     save_file(arrays, path, metadata=metadata)
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size // 2)
     print("half", flush=True)
     sys.stdin.read()
-files.save_file = half_of
+safetensors.numpy.save_file = half_of
 load("figshare")
 """
 

@@ -3,7 +3,7 @@ module.exports = {
   css: ["_static/site-*.css"],
   // Scripts add classes too. Chemiscope brings styles of its own.
   content: ["**/*.html", "_static/*.js", "_static/scripts/*.js"],
-  // Bootstrap puts these names together from parts.
-  safelist: { greedy: [/tooltip/, /popover/] },
+  // Bootstrap puts these names together from parts; those with cm- are CodeMirror's.
+  safelist: { greedy: [/tooltip/, /popover/, /\bcm-/] },
   output: "_static/",
 };

@@ -1,0 +1,258 @@
+// Run here: a page's exercises in the page. Python and the editor are loaded when a reader asks for
+// them. What was written, and what was right, is kept in this browser.
+"use strict";
+{
+  const { make, load } = qm9Page;
+  const STATIC = document.currentScript.src;
+  const OPTIONS = JSON.parse(document.getElementById("qm9-run").textContent);
+  const { megabytes, mark, pyodide, elsewhere, page } = OPTIONS;
+  const FILES = new URL("run/", STATIC);
+  const STUB = /raise NotImplementedError\("Exercise (\d+\.\d+)/;
+  const CHECK = /^check\("(\d+\.\d+)", \w+\)$/;
+  const OUTCOME = /^(?:[✓✗] )?(\d+\.\d+) (right|wrong|error|not attempted|not checkable)/;
+  const KEYS = "Shift+Enter runs the code; Escape, then Tab leaves the editor.";
+
+  // ---------------------------------------------------------------------------- the page's cells
+
+  const exercises = new Map(); // by name
+  const plain = []; // the other cells: `after` so many exercises
+  for (const cell of document.querySelectorAll(".cell:has(.cell_input pre)")) {
+    const source = cell.querySelector(".cell_input pre").textContent.trimEnd();
+    const [stub, check] = [source.match(STUB), source.match(CHECK)];
+    if (stub) exercises.set(stub[1], { name: stub[1], cell, stub: source });
+    else if (check) Object.assign(exercises.get(check[1]), { check: source, last: cell });
+    else if (source !== "progress()") plain.push({ source, after: exercises.size, ran: false });
+  }
+  const runnable = [...exercises.values()].filter(({ name }) => !elsewhere.includes(name));
+
+  // ------------------------------------------------------------------------------- what is kept
+
+  const KEY = `qm9-run ${new URL(`../${page}`, STATIC).pathname}`;
+  const kept = { code: {}, outcome: {} };
+  try {
+    const { code, outcome } = JSON.parse(localStorage.getItem(KEY));
+    Object.assign(kept.code, code);
+    Object.assign(kept.outcome, outcome);
+  } catch {
+    // Nothing was kept, or the browser keeps nothing.
+  }
+  const keep = () => {
+    try {
+      localStorage.setItem(KEY, JSON.stringify(kept));
+    } catch {
+      // Such as in a private window: all else works.
+    }
+  };
+
+  // A line above the exercises: how many are right, and a way to take the answers along.
+  const count = make("span", { role: "status" });
+  const bar = make("progress", { max: exercises.size, value: 0, "aria-label": "Exercises right" });
+  const download = make("button", { type: "button", textContent: "Download as notebook" });
+  const line = make("p", { className: "qm9-run-progress", hidden: true }, bar, count, download);
+  const progress = () => {
+    const right = [...exercises.keys()].filter((name) => kept.outcome[name] === "right");
+    const text = `${right.length} of ${exercises.size} right`;
+    bar.value = right.length;
+    if (count.textContent !== text) count.textContent = text;
+    for (const { name, button, mark } of exercises.values()) {
+      if (mark) mark.hidden = kept.outcome[name] !== "right";
+    }
+    line.hidden = !Object.keys(kept.code).length && !right.length;
+  };
+  download.onclick = async () => {
+    const file = `${page}.ipynb`;
+    const notebook = await (await fetch(new URL(`../_sources/${file}`, STATIC))).json();
+    for (const cell of notebook.cells.filter(({ cell_type }) => cell_type === "code")) {
+      const stub = [cell.source].flat().join("").match(STUB);
+      if (stub && stub[1] in kept.code) cell.source = kept.code[stub[1]];
+      cell.outputs = [];
+      cell.execution_count = null;
+    }
+    const content = new Blob([JSON.stringify(notebook, null, 1)], { type: "application/json" });
+    const link = make("a", { href: URL.createObjectURL(content), download: file.split("/").pop() });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  };
+
+  // ------------------------------------------------------------------------------------- Python
+
+  const WORKER = new URL("worker.js", FILES);
+  WORKER.search = new URLSearchParams({ v: mark, mark, pyodide });
+  let worker = null;
+  let running = null; // an exercise: one runs at a time
+  let loading = ""; // what Python is doing before it can run anything
+  let starter = null; // the exercise whose button was pressed first
+
+  const tell = (one, text) => {
+    for (const { status } of runnable) if (status !== one.status) status.textContent = "";
+    if (one.status.textContent !== text) one.status.textContent = text;
+  };
+  const end = (one) => {
+    running = null;
+    buttons();
+    return one;
+  };
+  const start = () => {
+    plain.forEach((cell) => (cell.ran = false));
+    loading = "Loading Python …";
+    worker = new Worker(WORKER);
+    worker.onmessage = ({ data }) => {
+      if ("step" in data) {
+        loading = data.step && `${data.step} …`;
+        if (running) tell(running, loading || "Running …");
+        else tell(starter, loading || `Python is ready. ${KEYS}`);
+      }
+      if ("text" in data && running) print(running, data.text);
+      if ("html" in data && running) show(running, data.html);
+      if ("done" in data) tell(end(running), "");
+      if ("failed" in data) fail(data.failed);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fail(event.message || "worker.js could not be loaded");
+    };
+  };
+  const fail = (reason) => {
+    worker.terminate();
+    worker = null;
+    const text = `Python could not be started: ${reason}. Try again, or use Colab (see above).`;
+    tell(end(running) ?? starter, text);
+  };
+  const stop = (one) => {
+    worker.terminate();
+    start();
+    tell(end(one), "Stopped. What else was written and right is still there.");
+  };
+
+  // Run cells after those that the page has before the exercise, unless these have run already.
+  const run = (one, cells) => {
+    if (running) return;
+    if (!worker) start();
+    const place = [...exercises.keys()].indexOf(one.name);
+    const earlier = plain.filter(({ after, ran }) => after <= place && !ran);
+    earlier.forEach((cell) => (cell.ran = true));
+    one.output.replaceChildren();
+    running = one;
+    buttons();
+    tell(one, loading || "Running …");
+    worker.postMessage({
+      before: earlier.map(({ source }) => ["cell of the page", source]),
+      cells,
+    });
+  };
+  const print = (one, text) => {
+    const last = one.output.lastElementChild;
+    if (last?.matches(".qm9-run-text")) last.append(text);
+    else one.output.append(make("pre", { className: "qm9-run-text" }, text));
+  };
+  const show = (one, html) => {
+    const block = make("div", { innerHTML: html });
+    one.output.append(block);
+    const [, name, outcome] = block.textContent.match(OUTCOME) ?? [];
+    // What was right stays so: a later experiment costs nothing.
+    if (name in kept.code && kept.outcome[name] !== "right") kept.outcome[name] = outcome;
+    keep();
+    progress();
+  };
+
+  // ---------------------------------------------------------------------------- what a page shows
+
+  const buttons = () => {
+    for (const { controls, name } of runnable) {
+      for (const [action, button] of Object.entries(controls)) {
+        const able = action === "Stop" ? running?.name === name : !running || action === "Reset";
+        button.setAttribute("aria-disabled", String(!able));
+      }
+    }
+  };
+  const open = (one) => {
+    const { name, stub, cell, last } = one;
+    const place = make("div", { className: "qm9-run-editor highlight" });
+    cell.querySelector(".cell_input").replaceChildren(place);
+    const code = () => {
+      kept.code[name] = one.editor.text;
+      keep();
+      return kept.code[name];
+    };
+    const actions = {
+      Run: () => {
+        run(one, [
+          [`cell ${name}`, code()],
+          [`check ${name}`, one.check],
+        ]);
+        progress();
+      },
+      Hint: () => run(one, [[`hint ${name}`, `hint("${name}")`]]),
+      Reset: () => {
+        one.editor.text = stub;
+        tell(one, "As it was. Undo (Ctrl+Z in the editor) brings your code back.");
+      },
+      Stop: () => stop(one),
+    };
+    one.controls = {};
+    for (const [action, act] of Object.entries(actions)) {
+      one.controls[action] = make("button", {
+        type: "button",
+        textContent: action,
+        "aria-label": `${action} ${name}`,
+        onclick: ({ currentTarget }) => {
+          if (currentTarget.getAttribute("aria-disabled") !== "true") act();
+        },
+      });
+    }
+    one.controls.Run.className = "qm9-run-main";
+    const label = `Code of exercise ${name}. ${KEYS}`;
+    const text = kept.code[name] ?? stub;
+    one.editor = qm9Editor.make(place, text, label, () => one.controls.Run.click(), code);
+    one.start.replaceWith(
+      make("p", { className: "qm9-run-controls" }, ...Object.values(one.controls), one.status),
+      one.output,
+    );
+  };
+  let opening = null;
+  const begin = async (one) => {
+    tell(one, "Loading the editor …");
+    try {
+      opening ??= load(new URL(`editor.js?v=${mark}`, FILES));
+      await opening;
+    } catch (error) {
+      opening = null; // the next click may get through
+      tell(one, `${error.message}. Is there a network? Try again.`);
+      return;
+    }
+    starter = one;
+    if (!worker) start();
+    tell(one, loading);
+    runnable.filter(({ editor }) => !editor).forEach(open);
+    buttons();
+    one.editor.focus();
+  };
+
+  const colab = document.querySelector('.bd-article a[href*="colab.research.google.com"]')?.href;
+  for (const one of exercises.values()) {
+    if (!runnable.includes(one)) {
+      const note = make("p", { className: "qm9-run-note" }, "It needs JAX, which runs in no page: ");
+      note.append(make("a", { href: colab, textContent: "open it in Colab" }), ".");
+      one.last.after(note);
+      continue;
+    }
+    one.status = make("span", { className: "qm9-run-status", role: "status" });
+    one.output = make("div", { className: "qm9-run-output", role: "log" });
+    one.output.setAttribute("aria-label", `Output of exercise ${one.name}`);
+    one.controls = {};
+    const button = make("button", {
+      type: "button",
+      className: "qm9-run-main",
+      textContent: `Run here (${megabytes} MB)`,
+      "aria-label": `Run here: exercise ${one.name} (${megabytes} MB)`,
+      onclick: () => begin(one),
+    });
+    one.start = make("p", { className: "qm9-run-controls" }, button, one.status);
+    one.last.after(one.start);
+    // The mark of an exercise that is right, in its heading.
+    one.mark = make("span", { className: "qm9-run-mark", hidden: true, textContent: "✓ right" });
+    one.cell.closest("section").querySelector("h2").append(" ", one.mark);
+  }
+  document.querySelector(".bd-article h2").closest("section").before(line);
+  progress();
+}

@@ -1,0 +1,109 @@
+// Python in a worker of an exercise page: it runs cells, and tells the page what comes out.
+// Messages to it: {before, cells}, each a list of [name, source]; what the first print is left out.
+// Messages from it: {step}, {text}, {html}, {done}, {failed} (it could not start).
+"use strict";
+const options = Object.fromEntries(new URL(location.href).searchParams);
+const say = (message) => postMessage(message);
+
+// What is printed is sent in pieces: an endless loop that prints must not drown the page.
+const MOST = 20_000; // characters of a run
+let waiting = "";
+let printed = 0;
+let sent = 0;
+const flush = () => {
+  if (waiting) say({ text: waiting });
+  waiting = "";
+  sent = performance.now();
+};
+let muted = false; // what a cell prints; its errors are told
+const print = (line) => {
+  if (!muted) complain(line);
+};
+const complain = (line) => {
+  if (printed > MOST) return;
+  printed += line.length + 1;
+  waiting += printed > MOST ? "… (what is printed after this is left out)\n" : `${line}\n`;
+  if (performance.now() - sent > 100) flush();
+};
+
+let loadable = []; // packages beside NumPy that this site has
+
+const start = async () => {
+  const core = new URL(`${options.pyodide}/`, location.href).href;
+  importScripts(`${core}pyodide.js`);
+  say({ step: "Loading Python" });
+  const zip = fetch(`course.zip?v=${options.mark}`).then((answer) => {
+    if (!answer.ok) throw new Error("course.zip could not be loaded");
+    return answer.arrayBuffer();
+  });
+  const python = await loadPyodide({ indexURL: core, stdout: print, stderr: complain });
+  say({ step: "Loading NumPy" });
+  await python.loadPackage("numpy", { messageCallback() {} });
+  say({ step: "Loading the course" });
+  python.unpackArchive(await zip, "zip", { extractDir: "/course" });
+  python.globals.set("show", (html) => {
+    if (muted) return;
+    flush();
+    say({ html });
+  });
+  const { packages } = await (await fetch(`${core}pyodide-lock.json`)).json();
+  loadable = Object.keys(packages);
+  python.globals.set("loadable", python.toPy(loadable));
+  await python.runPythonAsync(`
+import os, sys, warnings
+os.environ["MPLBACKEND"] = "agg"
+sys.path.insert(0, "/course")
+warnings.filterwarnings("ignore", "only soft file lock")  # no other process is there
+from qm9course import page as _page, showing
+showing.PAGE = show
+cells = _page.Page(show, tuple(loadable))
+`);
+  return python;
+};
+
+const ready = start().then(
+  (python) => {
+    say({ step: "" });
+    return python;
+  },
+  (error) => {
+    say({ failed: String(error.message ?? error) });
+  },
+);
+
+const load = async (python, name) => {
+  say({ step: `Loading ${name}` });
+  await python.loadPackage(name, { messageCallback() {} });
+  say({ step: "" });
+};
+
+const run = async (python, [name, source]) => {
+  const cells = python.globals.get("cells");
+  // What a function imports is loaded beforehand: its checker would take the error for its own.
+  const named = python.globals.get("_page").imports(source).toJs();
+  for (const one of named) if (loadable.includes(one)) await load(python, one);
+  for (;;) {
+    const result = cells.run(source, name);
+    if (result === "done" || result === "failed") return result;
+    await load(python, result);
+  }
+};
+
+onmessage = async ({ data }) => {
+  const python = await ready;
+  if (!python) return;
+  printed = 0;
+  let result = "done";
+  try {
+    for (const [i, cell] of [...data.before, ...data.cells].entries()) {
+      muted = i < data.before.length;
+      result = await run(python, cell);
+      if (result !== "done") break;
+    }
+  } catch (error) {
+    print(String(error.message ?? error)); // such as a package that could not be loaded
+    result = "failed";
+  }
+  flush();
+  say({ done: result });
+};

@@ -1,0 +1,171 @@
+"""The cells of an exercise page, run where it is read: in a browser there is no notebook.
+
+Pyodide runs this module in a worker of the page (``book/_static/run/worker.js``). There are NumPy,
+`qm9lib` and `qm9course`; SciPy and matplotlib are loaded when they are asked for. JAX is not there.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any
+
+NOWHERE = ("equinox", "jax", "optax", "qm9pack", "safetensors", "tensorflow")
+"""Packages that no page has; what imports them is not there either."""
+
+
+class Absent:
+    """What a name stands for that was to be imported, and cannot be in a page.
+
+    Examples
+    --------
+    >>> Absent("jax").numpy
+    Traceback (most recent call last):
+        ...
+    ModuleNotFoundError: jax does not run in a page: open the exercises in Colab to use it
+    """
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise ModuleNotFoundError(
+            f"{self._package} does not run in a page: open the exercises in Colab to use it",
+            name=self._package,
+        )
+
+    __getattr__ = __call__ = __getitem__ = _refuse
+
+
+class Page:
+    """The namespace of a page's cells, and what runs them one after the other.
+
+    Parameters
+    ----------
+    show
+        Shows HTML in the page. Text is printed. (`qm9course.showing` has to know it, too.)
+    loadable
+        Packages that can be loaded for this page.
+    """
+
+    def __init__(self, show: Callable[[str], None], loadable: tuple[str, ...] = ()) -> None:
+        self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.show = show
+        self.loadable = loadable
+
+    def run(self, source: str, name: str) -> str:
+        r"""Run a cell; print or show what it prints, and its last expression.
+
+        Parameters
+        ----------
+        source
+            The code.
+        name
+            What the cell is called in the messages of errors.
+
+        Returns
+        -------
+        str
+            ``"done"``; ``"failed"`` after an error, which is printed; or the name of a package that
+            has to be loaded before the cell is run again.
+
+        Examples
+        --------
+        >>> page = Page(print)
+        >>> page.run("x = 1 + 1\nx", "cell")
+        2
+        'done'
+        """
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        try:
+            for code, statement in _compiled(source, name):
+                self._step(code, statement)
+        except ModuleNotFoundError as error:
+            if (package := _package(error)) in self.loadable:
+                return package
+            return self._failed(error, name)
+        except (Exception, SystemExit) as error:
+            return self._failed(error, name)
+        return "done"
+
+    def _step(self, code: CodeType, statement: ast.stmt) -> None:
+        if isinstance(statement, ast.Expr):
+            self._display(eval(code, self.names))
+            return
+        try:
+            exec(code, self.names)
+        except ModuleNotFoundError as error:
+            package = _package(error)
+            if package not in NOWHERE or not isinstance(statement, ast.Import | ast.ImportFrom):
+                raise
+            # A page of exercises imports JAX for those that need it; the others go without.
+            for alias in statement.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                self.names[bound] = Absent(package)
+
+    def _display(self, value: Any) -> None:
+        """Show the value of a statement that is an expression, as a notebook does."""
+        if value is None:
+            return
+        bundle: Mapping[str, str] = {}
+        if hasattr(value, "_repr_mimebundle_"):
+            bundle = value._repr_mimebundle_()
+        elif hasattr(value, "_repr_html_"):
+            bundle = {"text/html": value._repr_html_()}
+        if "text/html" in bundle:
+            self.show(bundle["text/html"])
+        else:
+            print(repr(value))
+
+    def _failed(self, error: BaseException, name: str) -> str:
+        """Print an error with the lines of the page's cells that it came through."""
+        told = traceback.TracebackException.from_exception(error)
+        own = [frame for frame in told.stack if frame.filename.startswith("cell ")]
+        told.stack = traceback.StackSummary.from_list(own)
+        print("".join(told.format(chain=False)), end="", file=sys.stderr)
+        return "failed"
+
+
+def imports(source: str) -> list[str]:
+    r"""Return the packages that a cell imports anywhere in it; none if Python cannot read it.
+
+    Examples
+    --------
+    >>> imports("def f():\n    from scipy import stats\n    import os.path")
+    ['os', 'scipy']
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return sorted(found)
+
+
+def _compiled(source: str, name: str) -> list[tuple[CodeType, ast.stmt]]:
+    """Compile a cell by statements; only its last expression is shown, as in a notebook."""
+    statements = ast.parse(source, name).body
+    found = []
+    for statement in statements:
+        tree: ast.Module | ast.Expression = ast.Module([statement], [])
+        mode = "exec"
+        if statement is statements[-1] and isinstance(statement, ast.Expr):
+            tree, mode = ast.Expression(statement.value), "eval"
+        elif isinstance(statement, ast.Expr):  # computed, and not shown
+            statement = ast.Pass()
+        found.append((compile(tree, name, mode), statement))
+    return found
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    """Return the package that is missing."""
+    return (error.name or "").partition(".")[0]
