@@ -14,29 +14,44 @@ from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
-NOWHERE = ("equinox", "jax", "optax", "qm9pack", "safetensors", "tensorflow")
+NOWHERE = ("equinox", "jax", "optax", "safetensors", "tensorflow")
 """Packages that no page has; what imports them is not there either."""
 
 
-class Absent:
-    """What a name stands for that was to be imported, and cannot be in a page.
+class Nowhere:
+    """Tells whoever imports one of `NOWHERE` that it is not there, and where it is.
+
+    The worker puts it in front of ``sys.meta_path``.
 
     Examples
     --------
-    >>> Absent("jax").numpy
+    >>> Nowhere.find_spec("numpy") is None
+    True
+    >>> Nowhere.find_spec("jax.numpy")
     Traceback (most recent call last):
         ...
     ModuleNotFoundError: jax does not run in a page: open the exercises in Colab to use it
     """
 
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        """Refuse a module of these packages; leave all others to whoever finds them."""
+        package = name.partition(".")[0]
+        if package in NOWHERE:
+            raise ModuleNotFoundError(
+                f"{package} does not run in a page: open the exercises in Colab to use it",
+                name=package,
+            )
+
+
+class Absent:
+    """What a name stands for that a page was to import from one of `NOWHERE`: refuses any use."""
+
     def __init__(self, package: str) -> None:
         self._package = package
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise ModuleNotFoundError(
-            f"{self._package} does not run in a page: open the exercises in Colab to use it",
-            name=self._package,
-        )
+        Nowhere.find_spec(self._package)
 
     __getattr__ = __call__ = __getitem__ = _refuse
 

@@ -30,7 +30,7 @@ def test_every_text_file_is_checked_out_with_lf():
         attributes.setdefault(path, {})[attribute] = value
     assert {"README.md", "qm9lib/data/sample.csv.gz"} <= set(attributes)
     assert {path for path, found in attributes.items() if found["text"] == "unset"} == {
-        path for path in attributes if path.endswith((".png", ".safetensors", ".xz"))
+        path for path in attributes if path.endswith((".png", ".safetensors", ".gz"))
     }
     text = {path: found for path, found in attributes.items() if found["text"] != "unset"}
     assert {path for path, found in text.items() if found["eol"] != "lf"} == set()
