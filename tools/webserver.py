@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-COMPRESSED = {".html", ".css", ".js", ".svg", ".json", ".xml", ".txt", ".md"}
+COMPRESSED = {".html", ".css", ".js", ".svg", ".json", ".xml", ".txt", ".md", ".wasm"}
 
 
 @functools.lru_cache(maxsize=256)

@@ -54,9 +54,7 @@
     const text = `${right.length} of ${exercises.size} right`;
     bar.value = right.length;
     if (count.textContent !== text) count.textContent = text;
-    for (const { name, button, mark } of exercises.values()) {
-      if (mark) mark.hidden = kept.outcome[name] !== "right";
-    }
+    for (const one of runnable) one.mark.hidden = kept.outcome[one.name] !== "right";
     line.hidden = !Object.keys(kept.code).length && !right.length;
   };
   download.onclick = async () => {
@@ -92,7 +90,7 @@
     buttons();
     return one;
   };
-  const start = () => {
+  const start = (quiet = false) => {
     plain.forEach((cell) => (cell.ran = false));
     loading = "Loading Python …";
     worker = new Worker(WORKER);
@@ -100,7 +98,7 @@
       if ("step" in data) {
         loading = data.step && `${data.step} …`;
         if (running) tell(running, loading || "Running …");
-        else tell(starter, loading || `Python is ready. ${KEYS}`);
+        else if (!quiet) tell(starter, loading || `Python is ready. ${KEYS}`);
       }
       if ("text" in data && running) print(running, data.text);
       if ("html" in data && running) show(running, data.html);
@@ -120,7 +118,7 @@
   };
   const stop = (one) => {
     worker.terminate();
-    start();
+    start(true);
     tell(end(one), "Stopped. What else was written and right is still there.");
   };
 
@@ -148,6 +146,10 @@
   const show = (one, html) => {
     const block = make("div", { innerHTML: html });
     one.output.append(block);
+    // A script that came as text runs where it is put in anew, such as that of a molecule.
+    for (const script of block.querySelectorAll("script")) {
+      script.replaceWith(make("script", { textContent: script.textContent, type: script.type }));
+    }
     const [, name, outcome] = block.textContent.match(OUTCOME) ?? [];
     // What was right stays so: a later experiment costs nothing.
     if (name in kept.code && kept.outcome[name] !== "right") kept.outcome[name] = outcome;
@@ -228,14 +230,21 @@
     one.editor.focus();
   };
 
+  const heading = document.querySelector(".bd-article h2").closest("section");
+  heading.before(line);
   const colab = document.querySelector('.bd-article a[href*="colab.research.google.com"]')?.href;
+  const note = (...text) => make("p", { className: "qm9-run-note" }, ...text);
+  if (location.protocol === "file:") {
+    heading.before(note("A browser runs no Python from a folder: serve it (make serve)."));
+    runnable.length = 0;
+  }
   for (const one of exercises.values()) {
-    if (!runnable.includes(one)) {
-      const note = make("p", { className: "qm9-run-note" }, "It needs JAX, which runs in no page: ");
-      note.append(make("a", { href: colab, textContent: "open it in Colab" }), ".");
-      one.last.after(note);
-      continue;
+    if (elsewhere.includes(one.name)) {
+      const link = make("a", { href: colab, textContent: "open it in Colab" });
+      one.last.after(note("This one needs JAX, which runs in no page: ", link, "."));
     }
+  }
+  for (const one of runnable) {
     one.status = make("span", { className: "qm9-run-status", role: "status" });
     one.output = make("div", { className: "qm9-run-output", role: "log" });
     one.output.setAttribute("aria-label", `Output of exercise ${one.name}`);
@@ -253,6 +262,5 @@
     one.mark = make("span", { className: "qm9-run-mark", hidden: true, textContent: "✓ right" });
     one.cell.closest("section").querySelector("h2").append(" ", one.mark);
   }
-  document.querySelector(".bd-article h2").closest("section").before(line);
   progress();
 }

@@ -23,22 +23,32 @@ const complain = (line) => {
   if (printed > MOST) return;
   printed += line.length + 1;
   waiting += printed > MOST ? "… (what is printed after this is left out)\n" : `${line}\n`;
-  if (performance.now() - sent > 100) flush();
+  if (printed > MOST || performance.now() - sent > 100) flush();
 };
 
 let loadable = []; // packages beside NumPy that this site has
+
+const get = async (address, method = "GET") => {
+  const answer = await fetch(address, { method }).catch(() => ({ ok: false }));
+  if (!answer.ok) throw new Error(`${address.split("/").pop()} could not be loaded`);
+  return answer;
+};
+
+const load = async (python, name) => {
+  say({ step: `Loading ${name}` });
+  await python.loadPackage(name, { messageCallback() {}, errorCallback() {} });
+  if (!(name in python.loadedPackages)) throw new Error(`${name} could not be loaded`);
+};
 
 const start = async () => {
   const core = new URL(`${options.pyodide}/`, location.href).href;
   importScripts(`${core}pyodide.js`);
   say({ step: "Loading Python" });
-  const zip = fetch(`course.zip?v=${options.mark}`).then((answer) => {
-    if (!answer.ok) throw new Error("course.zip could not be loaded");
-    return answer.arrayBuffer();
-  });
+  // Where its WebAssembly does not come, Pyodide waits for ever: ask for it first.
+  await (await get(`${core}pyodide.asm.wasm`, "HEAD")).arrayBuffer();
+  const zip = get(`course.zip?v=${options.mark}`).then((answer) => answer.arrayBuffer());
   const python = await loadPyodide({ indexURL: core, stdout: print, stderr: complain });
-  say({ step: "Loading NumPy" });
-  await python.loadPackage("numpy", { messageCallback() {} });
+  await load(python, "numpy");
   say({ step: "Loading the course" });
   python.unpackArchive(await zip, "zip", { extractDir: "/course" });
   python.globals.set("show", (html) => {
@@ -72,18 +82,13 @@ const ready = start().then(
   },
 );
 
-const load = async (python, name) => {
-  say({ step: `Loading ${name}` });
-  await python.loadPackage(name, { messageCallback() {} });
-  say({ step: "" });
-};
-
 const run = async (python, [name, source]) => {
   const cells = python.globals.get("cells");
   // What a function imports is loaded beforehand: its checker would take the error for its own.
   const named = python.globals.get("_page").imports(source).toJs();
   for (const one of named) if (loadable.includes(one)) await load(python, one);
   for (;;) {
+    say({ step: "" });
     const result = cells.run(source, name);
     if (result === "done" || result === "failed") return result;
     await load(python, result);

@@ -1,0 +1,374 @@
+"""Exercises that run in the page: by mouse and keys, on a phone, stopped, kept, and taken along."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Response, expect
+from web.checks import ROOT, Visit
+
+import qm9course
+from web import checks
+
+Record = Callable[[str, object], None]
+
+PAGE = "book/exercises/labels.html"
+WRONG = "def to_kcal_per_mol(energy):\n    return 27.2114 * energy"
+RIGHT = "def to_kcal_per_mol(energy):\n    return 627.5095 * energy"
+LOADED = ("editor.js", "worker.js", "pyodide.js", "pyodide.asm.wasm", "course.zip", "numpy-")
+
+
+@contextlib.contextmanager
+def opened(
+    browser: Browser, address: str, page: str = PAGE, width: int = 1280, theme: str = "light"
+) -> Iterator[Visit]:
+    with checks.visit(browser, address + page, width, theme) as seen:
+        yield seen
+        assert seen.console == []
+        assert checks.requests(seen) == []
+
+
+def sizes(page: Page) -> list[int]:
+    """Return the bytes of each answer that the page and its worker will get, as they come."""
+    found: list[int] = []
+
+    def add(answer: Response) -> None:
+        if answer.request.method == "GET":
+            found.append(int(answer.headers["content-length"]))
+
+    page.on("response", add)
+    return found
+
+
+def button(page: Page, action: str, name: str = "1.1") -> Locator:
+    words = f"Run here: exercise {name}" if action == "Run here" else f"{action} {name}"
+    return page.get_by_role("button", name=re.compile(f"^{re.escape(words)}( |$)"))
+
+
+def editor(page: Page, name: str = "1.1") -> Locator:
+    return page.get_by_role("textbox", name=re.compile(f"^Code of exercise {re.escape(name)}"))
+
+
+def output(page: Page, name: str = "1.1") -> Locator:
+    return page.get_by_role("log", name=f"Output of exercise {name}")
+
+
+def write(page: Page, code: str, name: str = "1.1") -> None:
+    """Put code in the place of what the editor has, as whoever pastes it does."""
+    editor(page, name).focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(code)
+
+
+def start(page: Page, name: str = "1.1") -> None:
+    button(page, "Run here", name).click()
+    expect(editor(page, name)).to_be_focused()
+
+
+def run(page: Page, code: str, says: str, name: str = "1.1") -> None:
+    write(page, code, name)
+    button(page, "Run", name).click()
+    expect(output(page, name)).to_contain_text(says)
+
+
+def test_an_exercise_is_solved_in_the_page(
+    browser: Browser, address: str, record_property: Record
+) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        assert not any(
+            "/run/" in url for url in seen.requests
+        )  # whoever clicks nothing pays nothing
+        without, got = seen.received, sizes(page)
+        expect(page.locator(".qm9-run-progress")).to_be_hidden()
+        begun = time.monotonic()
+        start(page)
+        ready = time.monotonic() - begun
+        run(page, WRONG, "✗ 1.1 wrong: the number is in eV; the exercise asks for kcal/mol")
+        first = time.monotonic() - begun
+        expect(page.get_by_text("0 of 6 right")).to_be_visible()
+        begun = time.monotonic()
+        run(page, RIGHT, "✓ 1.1 right: 1 hartree is about 630 kcal/mol")
+        again = time.monotonic() - begun
+        expect(page.get_by_text("1 of 6 right")).to_be_visible()
+        expect(page.get_by_role("heading", name="1.1 Hartree to kcal/mol")).to_contain_text(
+            "✓ right"
+        )
+        # What was right stays so, as in a notebook.
+        run(page, WRONG, "✗ 1.1 wrong")
+        expect(page.get_by_text("1 of 6 right")).to_be_visible()
+        # The same Python for the other exercises, and hints as in a notebook.
+        button(page, "Hint", "1.4").click()
+        expect(output(page, "1.4")).to_contain_text("1.4 hint 1 of 3")
+        button(page, "Hint", "1.4").click()
+        expect(output(page, "1.4")).to_contain_text("1.4 hint 2 of 3")
+        button(page, "Run", "1.4").click()
+        expect(output(page, "1.4")).to_contain_text("1.4 not attempted: put your code")
+        assert sum("pyodide.asm.wasm" in url for url in seen.requests) == 1
+        loaded = sum(got)
+    record_property(
+        "measured",
+        f"exercise in the page: {without / 1e3:.0f} kB without a click, "
+        f"{loaded / 1e6:.1f} MB with; editor after {ready:.1f} s, first run after {first:.1f} s, "
+        f"second in {again:.2f} s",
+    )
+
+
+def test_the_size_on_the_button_is_what_is_loaded(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        got = sizes(page)
+        told = re.search(r"\((\d+) MB\)", button(page, "Run here").inner_text())
+        assert told
+        start(page)
+        run(page, RIGHT, "1.1 right")
+        expect(button(page, "Run")).to_have_attribute("aria-disabled", "false")
+        assert float(told[1]) == pytest.approx(sum(got) / 1e6, abs=1)
+
+
+def test_by_keys_alone(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        button(page, "Run here").focus()
+        page.keyboard.press("Enter")
+        expect(editor(page)).to_be_focused()
+        page.keyboard.press("Control+A")
+        page.keyboard.type("def to_kcal_per_mol(energy):\n")
+        page.keyboard.type("factor = 627.5095\nreturn factor * (energy")  # the bracket is closed
+        assert editor(page).inner_text() == (
+            "def to_kcal_per_mol(energy):\n    factor = 627.5095\n    return factor * (energy)"
+        )
+        page.keyboard.press("Control+Z")
+        page.keyboard.press("Control+Y")
+        page.keyboard.press("Shift+Enter")
+        expect(output(page)).to_contain_text("✓ 1.1 right")
+        expect(editor(page)).to_be_focused()
+        page.keyboard.press("Home")
+        page.keyboard.press("Tab")  # indents
+        expect(editor(page)).to_contain_text("        return")
+        expect(editor(page)).to_be_focused()
+        page.keyboard.press("Escape")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")  # beyond the link in the line of the check
+        while not page.evaluate("document.activeElement.matches('.qm9-run-controls button')"):
+            page.keyboard.press("Tab")
+        expect(button(page, "Run")).to_be_focused()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(output(page)).to_contain_text("1.1 hint 1 of 3")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")  # Reset
+        expect(editor(page)).to_contain_text('raise NotImplementedError("Exercise 1.1')
+
+
+def test_an_endless_loop_is_stopped_and_the_rest_goes_on(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        run(page, RIGHT, "1.1 right")
+        write(
+            page, "def gap_in_ev(homo, lumo):\n    while True:\n        print('on and on')", "1.4"
+        )
+        expect(button(page, "Stop", "1.4")).to_have_attribute("aria-disabled", "true")
+        button(page, "Run", "1.4").click()
+        expect(output(page, "1.4")).to_contain_text("what is printed after this is left out")
+        for action, name in (("Run", "1.1"), ("Hint", "1.1"), ("Stop", "1.1")):
+            expect(button(page, action, name)).to_have_attribute("aria-disabled", "true")
+        button(page, "Stop", "1.4").click()
+        expect(page.get_by_text("Stopped. What else was written")).to_be_visible()
+        assert len(output(page, "1.4").inner_text()) < 21_000
+        run(page, "def gap_in_ev(homo, lumo):\n    return 27.2114 * (lumo - homo)", "right", "1.4")
+        expect(page.get_by_text("2 of 6 right")).to_be_visible()
+        run(page, WRONG, "1.1 wrong")  # with what the page's first cell gives, anew
+
+
+def test_errors_and_what_a_cell_prints_are_shown(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        run(page, "def to_kcal_per_mol(energy)\n    return 1", "SyntaxError: expected ':'")
+        expect(output(page)).to_contain_text("line 1")
+        expect(output(page).locator(".qm9-outcome")).to_have_count(0)  # nothing to check
+        run(page, f"{RIGHT}\nprint(sample[0].smiles)\n1 / 0", "ZeroDivisionError: division by zero")
+        expect(output(page)).to_contain_text(re.compile(r"^C\s*Traceback"))
+        run(page, f"print(len(sample), np.float64(2))\n{RIGHT}\nsample", "1.1 right")
+        expect(output(page)).to_contain_text("2000 2.0")
+        expect(output(page)).to_contain_text("QM9(2,000 molecules")
+        run(page, f"import qm9lib\n{RIGHT}\nqm9lib.view(sample[3])", "1.1 right")
+        expect(output(page).locator("svg")).to_be_visible()
+        run(page, "to_kcal_per_mol = 627.5095", "check takes the function itself, and you gave")
+        stops = "def to_kcal_per_mol(energy):\n    import jax\n    return jax.numpy.asarray(energy)"
+        run(page, stops, "jax does not run in a page: open the exercises in Colab to use it")
+
+
+@pytest.mark.parametrize(
+    ("subject", "name", "says"),
+    [
+        ("labels", "1.1", "✓ 1.1 right"),  # with SciPy, which is loaded when it is imported
+        ("data", "2.1", "✓ 2.1 right"),
+        ("baseline", "3.1", "✓ 3.1 right"),  # its page draws with matplotlib
+        ("kernels", "4.2", "✓ 4.2 right"),
+        ("gnn", "5.1", "✓ 5.1 right"),
+        ("accuracy", "6.6", "✓ 6.6 right"),
+    ],
+)
+def test_each_set_has_its_solution_run(
+    browser: Browser, address: str, subject: str, name: str, says: str
+) -> None:
+    solutions = json.loads((ROOT / f"book/solutions/{subject}.ipynb").read_text("utf-8"))
+    function = {one.name: one.function for one in qm9course.exercises(subject)}[name]
+    [solution] = [
+        "".join(cell["source"])
+        for cell in solutions["cells"]
+        if f"def {function}(" in "".join(cell["source"])
+    ]
+    if subject == "labels":
+        solution = (
+            "from scipy import constants as c\ndef to_kcal_per_mol(energy):\n"
+            "    joule = c.physical_constants['Hartree energy'][0]\n"
+            "    return energy * joule * c.N_A / 4184"
+        )
+    with opened(browser, address, f"book/exercises/{subject}.html") as seen:
+        page = seen.page
+        start(page, name)
+        run(page, solution, says, name)
+        elsewhere = [one.name for one in qm9course.exercises(subject) if one.needs_jax]
+        notes = page.get_by_text("This one needs JAX, which runs in no page: open it in Colab.")
+        expect(notes).to_have_count(len(elsewhere))
+        for one in qm9course.exercises(subject):
+            expect(button(page, "Run", one.name)).to_have_count(0 if one.needs_jax else 1)
+        if elsewhere:
+            expect(notes.first.get_by_role("link")).to_have_attribute(
+                "href", re.compile(rf"^https://colab.*/book/exercises/{subject}.ipynb$")
+            )
+
+
+def test_it_is_kept_and_taken_along_as_the_notebook_for_grade(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        run(page, RIGHT, "1.1 right")
+        write(page, "def gap_in_ev(homo, lumo):\n    return lumo - homo", "1.4")
+        page.reload()
+        expect(page.get_by_text("1 of 6 right")).to_be_visible()
+        start(page, "1.4")
+        expect(editor(page, "1.1")).to_contain_text("627.5095")
+        expect(editor(page, "1.4")).to_contain_text("return lumo - homo")
+        button(page, "Run", "1.4").click()
+        expect(output(page, "1.4")).to_contain_text("1.4 wrong")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download as notebook").click()
+        assert download.value.suggested_filename == "labels.ipynb"
+        file = tmp_path / "labels.ipynb"
+        download.value.save_as(file)
+        page.goto(f"{address}book/exercises/data.html")  # another set has its own
+        expect(page.locator(".qm9-run-progress")).to_be_hidden()
+    grades = tmp_path / "grades.json"
+    command = [sys.executable, "-m", "qm9course", "grade", "--json", str(grades), str(file)]
+    graded = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert graded.returncode == 0, graded.stderr
+    [results] = json.loads(grades.read_text("utf-8"))
+    assert results["outcomes"] == {
+        "1.1": "right", "1.2": "not attempted", "1.3": "not attempted", "1.4": "wrong",
+        "1.5": "not attempted", "1.6": "not attempted",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_a_failed_start_can_be_repeated(browser: Browser, address: str, name: str) -> None:
+    with checks.visit(browser, address + PAGE, 1280) as seen:
+        page = seen.page
+        context = page.context  # what a worker asks for is the context's
+        context.route(re.compile(re.escape(name)), lambda route: route.abort())
+        button(page, "Run here").click()
+        if name != "editor.js":
+            button(page, "Run").click()
+        expect(page.locator(".qm9-run-status").first).to_contain_text(
+            re.compile("could not be (loaded|started).*Try again")
+        )
+        context.unroute_all()
+        if name == "editor.js":
+            start(page)
+        run(page, RIGHT, "1.1 right")
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1280, "dark"), (390, "dark")])
+def test_it_is_accessible(
+    browser: Browser, address: str, axe_script: str, width: int, theme: str, screenshots: Path
+) -> None:
+    with opened(browser, address, "book/exercises/accuracy.html", width, theme) as seen:
+        page = seen.page
+        start(page, "6.6")
+        run(page, "def mean_and_deviation(predictions):\n    return 1 / 0", "6.6 error", "6.6")
+        button(page, "Hint", "6.2").click()
+        expect(output(page, "6.2")).to_contain_text("hint 1")
+        seen.settle()
+        page.screenshot(path=screenshots / f"run-{width}-{theme}.png")
+        checks.conclude(seen.ask("scroll", "ids") | {"axe": checks.axe(seen, axe_script)})
+
+
+def test_from_a_folder_it_says_what_is_missing(browser: Browser, site: checks.Site) -> None:
+    with checks.visit(browser, (site.root / PAGE).as_uri(), 1280) as seen:
+        expect(seen.page.get_by_text("A browser runs no Python from a folder")).to_be_visible()
+        expect(seen.page.get_by_role("button", name=re.compile("^Run"))).to_have_count(0)
+        assert seen.console == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_from_the_landing_page_to_a_solved_exercise(
+    browser: Browser,
+    address: str,
+    width: int,
+    theme: str,
+    screenshots: Path,
+    record_property: Record,
+) -> None:
+    """A person's path, without leaving the site: how many clicks and seconds, is told."""
+    with opened(browser, address, "book/index.html", width, theme) as seen:
+        page = seen.page
+        step = 0
+
+        def picture() -> None:
+            nonlocal step
+            step += 1
+            page.screenshot(path=screenshots / f"path-{step}-{width}-{theme}.png")
+
+        begun = time.monotonic()
+        page.get_by_role("button", name=re.compile("^Ask the network")).click()
+        expect(page.locator(".qm9-ask-answer")).to_contain_text("Expected error")
+        picture()
+        before = page.locator(".qm9-ask-answer").inner_text()
+        box = page.locator(".qm9-ask-atom").last.bounding_box()
+        assert box
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 15, y + 10, steps=4)
+        page.mouse.up()
+        expect(page.locator(".qm9-ask-answer")).not_to_have_text(before)
+        picture()
+        page.get_by_role("link", name="Do the exercises").click()
+        button(page, "Run here").click()
+        expect(editor(page)).to_be_focused()
+        picture()
+        write(page, RIGHT)
+        button(page, "Run").click()
+        expect(page.get_by_text("1 of 6 right")).to_be_attached()
+        seconds = time.monotonic() - begun
+        editor(page).scroll_into_view_if_needed()
+        picture()
+    record_property(
+        "measured",
+        f"from the landing page to a solved exercise at {width} px: 4 clicks and a drag, "
+        f"{seconds:.1f} s, the reading and the typing left out",
+    )
