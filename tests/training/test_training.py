@@ -372,7 +372,9 @@ if port:
         f"127.0.0.1:{port}", num_processes=2, process_id=process,
         initialization_timeout=3600, heartbeat_timeout_seconds=3600,
     )
+import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 import qm9lib
 from qm9lib.models.painn import PaiNN
 from qm9lib.training import Settings, fit
@@ -380,6 +382,11 @@ from qm9lib.training import Settings, fit
 sample = qm9lib.load_sample()
 small = sample[sample.n_atoms <= 15]
 mesh = jax.make_mesh((devices,), ("batch",)) if devices else None
+if port:  # XLA gives two processes 30 s to meet for the first time: they go there side by side
+    print("ready", flush=True)
+    sys.stdin.readline()
+    everywhere = NamedSharding(mesh, PartitionSpec("batch"))
+    jnp.sum(jax.device_put(np.ones(devices), everywhere)).block_until_ready()
 _, run = fit(
     PaiNN(8, 2, 4, key=jax.random.key(0)), small[:320], small[320:400],
     settings=Settings(epochs=2, learning_rate=1e-3, chunk_size=chunk_size),
@@ -412,14 +419,21 @@ def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
         command = [sys.executable, "-c", PARALLEL, str(devices), str(process), str(port)]
         return subprocess.Popen(
             command, env=os.environ | {"XLA_FLAGS": flags}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     with probe, ExitStack() as stack:
         groups = [[start(0, 1)], [start(8, 8)], [start(8, 4, i, port) for i in (0, 1)]]
         processes = [process for group in groups for process in group]
         for process in processes:
+            stack.enter_context(process)
             stack.callback(process.kill)
+        for process in groups[-1]:
+            lines = iter(process.stdout.readline, "")
+            assert any(line == "ready\n" for line in lines), process.stderr.read()
+        for process in groups[-1]:
+            process.stdin.write("\n")
+            process.stdin.flush()
         results = []
         for process in processes:
             output, messages = process.communicate(timeout=HANG)

@@ -112,7 +112,7 @@ def test_an_exercise_is_solved_in_the_page(
         expect(output(page, "1.4")).to_contain_text("1.4 hint 2 of 3")
         button(page, "Run", "1.4").click()
         expect(output(page, "1.4")).to_contain_text("1.4 not attempted: put your code")
-        assert sum("pyodide.asm.wasm" in url for url in seen.requests) == 1
+        assert sum("python_stdlib.zip" in url for url in seen.requests) == 1
         loaded = sum(got)
     record_property(
         "measured",

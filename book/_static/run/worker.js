@@ -58,7 +58,7 @@ const start = async () => {
   });
   const { packages } = await (await fetch(`${core}pyodide-lock.json`)).json();
   loadable = Object.keys(packages);
-  python.globals.set("loadable", python.toPy(loadable));
+  python.globals.set("loadable", loadable.join(" "));
   await python.runPythonAsync(`
 import os, sys, warnings
 os.environ["MPLBACKEND"] = "agg"
@@ -67,43 +67,44 @@ warnings.filterwarnings("ignore", "only soft file lock")  # no other process is 
 from qm9course import page as _page, showing
 showing.PAGE = show
 sys.meta_path.insert(0, _page.Nowhere)
-cells = _page.Page(show, tuple(loadable))
+run = _page.Page(show, tuple(loadable.split())).run
+imports = lambda source: " ".join(_page.imports(source))
 `);
-  return python;
+  // Proxies of Python's objects, made once: one that is thrown away can end Python at any time.
+  const [cell, imports] = ["run", "imports"].map((name) => python.globals.get(name));
+  return { python, cell, imports };
 };
 
 const ready = start().then(
-  (python) => {
+  (started) => {
     say({ step: "" });
-    return python;
+    return started;
   },
   (error) => {
     say({ failed: String(error.message ?? error) });
   },
 );
 
-const run = async (python, [name, source]) => {
-  const cells = python.globals.get("cells");
+const run = async ({ python, cell, imports }, [name, source]) => {
   // What a function imports is loaded beforehand: its checker would take the error for its own.
-  const named = python.globals.get("_page").imports(source).toJs();
-  for (const one of named) if (loadable.includes(one)) await load(python, one);
+  for (const one of imports(source).split(" ")) if (loadable.includes(one)) await load(python, one);
   for (;;) {
     say({ step: "" });
-    const result = cells.run(source, name);
+    const result = cell(source, name);
     if (result === "done" || result === "failed") return result;
     await load(python, result);
   }
 };
 
 onmessage = async ({ data }) => {
-  const python = await ready;
-  if (!python) return;
+  const started = await ready;
+  if (!started) return;
   printed = 0;
   let result = "done";
   try {
     for (const [i, cell] of [...data.before, ...data.cells].entries()) {
       muted = i < data.before.length;
-      result = await run(python, cell);
+      result = await run(started, cell);
       if (result !== "done") break;
     }
   } catch (error) {
