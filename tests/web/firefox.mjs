@@ -8,7 +8,7 @@ const [modules, executablePath] = process.argv.slice(2);
 const { default: puppeteer } = await import(
   createRequire(path.join(path.resolve(modules), "x")).resolve("puppeteer-core")
 );
-const { address, script, checks, pages, sought } = JSON.parse(readFileSync(0, "utf-8"));
+const { address, script, checks, pages, sought, exercise } = JSON.parse(readFileSync(0, "utf-8"));
 
 // A key is handled, and the drawing made, some frames after it was pressed: wait for it.
 const turned = async (page) => {
@@ -84,5 +84,18 @@ for (const [words, answer] of Object.entries(sought)) {
   const right = links.some((link) => link.startsWith(address + answer));
   found[`search: ${words}`] = { search: right ? [] : [`${answer} is not found`], console: said };
 }
+said = [];
+await page.goto(`${address}${exercise.page}`);
+await (await page.waitForSelector(`[aria-label^="Run here: exercise ${exercise.name} "]`)).click();
+const run = `[aria-label="Run ${exercise.name}"]`;
+await page.waitForSelector(run);
+await page.keyboard.down("Control");
+await page.keyboard.press("a");
+await page.keyboard.up("Control");
+await page.keyboard.type(exercise.code);
+await page.click(run);
+const outcome = await (await page.waitForSelector(".qm9-outcome")).evaluate((e) => e.textContent);
+const right = outcome.startsWith(`✓ ${exercise.name} right`);
+found["run here"] = { run: right ? [] : [outcome], console: said };
 console.log(JSON.stringify(found));
 await browser.close();
