@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from qm9lib.data.molecule import Molecule
     from qm9lib.data.tfdata import qm9_fetch, qm9_parse
     from qm9lib.figures.viewer import view
-    from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS, convert
+    from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, SYMBOLS
     from qm9lib.metrics import mae, rmse
+    from qm9lib.units import convert
 
 __version__ = "0.1.0"
 
@@ -40,8 +41,9 @@ __all__ = [
 _HOMES = {
     "qm9lib.data.dataset": ("QM9", "Split", "load", "load_sample"),
     "qm9lib.data.molecule": ("Molecule",),
-    "qm9lib.labels": ("ATOM_REFERENCES", "ELEMENTS", "LABELS", "SYMBOLS", "convert"),
+    "qm9lib.labels": ("ATOM_REFERENCES", "ELEMENTS", "LABELS", "SYMBOLS"),
     "qm9lib.metrics": ("mae", "rmse"),
+    "qm9lib.units": ("convert",),
     "qm9lib.data.tfdata": ("qm9_fetch", "qm9_parse"),
     "qm9lib.figures.viewer": ("view",),
 }

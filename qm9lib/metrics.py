@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from qm9lib.labels import convert
+from qm9lib.units import convert
 
 
 def _difference(

@@ -43,6 +43,7 @@ RESULTS = ROOT / "_build" / "mutants"
 
 TESTS: dict[str, list[str]] = {
     "labels": ["tests/test_labels.py"],
+    "units": ["tests/test_units.py"],
     "metrics": ["tests/test_metrics.py"],
     "data.dataset": ["tests/data/test_dataset.py"],
     "data.records": ["tests/data/test_records.py", "tests/data/test_fuzz_records.py"],

@@ -11,7 +11,7 @@ from qm9course.checking import Answer, Case, Exercise, Right, compared
 from qm9course.diagnosis import describe, same
 from qm9course.judges import sample as _sample
 from qm9lib import ATOM_REFERENCES, QM9, convert
-from qm9lib.labels import GAS_CONSTANT
+from qm9lib.units import GAS_CONSTANT
 
 _HARTREE = convert(1.0, "hartree", "kcal/mol")
 _GAS_CONSTANT = convert(GAS_CONSTANT / 1000, "kJ/mol", "hartree")  # hartree/K

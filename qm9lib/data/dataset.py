@@ -16,7 +16,8 @@ from jaxtyping import Float, Int, Int8, Shaped
 from qm9lib.data import sources, splits
 from qm9lib.data.molecule import Molecule
 from qm9lib.errors import UnknownNameError
-from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, check_elements, convert
+from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, check_elements
+from qm9lib.units import convert
 
 
 class Split(NamedTuple):

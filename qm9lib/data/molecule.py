@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int8
 
-from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, check_elements, convert
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, check_elements
+from qm9lib.units import convert
 
 
 @dataclass(frozen=True, eq=False, repr=False)

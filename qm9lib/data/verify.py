@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 from qm9lib.data import cache, figshare, files
 from qm9lib.data.dataset import QM9
 from qm9lib.data.splits import CHARACTERIZED
-from qm9lib.labels import ELEMENTS, GAS_CONSTANT, SYMBOLS, convert
+from qm9lib.labels import ELEMENTS, SYMBOLS
+from qm9lib.units import GAS_CONSTANT, convert
 
 
 class Check(NamedTuple):

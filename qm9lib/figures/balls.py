@@ -14,7 +14,8 @@ from typing import NamedTuple
 from qm9lib.data.geometry import COVALENT_RADII, bonds, principal_axes
 from qm9lib.data.molecule import Molecule
 from qm9lib.figures.embed import embedded
-from qm9lib.labels import SYMBOLS, written
+from qm9lib.labels import SYMBOLS
+from qm9lib.units import written
 
 BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}
 """Colour of each element's ball by atomic number, as chemists have them."""

@@ -13,8 +13,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from qm9lib.figures.picture import Picture
 from qm9lib.figures.style import COLORS, axes, legend, styled
-from qm9lib.labels import written
 from qm9lib.metrics import mae
+from qm9lib.units import written
 
 _MARKERS = "osD^vP"
 _REFERENCE = ((0, (6, 4)), (0, (2, 3)), (0, (6, 3, 1, 3)))

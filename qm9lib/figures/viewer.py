@@ -18,7 +18,8 @@ from jaxtyping import Shaped
 from qm9lib.data.molecule import Molecule
 from qm9lib.figures.balls import BALLS, Scale, drawing, scene
 from qm9lib.figures.embed import script, shipped
-from qm9lib.labels import LABELS, SYMBOLS, written
+from qm9lib.labels import LABELS, SYMBOLS
+from qm9lib.units import written
 
 _MANY = 3  # bonds of a kind; of more only the shortest and the longest are named
 _ORDER = "CNOFH"  # of the two elements of a bond

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from qm9lib.data.dataset import QM9, check_finite
-from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS
+from qm9lib.units import convert
 
 
 @dataclass(frozen=True, eq=False)

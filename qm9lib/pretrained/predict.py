@@ -10,9 +10,10 @@ import numpy as np
 from qm9lib import pretrained
 from qm9lib.data import xyz
 from qm9lib.data.dataset import QM9
-from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS, convert, written
+from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS
 from qm9lib.models.storage import Ensemble
 from qm9lib.pretrained.weights import Calibration
+from qm9lib.units import convert, written
 
 MOST_APART = 100
 """Disagreement of the pretrained networks, kcal/mol, beyond which there is no prediction.

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from qm9lib.data.dataset import QM9, check_finite
 from qm9lib.errors import DataError
-from qm9lib.labels import LABELS, SYMBOLS, convert
+from qm9lib.labels import LABELS, SYMBOLS
 from qm9lib.metrics import mae
 from qm9lib.models import composition, programs
 from qm9lib.models.graphs import Batch, bucketed, chunks
@@ -35,6 +35,7 @@ from qm9lib.training import optimizers
 from qm9lib.training.checkpoint import State
 from qm9lib.training.run import Epoch, Run, Settings, environment, index_sha256
 from qm9lib.training.step import checked_mesh, compiled, make_step, placement
+from qm9lib.units import convert
 
 _ROUNDING = 1e-12  # of a label: 50 hartree to 5e-11, far below the 1e-6 of the published ones
 _IN_FLIGHT = 16  # steps that may be queued before the loop waits for one

@@ -10,12 +10,12 @@ import pytest
 
 from qm9lib import QM9, convert, models, pretrained
 from qm9lib.data import xyz
-from qm9lib.labels import written
 from qm9lib.models import Ensemble
 from qm9lib.models.composition import Composition
 from qm9lib.models.painn import PaiNN
 from qm9lib.models.storage import Network
 from qm9lib.pretrained import predict
+from qm9lib.units import written
 
 WATER = "3\nwater\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n"
 
