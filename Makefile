@@ -2,7 +2,8 @@ PYTHON ?= python3
 PORT ?= 8000
 # One more than the cores that everybody has: some tests wait.
 WORKERS ?= 3
-BRANCH ?= main
+# Not from the environment, where it may be anybody's: make BRANCH=... repository.
+BRANCH := main
 RUNS ?= 1000000
 SEED ?= 1
 NICE ?= 1
@@ -18,7 +19,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Where Python has been upgraded, a link may lead nowhere: test -x sees that.
 READY := $(shell test -x $(BIN)/python && echo yes)
 INTERPRETER := $(if $(READY),$(BIN)/python,$(PYTHON))
-VERSION := $(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+SHOW := import sys; print("%d.%d" % sys.version_info[:2])
+VERSION := $(shell $(INTERPRETER) -c '$(SHOW)')
+ifneq ($(READY)$(origin PYTHON),yesfile)
+ifneq ($(shell $(PYTHON) -c '$(SHOW)'),$(VERSION))
+$(error .venv has Python $(VERSION), and PYTHON=$(PYTHON) is another one: remove .venv to change it)
+endif
+endif
 # The exact versions that passed on this Python; `make CONSTRAINTS= ...` takes the newest ones.
 CONSTRAINTS ?= $(wildcard constraints/$(VERSION).txt)
 VERSIONS := $(if $(CONSTRAINTS),-c $(CONSTRAINTS),--upgrade --upgrade-strategy eager)

@@ -102,7 +102,10 @@
       }
       if ("text" in data && running) print(running, data.text);
       if ("html" in data && running) show(running, data.html);
-      if ("done" in data) tell(end(running), "");
+      if ("done" in data) {
+        if (!data.prepared) plain.forEach((cell) => (cell.ran = false));
+        tell(end(running), "");
+      }
       if ("failed" in data) fail(data.failed);
     };
     worker.onerror = (event) => {

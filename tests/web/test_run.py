@@ -317,6 +317,21 @@ def test_it_is_accessible(
         checks.conclude(seen.ask("scroll", "ids") | {"axe": checks.axe(seen, axe_script)})
 
 
+def test_what_the_page_needs_first_is_tried_again_after_it_failed(
+    browser: Browser, address: str
+) -> None:
+    """Its first cell draws with matplotlib, which does not come at the first attempt."""
+    with checks.visit(browser, f"{address}book/exercises/baseline.html", 1280) as seen:
+        page = seen.page
+        page.context.route(re.compile("matplotlib-3"), lambda route: route.abort())
+        start(page, "3.1")
+        button(page, "Run", "3.1").click()
+        expect(output(page, "3.1")).to_contain_text("matplotlib could not be loaded")
+        page.context.unroute_all()
+        button(page, "Run", "3.1").click()
+        expect(output(page, "3.1")).to_contain_text("3.1 not attempted")
+
+
 def test_from_a_folder_it_says_what_is_missing(browser: Browser, site: checks.Site) -> None:
     with checks.visit(browser, (site.root / PAGE).as_uri(), 1280) as seen:
         expect(seen.page.get_by_text("A browser runs no Python from a folder")).to_be_visible()

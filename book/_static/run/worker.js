@@ -1,6 +1,7 @@
 // Python in a worker of an exercise page: it runs cells, and tells the page what comes out.
 // Messages to it: {before, cells}, each a list of [name, source]; what the first print is left out.
-// Messages from it: {step}, {text}, {html}, {done}, {failed} (it could not start).
+// Messages from it: {step}, {text}, {html}, {failed} (it could not start), and {done, prepared}: what
+// came of the cells, and whether the first of them have run.
 "use strict";
 const options = Object.fromEntries(new URL(location.href).searchParams);
 const say = (message) => postMessage(message);
@@ -108,9 +109,9 @@ onmessage = async ({ data }) => {
       if (result !== "done") break;
     }
   } catch (error) {
-    print(String(error.message ?? error)); // such as a package that could not be loaded
+    complain(String(error.message ?? error)); // such as a package that could not be loaded
     result = "failed";
   }
   flush();
-  say({ done: result });
+  say({ done: result, prepared: !muted });
 };
