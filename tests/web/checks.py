@@ -25,6 +25,7 @@ from playwright.sync_api import (
     BrowserContext,
     CDPSession,
     ConsoleMessage,
+    Locator,
     Page,
     Request,
     Response,
@@ -368,6 +369,17 @@ def until(page: Page, condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "what was waited for has not come"
         frames(page, 1)
+
+
+def drag(page: Page, element: Locator, right: float, down: float) -> None:
+    """Drag an element by its middle, by so many CSS pixels."""
+    box = element.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right, y + down, steps=4)
+    page.mouse.up()
 
 
 def console(seen: Visit) -> list[str]:

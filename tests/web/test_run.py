@@ -363,13 +363,7 @@ def test_from_the_landing_page_to_a_solved_exercise(
         expect(page.locator(".qm9-ask-answer")).to_contain_text("Expected error")
         picture()
         before = page.locator(".qm9-ask-answer").inner_text()
-        box = page.locator(".qm9-ask-atom").last.bounding_box()
-        assert box
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x + 15, y + 10, steps=4)
-        page.mouse.up()
+        checks.drag(page, page.locator(".qm9-ask-atom").last, 15, 10)
         expect(page.locator(".qm9-ask-answer")).not_to_have_text(before)
         picture()
         page.get_by_role("link", name="Do the exercises").click()
