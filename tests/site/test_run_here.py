@@ -81,7 +81,7 @@ def fetch(tmp_path, **environment):
         [sys.executable, PROGRAM, core, tmp_path / "wheels"],
         capture_output=True,
         text=True,
-        env={**os.environ, "PIP_NO_INDEX": "1", **environment},
+        env={**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", **environment},
     )
 
 
