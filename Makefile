@@ -47,7 +47,7 @@ PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
-book: $(INSTALLED) $(WEB)/.installed $(WEB)/wheels ## build the book in _build/html; any warning is an error
+book: $(INSTALLED) $(WEB)/.installed $(WEB)/wheels/.complete ## build the book in _build/html; any warning is an error
 	rm -rf _build/html _build/.doctrees
 	$(BIN)/jupyter-book build . --quiet --warningiserror --keep-going
 	@printf 'The book: %s\n' "$$PWD/_build/html/index.html"
@@ -127,9 +127,10 @@ $(WEB)/.installed: tools/web/package.json tools/web/package-lock.json tools/web/
 	touch $@
 
 # Python for the pages: where it cannot be had, the book is built without, and the next build asks again.
-$(WEB)/wheels: book/_ext/page_python.py $(WEB)/.installed
-	$(BIN)/python book/_ext/page_python.py $(WEB)/node_modules/pyodide $@
-	@test ! -d $@ || touch $@
+$(WEB)/wheels/.complete: book/_ext/page_python.py $(WEB)/.installed
+	rm -rf $(@D)
+	$(BIN)/python book/_ext/page_python.py $(WEB)/node_modules/pyodide $(@D)
+	@test ! -d $(@D) || touch $@
 
 # And what checks them.
 $(WEB)/.checkers: $(WEB)/.installed

@@ -120,18 +120,22 @@ class Page:
             # A page of exercises imports JAX for those that need it; the others go without.
             for alias in statement.names:
                 bound = alias.asname or alias.name.partition(".")[0]
-                self.names[bound] = Absent(package)
+                if alias.asname or "." not in alias.name or bound not in self.names:
+                    self.names[bound] = Absent(package)
 
     def _display(self, value: Any) -> None:
         """Show the value of a statement that is an expression, as a notebook does."""
         if value is None:
+            return
+        if isinstance(value, type):
+            print(repr(value))
             return
         bundle: Mapping[str, str] = {}
         if hasattr(value, "_repr_mimebundle_"):
             bundle = value._repr_mimebundle_()
         elif hasattr(value, "_repr_html_"):
             bundle = {"text/html": value._repr_html_()}
-        if "text/html" in bundle:
+        if bundle.get("text/html"):
             self.show(bundle["text/html"])
         else:
             print(repr(value))
@@ -177,7 +181,7 @@ def _compiled(source: str, name: str) -> list[tuple[CodeType, ast.stmt]]:
             tree, mode = ast.Expression(statement.value), "eval"
         elif isinstance(statement, ast.Expr):  # computed, and not shown
             statement = ast.Pass()
-        found.append((compile(tree, name, mode), statement))
+        found.append((compile(tree, name, mode, dont_inherit=True), statement))
     return found
 
 

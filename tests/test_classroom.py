@@ -37,7 +37,12 @@ def test_its_text_names_what_is_in_it(packed):
     text = packed.read("molecular-energies/README.txt").decode()
     for name in ("book/exercises", "book/solutions", "wheels/", "requirements.txt"):
         assert name in text
-    assert "qm9lib[data,tf]" in text
+    fetched, installed = (
+        next(line for line in text.splitlines() if words in line)
+        for words in ("pip download", "pip install")
+    )
+    for asked in ("-r requirements.txt", "jupyterlab"):
+        assert asked in fetched and asked in installed
 
 
 def test_the_data_are_those_that_the_package_reads(monkeypatch, tmp_path):

@@ -36,7 +36,7 @@ Once, on a machine with a network and of the same kind as those of the classroom
 Then, on each machine of the classroom, without network:
 
     python -m venv course
-    course/bin/pip install --no-index --find-links wheels "qm9lib[data,tf]" jupyterlab
+    course/bin/pip install --no-index --find-links wheels -r requirements.txt qm9lib jupyterlab
     course/bin/python -m qm9lib fetch
     course/bin/jupyter lab book
 

@@ -122,7 +122,7 @@
   const stop = (one) => {
     worker.terminate();
     start(true);
-    tell(end(one), "Stopped. What else was written and right is still there.");
+    tell(end(one), "Stopped. Your code and your results are kept.");
   };
 
   // Run cells after those that the page has before the exercise, unless these have run already.
@@ -238,13 +238,13 @@
   const colab = document.querySelector('.bd-article a[href*="colab.research.google.com"]')?.href;
   const note = (...text) => make("p", { className: "qm9-run-note" }, ...text);
   if (location.protocol === "file:") {
-    heading.before(note("A browser runs no Python from a folder: serve it (make serve)."));
+    heading.before(note("Exercises run here only when the book comes from a web server, such as that of make serve."));
     runnable.length = 0;
   }
   for (const one of exercises.values()) {
     if (elsewhere.includes(one.name)) {
       const link = make("a", { href: colab, textContent: "open it in Colab" });
-      one.last.after(note("This one needs JAX, which runs in no page: ", link, "."));
+      one.last.after(note("This one needs JAX, which does not run in a browser: ", link, "."));
     }
   }
   for (const one of runnable) {

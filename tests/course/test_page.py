@@ -62,6 +62,20 @@ def test_what_has_html_is_shown_as_html(page, shown, capsys):
     assert shown == ["<b>1</b>", "<b>2</b>"] and capsys.readouterr().out == ""
 
 
+def test_it_takes_what_a_notebook_takes_and_no_more(page, capsys):
+    assert page.run("def f(x: Arry):\n    return x", "cell a") == "failed"
+    assert "NameError: name 'Arry' is not defined" in capsys.readouterr().err
+    source = "class Rich:\n    def _repr_html_(self):\n        return None\n"
+    assert page.run(f"{source}Rich", "cell b") == page.run("Rich()", "cell c") == "done"
+    assert capsys.readouterr().out.startswith("<class '__main__.Rich'>\n<__main__.Rich object")
+
+
+def test_a_part_that_needs_jax_leaves_the_package_itself_alone(page, nowhere, capsys):
+    assert page.run("import qm9lib\nimport qm9lib.training", "cell a") == "done"
+    assert page.run("qm9lib.__version__", "cell b") == "done"
+    assert capsys.readouterr().out == "'0.1.0'\n"
+
+
 def test_an_error_is_told_with_the_lines_of_the_cells_alone(page, capsys):
     assert page.run("def f(x):\n    return 1 / x", "cell 1.1") == "done"
     assert page.run("print(1)\nf(0)\nprint(2)", "cell 1.2") == "failed"

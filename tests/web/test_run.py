@@ -183,7 +183,7 @@ def test_an_endless_loop_is_stopped_and_the_rest_goes_on(browser: Browser, addre
         for action, name in (("Run", "1.1"), ("Hint", "1.1"), ("Stop", "1.1")):
             expect(button(page, action, name)).to_have_attribute("aria-disabled", "true")
         button(page, "Stop", "1.4").click()
-        expect(page.get_by_text("Stopped. What else was written")).to_be_visible()
+        expect(page.get_by_text("Stopped. Your code")).to_be_visible()
         assert len(output(page, "1.4").inner_text()) < 21_000
         run(page, "def gap_in_ev(homo, lumo):\n    return 27.2114 * (lumo - homo)", "right", "1.4")
         expect(page.get_by_text("2 of 6 right")).to_be_visible()
@@ -241,7 +241,9 @@ def test_each_set_has_its_solution_run(
         start(page, name)
         run(page, solution, says, name)
         elsewhere = [one.name for one in qm9course.exercises(subject) if one.needs_jax]
-        notes = page.get_by_text("This one needs JAX, which runs in no page: open it in Colab.")
+        notes = page.get_by_text(
+            "This one needs JAX, which does not run in a browser: open it in Colab."
+        )
         expect(notes).to_have_count(len(elsewhere))
         for one in qm9course.exercises(subject):
             expect(button(page, "Run", one.name)).to_have_count(0 if one.needs_jax else 1)
@@ -334,7 +336,9 @@ def test_what_the_page_needs_first_is_tried_again_after_it_failed(
 
 def test_from_a_folder_it_says_what_is_missing(browser: Browser, site: checks.Site) -> None:
     with checks.visit(browser, (site.root / PAGE).as_uri(), 1280) as seen:
-        expect(seen.page.get_by_text("A browser runs no Python from a folder")).to_be_visible()
+        expect(
+            seen.page.get_by_text("Exercises run here only when the book comes from")
+        ).to_be_visible()
         expect(seen.page.get_by_role("button", name=re.compile("^Run"))).to_have_count(0)
         assert seen.console == []
 

@@ -10,6 +10,7 @@ const say = (message) => postMessage(message);
 const MOST = 20_000; // characters of a run
 let waiting = "";
 let printed = 0;
+let complained = 0;
 let sent = 0;
 const flush = () => {
   if (waiting) say({ text: waiting });
@@ -18,13 +19,19 @@ const flush = () => {
 };
 let muted = false; // what a cell prints; its errors are told
 const print = (line) => {
-  if (!muted) complain(line);
-};
-const complain = (line) => {
-  if (printed > MOST) return;
+  if (muted || printed > MOST) return;
   printed += line.length + 1;
-  waiting += printed > MOST ? "… (what is printed after this is left out)\n" : `${line}\n`;
+  add(printed > MOST ? "… (what is printed after this is left out)" : line);
+};
+const add = (line) => {
+  waiting += `${line}\n`;
   if (printed > MOST || performance.now() - sent > 100) flush();
+};
+// An error is told whatever was printed before; a flood of them ends, too.
+const complain = (line) => {
+  if (complained > MOST) return;
+  complained += line.length + 1;
+  add(line);
 };
 
 let loadable = []; // packages beside NumPy that this site has
@@ -100,7 +107,7 @@ const run = async ({ python, cell, imports }, [name, source]) => {
 onmessage = async ({ data }) => {
   const started = await ready;
   if (!started) return;
-  printed = 0;
+  printed = complained = 0;
   let result = "done";
   try {
     for (const [i, cell] of [...data.before, ...data.cells].entries()) {
