@@ -36,9 +36,12 @@
   } catch {
     // Nothing was kept, or the browser keeps nothing.
   }
-  const keep = () => {
+  // Of one exercise at a time: the page may be open in another tab, too.
+  const keep = (name) => {
     try {
-      localStorage.setItem(KEY, JSON.stringify(kept));
+      const stored = { code: {}, outcome: {}, ...JSON.parse(localStorage.getItem(KEY)) };
+      for (const part of ["code", "outcome"]) stored[part][name] = kept[part][name];
+      localStorage.setItem(KEY, JSON.stringify(stored));
     } catch {
       // Such as in a private window: all else works.
     }
@@ -155,8 +158,10 @@
     }
     const [, name, outcome] = block.textContent.match(OUTCOME) ?? [];
     // What was right stays so: a later experiment costs nothing.
-    if (name in kept.code && kept.outcome[name] !== "right") kept.outcome[name] = outcome;
-    keep();
+    if (exercises.has(name) && kept.outcome[name] !== "right") {
+      kept.outcome[name] = outcome;
+      keep(name);
+    }
     progress();
   };
 
@@ -175,9 +180,11 @@
     const place = make("div", { className: "qm9-run-editor highlight" });
     cell.querySelector(".cell_input").replaceChildren(place);
     const code = () => {
-      kept.code[name] = one.editor.text;
-      keep();
-      return kept.code[name];
+      const { text } = one.editor;
+      if (text === stub) delete kept.code[name];
+      else kept.code[name] = text;
+      keep(name);
+      return text;
     };
     const actions = {
       Run: () => {

@@ -286,6 +286,25 @@ def test_it_is_kept_and_taken_along_as_the_notebook_for_grade(
     }  # fmt: skip
 
 
+def test_two_tabs_keep_what_each_has(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        first, second = seen.page, seen.page.context.new_page()
+        second.goto(address + PAGE)
+        start(second, "1.4")
+        start(first)
+        run(first, RIGHT, "1.1 right")
+        write(second, "def gap_in_ev(homo, lumo):\n    return 0", "1.4")
+        button(second, "Run", "1.4").click()
+        expect(output(second, "1.4")).to_contain_text("1.4 wrong")
+        first.reload()
+        expect(first.get_by_text("1 of 6 right")).to_be_visible()
+        start(first)
+        expect(editor(first, "1.1")).to_contain_text("627.5095")
+        expect(editor(first, "1.4")).to_contain_text("return 0")
+        button(first, "Hint", "1.4").click()
+        expect(output(first, "1.4")).to_contain_text("hint 1")
+
+
 @pytest.mark.parametrize("name", LOADED)
 def test_a_failed_start_can_be_repeated(browser: Browser, address: str, name: str) -> None:
     with checks.visit(browser, address + PAGE, 1280) as seen:
