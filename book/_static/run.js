@@ -176,7 +176,7 @@
     }
   };
   const open = (one) => {
-    const { name, stub, cell, last } = one;
+    const { name, stub, cell } = one;
     const place = make("div", { className: "qm9-run-editor highlight" });
     cell.querySelector(".cell_input").replaceChildren(place);
     const code = () => {
@@ -201,7 +201,6 @@
       },
       Stop: () => stop(one),
     };
-    one.controls = {};
     for (const [action, act] of Object.entries(actions)) {
       one.controls[action] = make("button", {
         type: "button",
@@ -245,7 +244,11 @@
   const colab = document.querySelector('.bd-article a[href*="colab.research.google.com"]')?.href;
   const note = (...text) => make("p", { className: "qm9-run-note" }, ...text);
   if (location.protocol === "file:") {
-    heading.before(note("Exercises run here only when the book comes from a web server, such as that of make serve."));
+    heading.before(
+      note(
+        "Exercises run here only when the book comes from a web server, such as that of make serve.",
+      ),
+    );
     runnable.length = 0;
   }
   for (const one of exercises.values()) {
