@@ -10,12 +10,17 @@ import ast
 import linecache
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
+from qm9course import showing
+
 NOWHERE = ("equinox", "jax", "optax", "safetensors", "tensorflow")
 """Packages that no page has; what imports them is not there either."""
+
+KINDS = {"text/html": "_repr_html_", "image/svg+xml": "_repr_svg_", "image/png": "_repr_png_"}
+"""What a page can show of a value, and the method that returns it."""
 
 
 class Nowhere:
@@ -97,8 +102,14 @@ class Page:
         """
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         try:
-            for code, statement in _compiled(source, name):
-                self._step(code, statement)
+            try:
+                for code, statement in _compiled(source, name):
+                    self._step(code, statement)
+            finally:
+                if "matplotlib.pyplot" in sys.modules:  # what has been left open
+                    from qm9course import inline
+
+                    inline.show()
         except ModuleNotFoundError as error:
             if (package := _package(error)) in self.loadable:
                 return package
@@ -127,16 +138,8 @@ class Page:
         """Show the value of a statement that is an expression, as a notebook does."""
         if value is None:
             return
-        if isinstance(value, type):
-            print(repr(value))
-            return
-        bundle: Mapping[str, str] = {}
-        if hasattr(value, "_repr_mimebundle_"):
-            bundle = value._repr_mimebundle_()
-        elif hasattr(value, "_repr_html_"):
-            bundle = {"text/html": value._repr_html_()}
-        if bundle.get("text/html"):
-            self.show(bundle["text/html"])
+        if html := _html(value):
+            self.show(html)
         else:
             print(repr(value))
 
@@ -168,6 +171,25 @@ def imports(source: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return sorted(found)
+
+
+def _html(value: Any) -> str:
+    """Return what a notebook shows of a value in place of its text, as HTML; ``""`` if nothing."""
+    if isinstance(value, type):
+        return ""
+    figure = sys.modules.get("matplotlib.figure")
+    if figure is not None and isinstance(value, figure.Figure):
+        from qm9course import inline
+
+        return inline.picture(value)
+    bundle = {kind: getattr(value, name)() for kind, name in KINDS.items() if hasattr(value, name)}
+    if hasattr(value, "_repr_mimebundle_"):
+        bundle |= value._repr_mimebundle_()
+    if html := bundle.get("text/html") or bundle.get("image/svg+xml"):
+        return html
+    if png := bundle.get("image/png"):
+        return showing.image(png, getattr(value, "alt", type(value).__name__))
+    return ""
 
 
 def _compiled(source: str, name: str) -> list[tuple[CodeType, ast.stmt]]:

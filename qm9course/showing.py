@@ -6,6 +6,7 @@ not wanted (``NO_COLOR``) or not possible, there is only the word.
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -104,6 +105,18 @@ def html(lines: Iterable[Line]) -> str:
 
     text = _text(lines, badge, quote=escape)
     return f'<pre class="qm9-outcome" style="{BLOCK}">{text}</pre>'
+
+
+def image(png: bytes | str, alt: str) -> str:
+    """Return a PNG file, or its base64 as notebooks have it, as HTML with a text alternative.
+
+    Examples
+    --------
+    >>> image(b"file", "1 < 2")
+    '<img alt="1 &lt; 2" src="data:image/png;base64,ZmlsZQ==">'
+    """
+    text = base64.b64encode(png).decode() if isinstance(png, bytes) else png
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{text}">'
 
 
 def _text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -60,6 +61,74 @@ def test_what_has_html_is_shown_as_html(page, shown, capsys):
     page.run("rich", "cell a")
     page.run("bundle", "cell b")
     assert shown == ["<b>1</b>", "<b>2</b>"] and capsys.readouterr().out == ""
+
+
+PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
+
+
+def test_what_has_a_picture_is_shown_as_one(page, shown, capsys):
+    class Drawn:
+        def _repr_html_(self):
+            return None
+
+        def _repr_svg_(self):
+            return "<svg></svg>"
+
+    class Painted:
+        alt = "a < b"
+
+        def _repr_png_(self):
+            return PNG
+
+    class Bundle:
+        def _repr_mimebundle_(self):
+            return {"text/plain": "x", "image/png": base64.b64encode(PNG).decode()}
+
+    page.names |= {"drawn": Drawn(), "painted": Painted(), "bundle": Bundle()}
+    for name in ("drawn", "painted", "bundle"):
+        assert page.run(name, "cell a") == "done"
+    data = f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}">'
+    assert shown == ["<svg></svg>", f'<img alt="a &lt; b" {data}', f'<img alt="Bundle" {data}']
+    assert capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def pyplot(monkeypatch, shown):
+    """As in a page, with the backend that the worker chooses."""
+    from matplotlib import pyplot
+
+    before = pyplot.get_backend()
+    pyplot.switch_backend("module://qm9course.inline")
+    monkeypatch.setattr(showing, "PAGE", shown.append)
+    yield pyplot
+    pyplot.close("all")
+    pyplot.switch_backend(before)
+
+
+DRAW = """from matplotlib import pyplot as plt
+figure, ax = plt.subplots()
+ax.set(title="Errors < 1", xlabel="steps", ylabel="MAE")
+"""
+DRAWN = '<img alt="Figure: Errors &lt; 1; MAE against steps" src="data:image/png;base64,'
+
+
+@pytest.mark.parametrize("end", ["figure", "plt.show()", "pass", "1 / 0"])
+def test_a_figure_is_shown_once_as_a_picture(page, shown, capsys, pyplot, end):
+    page.run(DRAW + end, "cell a")
+    assert [html[: len(DRAWN)] for html in shown] == [DRAWN]
+    assert base64.b64decode(shown[0].partition("base64,")[2].rstrip('">')).startswith(PNG)
+    said = capsys.readouterr()
+    assert said.out == "" and ("1 / 0" in said.err) == (end == "1 / 0")
+    assert pyplot.get_fignums() == []
+    page.run("figure", "cell b")  # it is there, and can be shown again
+    assert len(shown) == 2
+
+
+def test_a_figure_is_shown_where_the_cell_asks_for_it(page, shown, capsys, pyplot):
+    page.names["shown"] = shown
+    page.run(f"{DRAW}plt.show()\nprint(len(shown))\nplt.figure()", "cell a")
+    assert capsys.readouterr().out == "1\n"
+    assert shown[1].startswith('<img alt="Figure" ')
 
 
 def test_it_takes_what_a_notebook_takes_and_no_more(page, capsys):

@@ -37,6 +37,7 @@ INTERNAL = {
     "qm9course.__main__": "its help text is on the page on the command line",
     "qm9course.child": "a process of the grader",
     "qm9course.diagnosis": "for the judges alone",
+    "qm9course.inline": "for the figures of an exercise page alone",
     "qm9course.judges": "judges",
     "qm9course.page": "for the worker of an exercise page alone",
     "qm9course.showing": "for check and progress alone",
