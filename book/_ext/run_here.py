@@ -15,14 +15,17 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from npm import WHEELS, node, packages
-from page_python import needed
+from page_python import WANTED, needed
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
 
 import qm9course
 
@@ -86,29 +89,89 @@ def editor(modules: Path) -> str:
     return done.stdout
 
 
-def total(app: Sphinx) -> int:
-    """Return the bytes that are transferred before the first exercise runs."""
+ASKED = """
+import json, sys
+from qm9course.page import Nowhere, Page
+loaded = []
+loadable = json.loads(sys.argv[1])
+class Asked(Nowhere):
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        package = name.partition(".")[0]
+        if package in loadable and package not in loaded:
+            raise ModuleNotFoundError(name=name)
+        Nowhere.find_spec(name)
+sys.meta_path.insert(0, Asked)
+page = Page(lambda html: None, loadable)
+for cell in json.load(sys.stdin):
+    while (result := page.run(cell, "cell ")) in loadable:
+        loaded.append(result)
+    assert result == "done"
+print(json.dumps(loaded))
+"""
+"""Runs cells as the worker does, and prints which packages they ask for."""
+
+
+@functools.cache
+def loaded(chapter: str) -> tuple[str, ...]:
+    """Return the packages beside NumPy that a page loads before its first exercise has run."""
+    notebook = json.loads((ROOT / f"book/exercises/{chapter}.ipynb").read_text("utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in cells if not cell.startswith("# @title")]
+    first = next(i for i, cell in enumerate(cells) if cell.startswith("check("))
+    loadable = json.dumps([name for name in WANTED if name not in FIRST])
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED, loadable],
+        input=json.dumps(cells[: first + 1]),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=ROOT,
+    )
+    if done.returncode:
+        raise ExtensionError(f"the first cells of exercises/{chapter} fail: {done.stderr}")
+    return tuple(json.loads(done.stdout.splitlines()[-1]))
+
+
+@functools.cache
+def core_size(app: Sphinx) -> int:
+    """Return the bytes that every page transfers: Python without wheels, course and editor."""
     core = packages(app) / "pyodide"
     text = [(core / name).read_bytes() for name in CORE if not name.endswith(".zip")]
-    first = [lock(app)["packages"][name]["file_name"] for name in FIRST]
     return (
         sum(len(gzip.compress(part, 6)) for part in (*text, editor(packages(app)).encode()))
         + (core / "python_stdlib.zip").stat().st_size
-        + sum(path.stat().st_size for path in wheels(app) if path.name in first)
         + len(course())
     )
 
 
+def megabytes(app: Sphinx, chapter: str) -> str:
+    """Return what a page transfers before its first exercise has run, as its buttons tell it."""
+    names = [entry["file_name"] for entry in needed(lock(app), FIRST + loaded(chapter)).values()]
+    total = core_size(app) + sum(path.stat().st_size for path in wheels(app) if path.name in names)
+    return f"{total / 1e6:.0f}"
+
+
 @functools.cache
 def told(app: Sphinx) -> dict[str, str]:
-    """Return what all pages tell their script: sizes, and a mark of the files that may change."""
+    """Return what all pages tell their script: where Python is, a mark of what may change."""
     worker = (ROOT / "book" / "_static" / FOLDER / "worker.js").read_bytes()
     content = b"".join((course(), editor(packages(app)).encode(), worker))
     return {
-        "megabytes": f"{total(app) / 1e6:.0f}",
         "mark": hashlib.sha256(content).hexdigest()[:10],
         "pyodide": f"pyodide-{lock(app)['info']['version']}",
     }
+
+
+class RunHere(SphinxDirective):
+    """`{run-here}`: its content, in a book whose exercises run in the page."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return what the directive contains, or nothing."""
+        self.env.note_reread()
+        return self.parse_content_to_nodes() if wheels(self.env.app) else []
 
 
 def add_files(
@@ -119,7 +182,12 @@ def add_files(
     if folder != "book/exercises" or not wheels(app):
         return
     elsewhere = [one.name for one in qm9course.exercises(chapter) if one.needs_jax]
-    options = {**told(app), "elsewhere": elsewhere, "page": pagename}
+    options = {
+        **told(app),
+        "megabytes": megabytes(app, chapter),
+        "elsewhere": elsewhere,
+        "page": pagename,
+    }
     app.add_js_file(None, body=json.dumps(options), type="application/json", id="qm9-run")
     for script in ("page.js", "run.js"):
         app.add_js_file(script, loading_method="defer")
@@ -144,6 +212,7 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to the steps of a build."""
+    app.add_directive("run-here", RunHere)
     app.connect("html-page-context", add_files)
     # Behind lean_pages, which deletes scripts that no page names: Pyodide names its own.
     app.connect("build-finished", write_files, priority=950)

@@ -179,6 +179,27 @@ def test_without_wheels_a_page_has_no_script(tmp_path):
     assert app.scripts == [] and not list(tmp_path.iterdir())
 
 
+def test_without_wheels_no_page_tells_of_it(tmp_path):
+    (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'run_here']")
+    text = "# A\n\nBefore.\n\n```{run-here}\nPress *Run here*.\n```\n"
+    (tmp_path / "index.md").write_text(text)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", tmp_path, tmp_path / "out"]
+    path = f"{PROGRAM.parent}{os.pathsep}{ROOT}"
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "Before." in page and "Run here" not in page
+
+
+@pytest.mark.parametrize(
+    ("chapter", "packages"), [("labels", ()), ("baseline", ("matplotlib",)), ("gnn", ("scipy",))]
+)
+def test_what_the_first_cells_of_a_page_load_is_known(chapter, packages):
+    assert run_here.loaded(chapter) == packages
+
+
 def test_wheels_of_another_lock_are_none(tmp_path):
     app = App(tmp_path)
     core = run_here.packages(app) / "pyodide"
