@@ -27,25 +27,37 @@
 
   // ------------------------------------------------------------------------------- what is kept
 
+  // Of each exercise: the code, the stub that it was written for, and the code that was right.
+  const PARTS = ["code", "stub", "right"];
   const KEY = `qm9-run ${new URL(`../${page}`, STATIC).pathname}`;
-  const kept = { code: {}, outcome: {} };
+  const kept = Object.fromEntries(PARTS.map((part) => [part, {}]));
   try {
-    const { code, outcome } = JSON.parse(localStorage.getItem(KEY));
-    Object.assign(kept.code, code);
-    Object.assign(kept.outcome, outcome);
+    const stored = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    for (const part of PARTS) Object.assign(kept[part], stored[part]);
   } catch {
-    // Nothing was kept, or the browser keeps nothing.
+    // The browser keeps nothing: said when there is something to keep.
   }
+  for (const { name, stub } of exercises.values()) {
+    if (kept.stub[name] === stub) continue;
+    delete kept.right[name];
+    if (!(name in kept.code)) continue;
+    const before = kept.code[name].replace(/^/gm, "# ");
+    kept.code[name] =
+      `${stub}\n\n\n# The exercise has changed. Before, you had written:\n${before}`;
+  }
+  const notice = make("p", { className: "qm9-run-note", role: "status" });
   // Of one exercise at a time: the page may be open in another tab, too.
   const keep = (name) => {
     try {
-      const stored = { code: {}, outcome: {}, ...JSON.parse(localStorage.getItem(KEY)) };
-      for (const part of ["code", "outcome"]) stored[part][name] = kept[part][name];
+      const stored = JSON.parse(localStorage.getItem(KEY)) ?? {};
+      for (const part of PARTS) stored[part] = { ...stored[part], [name]: kept[part][name] };
       localStorage.setItem(KEY, JSON.stringify(stored));
     } catch {
-      // Such as in a private window: all else works.
+      notice.textContent =
+        "This browser cannot keep your code: download it as a notebook before you leave.";
     }
   };
+  const isRight = (name) => name in kept.right && kept.right[name] === kept.code[name];
 
   // A line above the exercises: how many are right, and a way to take the answers along.
   const count = make("span", { role: "status" });
@@ -53,16 +65,29 @@
   const download = make("button", { type: "button", textContent: "Download as notebook" });
   const line = make("p", { className: "qm9-run-progress", hidden: true }, bar, count, download);
   const progress = () => {
-    const right = [...exercises.keys()].filter((name) => kept.outcome[name] === "right");
+    const right = [...exercises.keys()].filter(isRight);
     const text = `${right.length} of ${exercises.size} right`;
     bar.value = right.length;
     if (count.textContent !== text) count.textContent = text;
-    for (const one of runnable) one.mark.hidden = kept.outcome[one.name] !== "right";
-    line.hidden = !Object.keys(kept.code).length && !right.length;
+    for (const { name, mark } of runnable) {
+      mark.hidden = !(name in kept.right);
+      mark.textContent = isRight(name) ? "✓ right" : "changed since it was right";
+      mark.classList.toggle("qm9-run-right", isRight(name));
+    }
+    line.hidden = !Object.keys(kept.code).length;
   };
   download.onclick = async () => {
     const file = `${page}.ipynb`;
-    const notebook = await (await fetch(new URL(`../_sources/${file}`, STATIC))).json();
+    let notebook;
+    try {
+      const answer = await fetch(new URL(`../_sources/${file}`, STATIC));
+      if (!answer.ok) throw new Error();
+      notebook = await answer.json();
+    } catch {
+      notice.textContent = "The notebook could not be loaded. Is there a network? Try again.";
+      return;
+    }
+    notice.textContent = "";
     for (const cell of notebook.cells.filter(({ cell_type }) => cell_type === "code")) {
       const stub = [cell.source].flat().join("").match(STUB);
       if (stub && stub[1] in kept.code) cell.source = kept.code[stub[1]];
@@ -78,16 +103,26 @@
   // ------------------------------------------------------------------------------------- Python
 
   const WORKER = new URL("worker.js", FILES);
+  const PYTHON = new URL(`${pyodide}/pyodide.js`, FILES);
   WORKER.search = new URLSearchParams({ v: mark, mark, pyodide });
   let worker = null;
   let running = null; // an exercise: one runs at a time
   let loading = ""; // what Python is doing before it can run anything
   let starter = null; // the exercise whose button was pressed first
 
-  const tell = (one, text) => {
-    for (const { status } of runnable) if (status !== one.status) status.textContent = "";
-    if (one.status.textContent !== text) one.status.textContent = text;
+  const tell = ({ status }, text) => {
+    if (status.textContent !== text) status.textContent = text;
   };
+  // What was said of the exercises before this one is over.
+  const hush = (one) => {
+    for (const { status } of runnable) if (status !== one.status) status.textContent = "";
+  };
+  // When the site was renewed, what an older page would load may have gone.
+  const gone = async (address) => {
+    const answer = await fetch(address, { method: "HEAD" }).catch(() => ({}));
+    return answer.status === 404;
+  };
+  const RENEWED = "The site was renewed since you opened this page: reload the page.";
   const end = (one) => {
     running = null;
     buttons();
@@ -107,7 +142,14 @@
       if ("html" in data && running) show(running, data.html);
       if ("done" in data) {
         if (!data.prepared) plain.forEach((cell) => (cell.ran = false));
-        tell(end(running), "");
+        const one = end(running);
+        const outcome = data.done === "failed" ? "error" : one.outcome;
+        if (outcome === "right") {
+          kept.right[one.name] = one.ran;
+          keep(one.name);
+        }
+        progress();
+        tell(one, outcome ? `Finished: ${outcome}` : "Finished");
       }
       if ("failed" in data) fail(data.failed);
     };
@@ -116,11 +158,13 @@
       fail(event.message || "worker.js could not be loaded");
     };
   };
-  const fail = (reason) => {
+  const fail = async (reason) => {
     worker.terminate();
     worker = null;
-    const text = `Python could not be started: ${reason}. Try again, or use Colab (see above).`;
-    tell(end(running) ?? starter, text);
+    const one = end(running) ?? starter;
+    const renewed = (await gone(WORKER)) || (await gone(PYTHON));
+    const advice = renewed ? RENEWED : "Try again, or use Colab (see above).";
+    if (!worker) tell(one, `Python could not be started: ${reason}. ${advice}`);
   };
   const stop = (one) => {
     worker.terminate();
@@ -136,18 +180,34 @@
     const earlier = plain.filter(({ after, ran }) => after <= place && !ran);
     earlier.forEach((cell) => (cell.ran = true));
     one.output.replaceChildren();
+    one.outcome = "";
+    one.ran = kept.code[one.name];
     running = one;
     buttons();
+    hush(one);
     tell(one, loading || "Running …");
     worker.postMessage({
       before: earlier.map(({ source }) => ["cell of the page", source]),
       cells,
     });
   };
+  // Keys reach what is printed where it scrolls.
+  const sizes = new ResizeObserver((entries) => {
+    for (const { parentElement: box } of entries.map(({ target }) => target)) {
+      if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  });
   const print = (one, text) => {
-    const last = one.output.lastElementChild;
-    if (last?.matches(".qm9-run-text")) last.append(text);
-    else one.output.append(make("pre", { className: "qm9-run-text" }, text));
+    let box = one.output.lastElementChild;
+    if (!box?.matches(".qm9-run-text")) {
+      const label = `Printed by exercise ${one.name}`;
+      box = make("div", { className: "qm9-run-text", role: "group", "aria-label": label });
+      box.append(make("pre"));
+      one.output.append(box);
+      sizes.observe(box.firstChild);
+    }
+    box.firstChild.append(text);
   };
   const show = (one, html) => {
     const block = make("div", { innerHTML: html });
@@ -157,12 +217,7 @@
       script.replaceWith(make("script", { textContent: script.textContent, type: script.type }));
     }
     const [, name, outcome] = block.textContent.match(OUTCOME) ?? [];
-    // What was right stays so: a later experiment costs nothing.
-    if (exercises.has(name) && kept.outcome[name] !== "right") {
-      kept.outcome[name] = outcome;
-      keep(name);
-    }
-    progress();
+    if (name === one.name) one.outcome = outcome;
   };
 
   // ---------------------------------------------------------------------------- what a page shows
@@ -181,22 +236,29 @@
     cell.querySelector(".cell_input").replaceChildren(place);
     const code = () => {
       const { text } = one.editor;
-      if (text === stub) delete kept.code[name];
-      else kept.code[name] = text;
+      if (text === stub) {
+        delete kept.code[name];
+        delete kept.stub[name];
+      } else {
+        kept.code[name] = text;
+        kept.stub[name] = stub;
+      }
       keep(name);
+      progress();
       return text;
     };
     const actions = {
-      Run: () => {
+      Run: () =>
         run(one, [
           [`cell ${name}`, code()],
           [`check ${name}`, one.check],
-        ]);
-        progress();
-      },
+        ]),
       Hint: () => run(one, [[`hint ${name}`, `hint("${name}")`]]),
       Reset: () => {
         one.editor.text = stub;
+        delete kept.right[name];
+        keep(name);
+        progress();
         tell(one, "As it was. Undo (Ctrl+Z in the editor) brings your code back.");
       },
       Stop: () => stop(one),
@@ -222,13 +284,15 @@
   };
   let opening = null;
   const begin = async (one) => {
+    const address = new URL(`editor.js?v=${mark}`, FILES);
+    hush(one);
     tell(one, "Loading the editor …");
     try {
-      opening ??= load(new URL(`editor.js?v=${mark}`, FILES));
-      await opening;
+      await (opening ??= load(address));
     } catch (error) {
       opening = null; // the next click may get through
-      tell(one, `${error.message}. Is there a network? Try again.`);
+      const advice = (await gone(address)) ? RENEWED : "Is there a network? Try again.";
+      tell(one, `${error.message}. ${advice}`);
       return;
     }
     starter = one;
@@ -240,7 +304,7 @@
   };
 
   const heading = document.querySelector(".bd-article h2").closest("section");
-  heading.before(line);
+  heading.before(line, notice);
   const colab = document.querySelector('.bd-article a[href*="colab.research.google.com"]')?.href;
   const note = (...text) => make("p", { className: "qm9-run-note" }, ...text);
   if (location.protocol === "file:") {
@@ -272,7 +336,7 @@
     one.start = make("p", { className: "qm9-run-controls" }, button, one.status);
     one.last.after(one.start);
     // The mark of an exercise that is right, in its heading.
-    one.mark = make("span", { className: "qm9-run-mark", hidden: true, textContent: "✓ right" });
+    one.mark = make("span", { className: "qm9-run-mark", hidden: true });
     one.cell.closest("section").querySelector("h2").append(" ", one.mark);
   }
   progress();

@@ -61,6 +61,18 @@ def output(page: Page, name: str = "1.1") -> Locator:
     return page.get_by_role("log", name=f"Output of exercise {name}")
 
 
+def status(page: Page, name: str = "1.1") -> Locator:
+    return (
+        page.locator(".qm9-run-controls")
+        .filter(has=button(page, "Run", name))
+        .get_by_role("status")
+    )
+
+
+def mark(page: Page, name: str = "1.1") -> Locator:
+    return page.get_by_role("heading", name=name).locator(".qm9-run-mark")
+
+
 def write(page: Page, code: str, name: str = "1.1") -> None:
     """Put code in the place of what the editor has, as whoever pastes it does."""
     editor(page, name).focus()
@@ -77,6 +89,7 @@ def run(page: Page, code: str, says: str, name: str = "1.1") -> None:
     write(page, code, name)
     button(page, "Run", name).click()
     expect(output(page, name)).to_contain_text(says)
+    expect(status(page, name)).to_contain_text("Finished")
 
 
 def test_an_exercise_is_solved_in_the_page(
@@ -102,9 +115,6 @@ def test_an_exercise_is_solved_in_the_page(
         expect(page.get_by_role("heading", name="1.1 Hartree to kcal/mol")).to_contain_text(
             "✓ right"
         )
-        # What was right stays so, as in a notebook.
-        run(page, WRONG, "✗ 1.1 wrong")
-        expect(page.get_by_text("1 of 6 right")).to_be_visible()
         # The same Python for the other exercises, and hints as in a notebook.
         button(page, "Hint", "1.4").click()
         expect(output(page, "1.4")).to_contain_text("1.4 hint 1 of 3")
@@ -122,15 +132,20 @@ def test_an_exercise_is_solved_in_the_page(
     )
 
 
-def test_the_size_on_the_button_is_what_is_loaded(browser: Browser, address: str) -> None:
-    with opened(browser, address) as seen:
+@pytest.mark.parametrize("subject", qm9course.CHAPTERS)
+def test_the_size_on_the_button_is_what_is_loaded(
+    browser: Browser, address: str, subject: str
+) -> None:
+    with opened(browser, address, f"book/exercises/{subject}.html") as seen:
         page = seen.page
         got = sizes(page)
-        told = re.search(r"\((\d+) MB\)", button(page, "Run here").inner_text())
+        first = next(one.name for one in qm9course.exercises(subject) if not one.needs_jax)
+        told = re.search(r"\((\d+) MB\)", button(page, "Run here", first).inner_text())
         assert told
-        start(page)
-        run(page, RIGHT, "1.1 right")
-        expect(button(page, "Run")).to_have_attribute("aria-disabled", "false")
+        start(page, first)
+        button(page, "Run", first).click()
+        expect(output(page, first)).to_contain_text(f"{first} not attempted")
+        expect(status(page, first)).to_have_text("Finished: not attempted")
         assert float(told[1]) == pytest.approx(sum(got) / 1e6, abs=1)
 
 
@@ -207,6 +222,50 @@ def test_errors_and_what_a_cell_prints_are_shown(browser: Browser, address: str)
         run(page, "to_kcal_per_mol = 627.5095", "check takes the function itself, and you gave")
         stops = "def to_kcal_per_mol(energy):\n    import jax\n    return jax.numpy.asarray(energy)"
         run(page, stops, "jax does not run in a page: open the exercises in Colab to use it")
+
+
+def test_what_is_printed_is_shown_at_once(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        bits = "import sys\nfor byte in 'µ'.encode():\n    sys.stdout.buffer.write(bytes([byte]))\n"
+        write(page, f"print('half', 'a line', end=' ')\n{bits}while True:\n    pass")
+        button(page, "Run").click()
+        expect(output(page)).to_have_text("half a line µ")
+        button(page, "Stop").click()
+        run(
+            page,
+            f"{RIGHT}\nprint(1, end='')\ncheck('1.1', to_kcal_per_mol)\nprint(2, end='')",
+            "1.1 right",
+        )
+        parts = [
+            part.inner_text().strip()[:6].strip() for part in output(page).locator("> *").all()
+        ]
+        assert parts == ["1", "✓ 1.1", "2", "✓ 1.1"]
+        # As much as ever of what comes in one piece, and of an error its end.
+        run(page, "print('x' * 30_000)\nraise ValueError('y' * 30_000 + ' the end')", "y the end")
+        shown = output(page).inner_text()
+        assert shown.count("x") == 20_000 and 19_000 < shown.count("y") < 20_000
+        assert "what is printed after this is left out" in shown
+
+
+def test_a_figure_is_shown_as_a_picture_where_the_cell_shows_it(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        draw = (
+            "from matplotlib import pyplot as plt\nfigure, ax = plt.subplots()\n"
+            "ax.set(title='Errors', xlabel='steps', ylabel='MAE')\n"
+        )
+        picture = output(page).get_by_role("img", name="Figure: Errors; MAE against steps")
+        for end, parts in {"figure": 2, "plt.show()\nprint(1)": 3, "pass": 2}.items():
+            run(page, f"{RIGHT}\n{draw}{end}", "1.1 right")
+            expect(picture).to_have_count(1)
+            expect(output(page).locator("> *")).to_have_count(parts)  # and nothing is printed
+            expect(output(page).locator("> *").first.get_by_role("img")).to_be_visible()
+            assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
 
 
 @pytest.mark.parametrize(
@@ -286,6 +345,117 @@ def test_it_is_kept_and_taken_along_as_the_notebook_for_grade(
     }  # fmt: skip
 
 
+def test_what_was_right_is_so_until_it_is_changed(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        run(page, RIGHT, "1.1 right")
+        expect(mark(page)).to_have_text("✓ right")
+        editor(page).press("Control+End")
+        page.keyboard.type(" + 1")
+        expect(mark(page)).to_have_text("changed since it was right")
+        expect(page.get_by_text("0 of 6 right")).to_be_visible()
+        for _ in " + 1":
+            page.keyboard.press("Backspace")
+        expect(mark(page)).to_have_text("✓ right")
+        page.keyboard.type(" + 1")
+        page.reload()
+        expect(mark(page)).to_have_text("changed since it was right")
+        start(page)
+        button(page, "Run").click()
+        expect(output(page)).to_contain_text("1.1 wrong")
+        expect(mark(page)).to_have_text("changed since it was right")
+        button(page, "Reset").click()
+        expect(mark(page)).to_be_hidden()
+        editor(page).press("Control+Z")
+        expect(editor(page)).to_contain_text("+ 1")
+        expect(mark(page)).to_be_hidden()
+        page.reload()
+        expect(page.get_by_text("0 of 6 right")).to_be_visible()
+        expect(mark(page)).to_be_hidden()
+
+
+def test_code_for_an_exercise_that_has_changed_is_put_below_the_new_one(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        run(page, RIGHT, "1.1 right")
+        expect(mark(page)).to_be_visible()
+        page.evaluate(
+            """() => {
+              const key = Object.keys(localStorage).find((key) => key.startsWith("qm9-run"));
+              const stored = JSON.parse(localStorage[key]);
+              stored.stub["1.1"] = "def in_kcal_per_mol(energy):\\n    ...";
+              localStorage[key] = JSON.stringify(stored);
+            }"""
+        )
+        page.reload()
+        expect(page.get_by_text("0 of 6 right")).to_be_visible()
+        expect(mark(page)).to_be_hidden()
+        start(page)
+        code = editor(page).inner_text()
+        assert code.startswith("def to_kcal_per_mol(energy)") and "NotImplementedError" in code
+        before = "".join(f"\n# {line}" for line in RIGHT.splitlines())
+        assert code.endswith(f"# The exercise has changed. Before, you had written:{before}")
+        button(page, "Run").click()
+        expect(output(page)).to_contain_text("1.1 not attempted")
+
+
+FULL = """() => {
+  let size = 2 ** 24;
+  for (let i = 0; size >= 1; i++) {
+    try {
+      localStorage.setItem(`full ${i}`, "x".repeat(size));
+    } catch {
+      size /= 2;
+    }
+  }
+}"""
+BLOCKED = """() => Object.defineProperty(window, "localStorage", {
+  get() { throw new DOMException("blocked", "SecurityError"); }
+})"""
+
+
+@pytest.mark.parametrize("how", [FULL, BLOCKED], ids=["full", "blocked"])
+def test_it_is_said_when_the_browser_keeps_nothing(
+    browser: Browser, address: str, how: str
+) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        page.evaluate(how)
+        notice = page.get_by_role("status").filter(has_text="This browser cannot keep your code")
+        expect(notice).to_have_count(0)
+        write(page, RIGHT)
+        expect(notice).to_be_visible()
+        run(page, RIGHT, "1.1 right")
+        expect(page.get_by_text("1 of 6 right")).to_be_visible()
+
+
+@pytest.mark.parametrize("status", [None, 404])
+def test_it_is_said_when_the_notebook_cannot_be_downloaded(
+    browser: Browser, address: str, status: int | None
+) -> None:
+    with checks.visit(browser, address + PAGE, 1280) as seen:
+        page = seen.page
+        start(page)
+        write(page, RIGHT)
+        page.context.route(
+            re.compile("_sources"),
+            lambda route: route.fulfill(status=status) if status else route.abort(),
+        )
+        download = page.get_by_role("button", name="Download as notebook")
+        download.click()
+        says = page.get_by_role("status").filter(has_text="The notebook could not be loaded.")
+        expect(says).to_be_visible()
+        page.context.unroute_all()
+        with page.expect_download():
+            download.click()
+        expect(says).to_have_count(0)
+
+
 def test_two_tabs_keep_what_each_has(browser: Browser, address: str) -> None:
     with opened(browser, address) as seen:
         first, second = seen.page, seen.page.context.new_page()
@@ -321,6 +491,61 @@ def test_a_failed_start_can_be_repeated(browser: Browser, address: str, name: st
         if name == "editor.js":
             start(page)
         run(page, RIGHT, "1.1 right")
+
+
+@pytest.mark.parametrize("name", ["editor.js", "worker.js", "/pyodide-"])
+def test_a_page_of_before_the_site_was_renewed_says_to_reload_it(
+    browser: Browser, address: str, name: str
+) -> None:
+    with checks.visit(browser, address + PAGE, 1280) as seen:
+        page = seen.page
+        page.context.route(re.compile(re.escape(name)), lambda route: route.fulfill(status=404))
+        button(page, "Run here").click()
+        expect(page.locator(".qm9-run-status").first).to_contain_text(
+            re.compile("could not be .*The site was renewed since .*: reload the page.$")
+        )
+
+
+def test_it_is_told_to_those_who_do_not_see_it(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        expect(output(page)).to_have_count(1)  # there before anything comes into it
+        expect(output(page)).to_be_empty()
+        for code, outcome in {
+            WRONG: "Finished: wrong",
+            RIGHT: "Finished: right",
+            f"{RIGHT}\n1 / 0": "Finished: error",
+        }.items():
+            write(page, code)
+            button(page, "Run").click()
+            expect(status(page)).to_have_text(outcome)
+        button(page, "Hint").click()
+        expect(status(page)).to_have_text("Finished")
+        run(page, f"{RIGHT}\nprint(1)", "1.1 right")
+        printed = output(page).get_by_role("group", name="Printed by exercise 1.1")
+        checks.frames(page, 2)
+        assert printed.get_attribute("tabindex") is None
+        run(page, f"{RIGHT}\nfor i in range(99):\n    print(i)", "1.1 right")
+        expect(printed).to_have_attribute("tabindex", "0")
+        button(page, "Stop").focus()
+        page.keyboard.press("Tab")
+        expect(printed).to_be_focused()
+        page.keyboard.press("End")
+        checks.until(page, lambda: printed.evaluate("box => box.scrollTop") > 0)
+
+
+def test_what_runs_is_told_whatever_is_reset(browser: Browser, address: str) -> None:
+    with opened(browser, address) as seen:
+        page = seen.page
+        start(page)
+        write(page, "while True:\n    print('on')", "1.4")
+        button(page, "Run", "1.4").click()
+        expect(output(page, "1.4")).to_contain_text("on")
+        expect(status(page, "1.4")).to_have_text("Running …")
+        button(page, "Reset").click()
+        expect(status(page)).to_contain_text("As it was")
+        expect(status(page, "1.4")).to_have_text("Running …")
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1280, "dark"), (390, "dark")])
@@ -389,6 +614,7 @@ def test_from_the_landing_page_to_a_solved_exercise(
         checks.drag(page, page.locator(".qm9-ask-atom").last, 15, 10)
         expect(page.locator(".qm9-ask-answer")).not_to_have_text(before)
         picture()
+        expect(page.get_by_text("Press Run here below an exercise")).to_be_attached()
         page.get_by_role("link", name="Do the exercises").click()
         button(page, "Run here").click()
         expect(editor(page)).to_be_focused()

@@ -6,33 +6,36 @@
 const options = Object.fromEntries(new URL(location.href).searchParams);
 const say = (message) => postMessage(message);
 
-// What is printed is sent in pieces: an endless loop that prints must not drown the page.
-const MOST = 20_000; // characters of a run
-let waiting = "";
-let printed = 0;
-let complained = 0;
-let sent = 0;
-const flush = () => {
-  if (waiting) say({ text: waiting });
-  waiting = "";
-  sent = performance.now();
-};
+// What is printed is sent at once, up to so many characters of a run: an endless loop that prints must
+// not drown the page. Errors have a limit of their own, and are told whatever was printed before.
+const MOST = 20_000;
 let muted = false; // what a cell prints; its errors are told
-const print = (line) => {
-  if (muted || printed > MOST) return;
-  printed += line.length + 1;
-  add(printed > MOST ? "… (what is printed after this is left out)" : line);
+const stream = (silent, cut) => {
+  const decoder = new TextDecoder();
+  let room = MOST;
+  const send = (text) => {
+    if (!text || room < 0 || silent()) return;
+    say({ text: text.length > room ? cut(text, room) : text });
+    room = text.length > room ? -1 : room - text.length;
+  };
+  return {
+    write(bytes) {
+      send(decoder.decode(bytes, { stream: true })); // a character may come in two pieces
+      return bytes.length;
+    },
+    send,
+    begin: () => (room = MOST),
+    end: () => send(decoder.decode()),
+  };
 };
-const add = (line) => {
-  waiting += `${line}\n`;
-  if (printed > MOST || performance.now() - sent > 100) flush();
-};
-// An error is told whatever was printed before; a flood of them ends, too.
-const complain = (line) => {
-  if (complained > MOST) return;
-  complained += line.length + 1;
-  add(line);
-};
+const printed = stream(
+  () => muted,
+  (text, room) => `${text.slice(0, room)}\n… (what is printed after this is left out)\n`,
+);
+const errors = stream(
+  () => false,
+  (text) => `…\n${text.slice(-MOST)}`, // its last line says what the error is
+);
 
 let loadable = []; // packages beside NumPy that this site has
 
@@ -50,28 +53,34 @@ const load = async (python, name) => {
 
 const start = async () => {
   const core = new URL(`${options.pyodide}/`, location.href).href;
-  importScripts(`${core}pyodide.js`);
   say({ step: "Loading Python" });
+  try {
+    importScripts(`${core}pyodide.js`);
+  } catch {
+    throw new Error("pyodide.js could not be loaded");
+  }
   // Where its WebAssembly does not come, Pyodide waits for ever: ask for it first.
   await (await get(`${core}pyodide.asm.wasm`, "HEAD")).arrayBuffer();
   const zip = get(`course.zip?v=${options.mark}`).then((answer) => answer.arrayBuffer());
-  const python = await loadPyodide({ indexURL: core, stdout: print, stderr: complain });
+  // Without a buffer: what has been printed is shown, whether its line has ended or not.
+  const env = { PYTHONUNBUFFERED: "1", MPLBACKEND: "module://qm9course.inline" };
+  const python = await loadPyodide({ indexURL: core, env });
+  python.setStdout(printed);
+  python.setStderr(errors);
   await load(python, "numpy");
   say({ step: "Loading the course" });
   python.unpackArchive(await zip, "zip", { extractDir: "/course" });
   python.globals.set("show", (html) => {
-    if (muted) return;
-    flush();
-    say({ html });
+    if (!muted) say({ html });
   });
   const { packages } = await (await fetch(`${core}pyodide-lock.json`)).json();
   loadable = Object.keys(packages);
   python.globals.set("loadable", loadable.join(" "));
   await python.runPythonAsync(`
-import os, sys, warnings
-os.environ["MPLBACKEND"] = "agg"
+import logging, sys, warnings
 sys.path.insert(0, "/course")
 warnings.filterwarnings("ignore", "only soft file lock")  # no other process is there
+logging.getLogger("matplotlib.font_manager").setLevel("ERROR")  # that it looks for fonts
 from qm9course import page as _page, showing
 showing.PAGE = show
 sys.meta_path.insert(0, _page.Nowhere)
@@ -107,7 +116,8 @@ const run = async ({ python, cell, imports }, [name, source]) => {
 onmessage = async ({ data }) => {
   const started = await ready;
   if (!started) return;
-  printed = complained = 0;
+  printed.begin();
+  errors.begin();
   let result = "done";
   try {
     for (const [i, cell] of [...data.before, ...data.cells].entries()) {
@@ -116,9 +126,10 @@ onmessage = async ({ data }) => {
       if (result !== "done") break;
     }
   } catch (error) {
-    complain(String(error.message ?? error)); // such as a package that could not be loaded
+    errors.send(`${error.message ?? error}\n`); // such as a package that could not be loaded
     result = "failed";
   }
-  flush();
+  printed.end();
+  errors.end();
   say({ done: result, prepared: !muted });
 };
