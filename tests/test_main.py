@@ -401,6 +401,7 @@ def test_train_and_evaluate(tmp_path: Path) -> None:
     record = json.loads(path.with_suffix(".json").read_text())
     assert record["network"] == {
         "class": "PaiNN", "features": 4, "layers": 1, "radial": 8, "cutoff": 5.0, "pooling": "sum",
+        "norm": True,
     }  # fmt: skip
     assert (record["n_train"], record["n_valid"], record["unit"]) == (300, 100, "kcal/mol")
     assert record["environment"]["python"] == sys.version.split()[0]

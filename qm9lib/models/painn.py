@@ -26,6 +26,25 @@ _NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms at 
 _SMALL = 1e-8  # the same for the length of a vector feature
 
 
+def shortened(features: Float[Array, "atoms *rest"]) -> Float[Array, "atoms *rest"]:
+    r"""Shorten the features of each atom to about length 1 per channel, where they are longer.
+
+    .. math:: \hat x_i = x_i \Big/ \sqrt{1 + \lVert x_i \rVert^2 / F}
+
+    with F channels, scalars or vectors. Short features stay as they are, long ones keep their
+    direction. It is the RMS norm (Zhang and Sennrich 2019) with 1 for its small number, and without
+    learned weights: the layers that come next have their own.
+
+    Examples
+    --------
+    >>> shortened(jnp.array([[0.001, 0.001], [3000.0, 4000.0]])).round(3).tolist()
+    [[0.001, 0.001], [0.849, 1.131]]
+    """
+    axes = tuple(range(1, features.ndim))
+    squared = jnp.sum(features**2, axis=axes, keepdims=True) / features.shape[-1]
+    return features * jax.lax.rsqrt(1.0 + squared)
+
+
 class Edges(eqx.Module):
     """What the layers see of the geometry, for every receiver i and sender j.
 
@@ -156,6 +175,9 @@ class PaiNN(eqx.Module):
     pooling
         ``"sum"`` over the atoms for what grows with the molecule, such as an energy; ``"mean"``
         for what does not, such as an orbital energy.
+    norm
+        Whether the layers see features that are `shortened`. The paper's do not: products of
+        features then multiply from layer to layer, and an unusual molecule gets a huge energy.
     key
         Key for the initial weights.
 
@@ -184,6 +206,7 @@ class PaiNN(eqx.Module):
     radial: int = eqx.field(static=True)
     cutoff: float = eqx.field(static=True)
     pooling: Literal["sum", "mean"] = eqx.field(static=True)
+    norm: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -192,6 +215,7 @@ class PaiNN(eqx.Module):
         radial: int = 8,
         cutoff: float = 5.0,
         pooling: Literal["sum", "mean"] = "sum",
+        norm: bool = True,
         *,
         key: PRNGKeyArray,
     ) -> None:
@@ -216,6 +240,7 @@ class PaiNN(eqx.Module):
         self.radial = radial
         self.cutoff = cutoff
         self.pooling = pooling
+        self.norm = norm
 
     @property
     def config(self) -> dict[str, int | float | str]:
@@ -226,6 +251,7 @@ class PaiNN(eqx.Module):
             "radial": self.radial,
             "cutoff": self.cutoff,
             "pooling": self.pooling,
+            "norm": self.norm,
         }
 
     # The shapes are checked by hand: the error is one that a student can read.
@@ -245,12 +271,15 @@ class PaiNN(eqx.Module):
         mask = atomic_numbers > 0
         positions = positions.astype(self.embedding.dtype)
         edges = Edges(positions, mask, self.radial, self.cutoff)
+        seen = shortened if self.norm else lambda features: features
         scalars, vectors = self.embedding[atomic_numbers], None
         for message, update in zip(self.messages, self.updates, strict=True):
-            received, moved = message(scalars, vectors, edges)
+            received, moved = message(
+                seen(scalars), None if vectors is None else seen(vectors), edges
+            )
             scalars = scalars + received
             vectors = moved if vectors is None else vectors + moved
-            changed, turned = update(scalars, vectors)
+            changed, turned = update(seen(scalars), seen(vectors))
             scalars, vectors = scalars + changed, vectors + turned
         energies = jnp.where(mask, _per_atom(self.readout, scalars)[:, 0], 0.0)
         return energies * one_if_known(atomic_numbers)

@@ -31,7 +31,7 @@ from qm9lib.models.painn import PaiNN
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, ""]]
 """An Equinox module from atomic numbers and positions (Å) of one molecule to a number."""
 
-_FORMAT, _WHAT = "qm9lib-model-1", "model"
+_FORMAT, _WHAT = "qm9lib-model-2", "model"
 _REMEDY = "write one with `python -m qm9lib train`"
 _FEW = 16  # layers, which are made within a second
 _LARGEST = 1e9  # of mean, scale and reference, in any unit of a label
@@ -272,7 +272,7 @@ def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if str(config.get("class")) not in _NETWORKS:
         known = ", ".join(_NETWORKS)
         raise _damaged(path, f"its network is a {config.get('class')!r:.60}, not a {known}")
-    if {*config} != {"class", "features", "layers", "radial", "cutoff", "pooling"}:
+    if {*config} != {"class", "features", "layers", "radial", "cutoff", "pooling", "norm"}:
         raise _damaged(path, f"its network has {', '.join(sorted(config)):.200}")
     for name in ("features", "layers", "radial"):
         if type(config[name]) is not int or not 1 <= config[name] <= _MOST:
@@ -291,6 +291,8 @@ def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         raise _damaged(path, f"cutoff is {config['cutoff']!r:.60}, expected {low:g} to {high:g} Å")
     if config["pooling"] not in ("sum", "mean"):
         raise _damaged(path, f"pooling is {config['pooling']!r:.60}, expected 'sum' or 'mean'")
+    if type(config["norm"]) is not bool:
+        raise _damaged(path, f"norm is {config['norm']!r:.60}, expected true or false")
     if record.get("label") not in [*LABELS]:
         raise _damaged(path, f"unknown label {record.get('label')!r:.60}")
     return record
@@ -326,14 +328,14 @@ def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, " m
     programs.keep()
     output = np.empty(sum(len(bucket.row) for bucket in buckets))
     for bucket in buckets:
-        rows = np.asarray(bucket.row)
+        numbers, positions, rows = (np.asarray(array) for array in bucket)
         # All pairs of a large molecule fill the memory that many small ones take.
-        together = _PREDICTED_TOGETHER if bucket.positions.shape[1] <= SIZES[-1] else 1
+        together = _PREDICTED_TOGETHER if positions.shape[1] <= SIZES[-1] else 1
         for piece in chunks(np.arange(len(rows), dtype=np.int32), together):
             real = piece >= 0
             # Taken here, so that the program does not depend on how many there are in all.
-            molecules = bucket.atomic_numbers[piece], bucket.positions[piece]
-            output[rows[piece[real]]] = np.asarray(_predict(network, *molecules))[real]
+            found = _predict(network, jnp.asarray(numbers[piece]), jnp.asarray(positions[piece]))
+            output[rows[piece[real]]] = np.asarray(found)[real]
     return output
 
 

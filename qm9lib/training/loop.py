@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import equinox as eqx
@@ -21,9 +22,9 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from qm9lib.data.dataset import QM9, check_finite
+from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
-from qm9lib.labels import LABELS, SYMBOLS
+from qm9lib.labels import LABELS
 from qm9lib.metrics import mae
 from qm9lib.models import composition, programs
 from qm9lib.models.graphs import Batch, bucketed, chunks
@@ -34,11 +35,12 @@ from qm9lib.training import checkpoint as checkpoints
 from qm9lib.training import optimizers
 from qm9lib.training.checkpoint import State
 from qm9lib.training.run import Epoch, Run, Settings, environment, index_sha256
-from qm9lib.training.step import checked_mesh, compiled, make_step, placement
-from qm9lib.units import convert
+from qm9lib.training.step import check_kinds, check_sets, checked_mesh, make_step, placement
+from qm9lib.units import convert, written
 
 _ROUNDING = 1e-12  # of a label: 50 hartree to 5e-11, far below the 1e-6 of the published ones
-_IN_FLIGHT = 16  # steps that may be queued before the loop waits for one
+_LEAP = 20.0  # times the error of the median batch; a batch of 32 has up to 8 times as much
+_IN_FLIGHT = 16  # steps that one device may have queued before the loop waits for one
 
 
 def fit(
@@ -105,6 +107,9 @@ def fit(
     AdamW or Muon with warm-up and cosine decay, gradient clipping, and an exponential moving
     average of the weights. Ctrl-C ends the training; the best weights so far are returned.
 
+    A batch whose error is twenty times that of the median batch of its epoch, after the warm-up, is
+    reported on stderr: the average of the weights would hide it.
+
     Examples
     --------
     >>> import qm9lib
@@ -118,8 +123,8 @@ def fit(
     """
     programs.keep()
     settings = Settings() if settings is None else settings
-    _check_kinds(network, train, valid, settings)
-    _check_sets(train, valid, label)
+    check_kinds(network, train, valid, settings)
+    check_sets(train, valid, label)
     training = _Training(network, train, valid, label, settings, mesh, clock)
     run = training.run
     if checkpoint is not None and os.path.exists(checkpoint):
@@ -146,6 +151,8 @@ def fit(
                     break
                 whole = training.seen == len(train)
                 bar.set_postfix_str(training.validate(), refresh=watched())
+                if told := training.leap():
+                    bar.write(told, file=sys.stderr)
                 if checkpoint is not None and whole and jax.process_index() == 0:
                     checkpoints.write(Path(checkpoint), training.state, training.best, run)
         except KeyboardInterrupt:
@@ -201,9 +208,9 @@ class _Training:
         tree, self.static = eqx.partition(network, eqx.is_inexact_array)
         weights, self.unravel = ravel_pytree(tree)
         # Cast to the dtype of the weights only here, where the numbers are about 1.
-        targets = jnp.asarray((residual - self.mean) / self.scale, weights.dtype)
+        targets = ((residual - self.mean) / self.scale).astype(weights.dtype)
         self.buckets = bucketed(train)
-        self.targets = [targets[bucket.row] for bucket in self.buckets]
+        self.targets = [jnp.asarray(targets[np.asarray(bucket.row)]) for bucket in self.buckets]
         batches = [-(-len(bucket.row) // settings.batch_size) for bucket in self.buckets]
         self.steps_in_all = sum(batches) * settings.epochs
         self.valid_buckets = bucketed(valid)
@@ -211,7 +218,10 @@ class _Training:
         optimizer = optimizers.make(settings.optimizer, tree, settings.weight_decay, settings.clip)
         self.gradient, self.update = make_step(self.network, optimizer, settings, mesh)
         self.on_devices, self.divided = placement(mesh)
-        self.state = State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
+        # Queued steps of several devices wait for one another, for ever if threads are few.
+        self.in_flight = _IN_FLIGHT if mesh is None or mesh.size == 1 else 1
+        remembered = jax.jit(optimizer.init)(weights)
+        self.state = State(weights, weights, remembered, jnp.zeros((), jnp.int32))
         self.best = weights
         published = LABELS[label].unit
         self.published, unit = published, "kcal/mol" if published == "hartree" else published
@@ -219,7 +229,7 @@ class _Training:
             label, unit, settings, len(train), len(valid), index_sha256(train, valid),
             describe(network), environment(),
         )  # fmt: skip
-        self.loss_sums: list[Array] = []
+        self.batches: list[tuple[Array, int]] = []  # squared errors, molecules
         self.seen = 0
 
     def network(self, weights: Float[Array, " weights"]) -> Network:
@@ -236,14 +246,24 @@ class _Training:
         self.start -= self.run.history[-1].seconds
 
     def compile(self) -> None:
-        """Put all arrays on the devices, and compile the gradient for each padded size."""
+        """Put all arrays on the devices, and compile all that will be called."""
+        # One molecule of each padded size: validation will find its programs.
+        few = [
+            Batch(numbers[:1], positions[:1], jnp.array([0]))
+            for numbers, positions, _ in self.valid_buckets
+        ]
         self.state = self.on_devices(self.state)
         self.buckets, self.targets = self.on_devices(self.buckets), self.on_devices(self.targets)
         self.steps = int(self.state.steps)
         rows = self.divided(np.full(self.settings.batch_size, -1, np.int32))
-        self.gradients = compiled(
-            self.gradient, self.state.weights, self.buckets, self.targets, rows
-        )
+        # Several at a time, for XLA uses one core for one.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            compiling = [
+                pool.submit(self.gradient.lower(self.state.weights, *arrays, rows).compile)
+                for arrays in zip(self.buckets, self.targets, strict=True)
+            ]
+            predict_all(self.network(self.best), few)
+            self.gradients = [program.result() for program in compiling]
 
     def seconds(self) -> float:
         """Return the seconds since the start."""
@@ -264,34 +284,55 @@ class _Training:
             if done >= 1.0:  # the clock may cut the last epoch short
                 break
             rate = jnp.asarray(self.settings.rate(done, self.steps), self.state.weights.dtype)
-            downhill, loss_sum = self.gradients[number](
+            downhill, squared_errors = self.gradients[number](
                 self.state.weights, self.buckets[number], self.targets[number], self.divided(rows)
             )
             self.state = self.update(self.state, downhill, rate)
             self.steps += 1
-            self.loss_sums.append(loss_sum)
             molecules = int(np.sum(rows >= 0))
+            self.batches.append((squared_errors, molecules))
             self.seen += molecules
             yield molecules
-            if self.steps % _IN_FLIGHT == 0:  # or the clock would be that of the queue
-                loss_sum.block_until_ready()
+            if self.steps % self.in_flight == 0:  # or the clock would be that of the queue
+                squared_errors.block_until_ready()
+
+    def batch_errors(self) -> Float[np.ndarray, " batches"]:
+        """Return the RMSE of each batch since the last validation, in the unit of the run."""
+        squared_errors, molecules = np.array(jax.device_get(self.batches)).T
+        errors = self.scale * np.sqrt(squared_errors / molecules)
+        return np.array(convert(errors, self.published, self.run.unit))
+
+    def leap(self) -> str | None:
+        """Say whether the error of a batch leapt in the last pass."""
+        epoch, unit = self.run.history[-1], self.run.unit
+        worst, median = epoch.train_worst, epoch.train_median
+        if worst is None or median is None or not worst > _LEAP * median:
+            return None
+        return (
+            f"the training error of a batch in pass {len(self.run.history)} leapt to "
+            f"{written(worst)} {unit}; the median batch has {written(median)}: the steps are too "
+            "large for this network (a smaller learning rate, or a PaiNN with norm=True), or a "
+            "label is wrong"
+        )
 
     def validate(self) -> str:
         """Measure the averaged weights on the validation molecules, keep the best, say how good."""
         # By way of the host: of several processes each needs its own.
         averaged = jnp.asarray(jax.device_get(self.state.averaged))
         predicted = self.scale * predict_all(self.network(averaged), self.valid_buckets)
-        squared_errors = sum(jax.device_get(self.loss_sums))
+        errors, molecules = self.batch_errors(), [molecules for _, molecules in self.batches]
+        late = errors[max(0, self.settings.warmup + len(errors) - self.steps) :]
         unit = self.run.unit
         epoch = Epoch(
             seconds=self.seconds(),
-            train_rmse=convert(
-                self.scale * float(np.sqrt(squared_errors / self.seen)), self.published, unit
-            ),
+            train_rmse=float(np.sqrt(np.average(errors**2, weights=molecules))),
+            train_median=float(np.median(errors)),
+            # While the steps grow, any error may be large.
+            train_worst=float(late.max()) if late.size else None,
             valid_mae=mae(predicted, self.valid_residual, unit=self.published, to=unit),
         )
         self.run.history.append(epoch)
-        self.loss_sums.clear()
+        self.batches.clear()
         self.seen = 0
         if not np.isfinite(epoch.valid_mae) and len(self.run.history) == 1:
             raise DataError(
@@ -314,34 +355,3 @@ def _order(
     ]
     for i in rng.permutation(len(plan)):
         yield plan[i]
-
-
-def _check_kinds(network: object, train: object, valid: object, settings: object) -> None:
-    for name, given, is_one, wanted in (
-        ("network", network, callable(network), "a network, such as PaiNN"),
-        ("train", train, isinstance(train, QM9), "a QM9"),
-        ("valid", valid, isinstance(valid, QM9), "a QM9"),
-        ("settings", settings, isinstance(settings, Settings), "Settings, such as Settings()"),
-    ):
-        if not is_one:
-            raise TypeError(f"{name} is {given!r:.60}, expected {wanted}")
-
-
-def _check_sets(train: QM9, valid: QM9, label: str) -> None:
-    for name, part in (("training", train), ("validation", valid)):
-        if not len(part):
-            raise ValueError(f"the {name} set is empty")
-        check_finite(part, label, f"{name} molecules")
-    common = np.intersect1d(train.index, valid.index)
-    if len(common):
-        raise ValueError(
-            f"the training and the validation set share {len(common):,} of their molecules, such "
-            f"as number {common[0]}: the validation error would not be one; use qm9.split()"
-        )
-    has = [{*np.unique(part.atomic_numbers).tolist()} for part in (train, valid)]
-    if new := has[1] - has[0]:
-        named = " and ".join(SYMBOLS[z] for z in sorted(new))
-        raise DataError(
-            f"the validation molecules contain {named}, and none of the {len(train):,} training "
-            "molecules does, so that nothing can be learned of it: take more training molecules"
-        )

@@ -116,11 +116,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What was measured after one pass: seconds since the start, and errors in `Run.unit`."""
+    """What was measured after one pass: seconds since the start, and errors in `Run.unit`.
+
+    ``train_median`` and ``train_worst`` are RMSEs of the median batch, and of the worst one after
+    the warm-up: None if none came after it, or in a record from before they were measured.
+    """
 
     seconds: float
     train_rmse: float
     valid_mae: float
+    train_median: float | None = None
+    train_worst: float | None = None
 
 
 @dataclass

@@ -1,10 +1,8 @@
-"""A step of training, compiled: the gradient of a batch on all devices, and what it changes."""
+"""What a training is given, checked; and its compiled step: a gradient, and what it changes."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import jax
@@ -14,6 +12,9 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
+from qm9lib.data.dataset import QM9, check_finite
+from qm9lib.errors import DataError
+from qm9lib.labels import SYMBOLS
 from qm9lib.models.graphs import Batch
 from qm9lib.models.storage import Network
 from qm9lib.training.checkpoint import State
@@ -32,6 +33,39 @@ def placement(mesh: Mesh | None) -> Placement:
         lambda tree: jax.device_put(jax.device_get(tree), everywhere),
         lambda rows: jax.device_put(rows, divided),
     )
+
+
+def check_kinds(network: object, train: object, valid: object, settings: object) -> None:
+    """Raise an error where one of them is something else."""
+    for name, given, is_one, wanted in (
+        ("network", network, callable(network), "a network, such as PaiNN"),
+        ("train", train, isinstance(train, QM9), "a QM9"),
+        ("valid", valid, isinstance(valid, QM9), "a QM9"),
+        ("settings", settings, isinstance(settings, Settings), "Settings, such as Settings()"),
+    ):
+        if not is_one:
+            raise TypeError(f"{name} is {given!r:.60}, expected {wanted}")
+
+
+def check_sets(train: QM9, valid: QM9, label: str) -> None:
+    """Raise an error where nothing can be learned, or the validation error would not be one."""
+    for name, part in (("training", train), ("validation", valid)):
+        if not len(part):
+            raise ValueError(f"the {name} set is empty")
+        check_finite(part, label, f"{name} molecules")
+    common = np.intersect1d(train.index, valid.index)
+    if len(common):
+        raise ValueError(
+            f"the training and the validation set share {len(common):,} of their molecules, such "
+            f"as number {common[0]}: the validation error would not be one; use qm9.split()"
+        )
+    has = [{*np.unique(part.atomic_numbers).tolist()} for part in (train, valid)]
+    if new := has[1] - has[0]:
+        named = " and ".join(SYMBOLS[z] for z in sorted(new))
+        raise DataError(
+            f"the validation molecules contain {named}, and none of the {len(train):,} training "
+            "molecules does, so that nothing can be learned of it: take more training molecules"
+        )
 
 
 def checked_mesh(mesh: Mesh | None, settings: Settings) -> Mesh | None:
@@ -61,7 +95,7 @@ def make_step(
     optimizer: optax.GradientTransformation,
     settings: Settings,
     mesh: Mesh | None = None,
-) -> tuple[Callable[..., tuple[Array, Array]], Callable[..., State]]:
+) -> tuple[jax.stages.Wrapped, Callable[..., State]]:
     """Return the two compiled halves of a training step.
 
     The first takes the weights, a bucket, its targets and rows of shape (batch,), and returns the
@@ -127,15 +161,3 @@ def make_step(
         return State(weights, averaged, optimizer_state, state.steps + 1)
 
     return gradient, update
-
-
-def compiled(
-    gradient: Any, weights: Array, buckets: list[Batch], targets: list[Array], rows: Any
-) -> list[Callable[..., tuple[Array, Array]]]:
-    """Compile the gradient for all padded sizes, several at a time: XLA uses one core for one."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        programs = [
-            pool.submit(gradient.lower(weights, bucket, target, rows).compile)
-            for bucket, target in zip(buckets, targets, strict=True)
-        ]
-        return [program.result() for program in programs]

@@ -15,7 +15,7 @@ from scipy.special import expit
 from qm9lib import QM9, models
 from qm9lib.models import invariance
 from qm9lib.models.gnn import count_parameters
-from qm9lib.models.painn import Edges, PaiNN
+from qm9lib.models.painn import Edges, PaiNN, shortened
 from qm9lib.pretrained.weights import FOLDER
 
 
@@ -49,6 +49,9 @@ def plain_loops(network: PaiNN, numbers: np.ndarray, positions: np.ndarray) -> f
         hidden = first[0] @ x + first[1]
         return last[0] @ (hidden * expit(hidden)) + last[1]
 
+    def seen(features: np.ndarray) -> np.ndarray:
+        return features / np.sqrt(1 + (features**2).sum() / width) if network.norm else features
+
     n, width = len(numbers), network.embedding.shape[1]
     s = np.asarray(network.embedding, np.float64)[numbers]
     v = np.zeros((n, width, 3))
@@ -64,27 +67,28 @@ def plain_loops(network: PaiNN, numbers: np.ndarray, positions: np.ndarray) -> f
                 k = np.arange(1, network.radial + 1)
                 bessel = np.sqrt(2 / network.cutoff) * np.sin(k * np.pi * r / network.cutoff) / r
                 bessel *= 0.5 * (np.cos(np.pi * r / network.cutoff) + 1)
-                phi = mlp(message.network, s[j]).reshape(-1, width)
+                phi = mlp(message.network, seen(s[j])).reshape(-1, width)
                 w = np.einsum("k,pkf->pf", bessel, filters)
                 new_s[i] += phi[0] * w[0]
                 new_v[i] += np.outer(phi[1] * w[1], r_ij / r)
                 if len(filters) == 3:
-                    new_v[i] += v[j] * (phi[2] * w[2])[:, None]
+                    new_v[i] += seen(v[j]) * (phi[2] * w[2])[:, None]
         s, v = new_s, new_v
         u_matrix, v_matrix = np.split(np.asarray(update.mix, np.float64), 2, axis=1)
         for i in range(n):
-            uv, vv = u_matrix.T @ v[i], v_matrix.T @ v[i]
+            uv, vv = u_matrix.T @ seen(v[i]), v_matrix.T @ seen(v[i])
             lengths = np.sqrt((vv**2).sum(axis=1) + 1e-8)
-            a = mlp(update.network, np.concatenate([s[i], lengths])).reshape(-1, width)
+            a = mlp(update.network, np.concatenate([seen(s[i]), lengths])).reshape(-1, width)
             s[i] = s[i] + a[0] + a[1] * (uv * vv).sum(axis=1)
             if len(a) == 3:
                 v[i] = v[i] + a[2][:, None] * uv
     return float(sum(mlp(network.readout, s[i])[0] for i in range(n)))
 
 
+@pytest.mark.parametrize("norm", [True, False])
 @pytest.mark.parametrize("shape", [(8, 3, 4), (6, 1, 3), (4, 2, 8)])
-def test_against_plain_loops(sample: QM9, shape: tuple[int, int, int]) -> None:
-    network = filled(PaiNN, *shape, seed=3)
+def test_against_plain_loops(sample: QM9, shape: tuple[int, int, int], norm: bool) -> None:
+    network = filled(PaiNN, *shape, norm=norm, seed=3)
     for i in (0, 2, 300, 1999):
         molecule = sample[i]
         expected = plain_loops(network, molecule.atomic_numbers, molecule.positions)
@@ -291,14 +295,14 @@ def test_initial_weights_keep_the_size_of_what_goes_in() -> None:
 
 
 def test_config_makes_the_same_network() -> None:
-    network = filled(PaiNN, 6, 2, 5, 4.5, "mean")
+    network = filled(PaiNN, 6, 2, 5, 4.5, "mean", norm=False)
     assert network.config == {
-        "features": 6, "layers": 2, "radial": 5, "cutoff": 4.5, "pooling": "mean"
+        "features": 6, "layers": 2, "radial": 5, "cutoff": 4.5, "pooling": "mean", "norm": False
     }  # fmt: skip
     again = filled(PaiNN, **network.config)
     assert jax.tree.structure(again) == jax.tree.structure(network)
     assert filled(PaiNN).config == {
-        "features": 32, "layers": 3, "radial": 8, "cutoff": 5.0, "pooling": "sum"
+        "features": 32, "layers": 3, "radial": 8, "cutoff": 5.0, "pooling": "sum", "norm": True
     }  # fmt: skip
 
 
@@ -337,3 +341,29 @@ def test_mean_of_padding_alone() -> None:
     """A molecule of padding has no atoms: its mean is 0, not 0/0."""
     network = filled(PaiNN, 8, 2, 4, pooling="mean", seed=5)
     assert float(energy_of(network)(np.zeros(3, int), np.zeros((3, 3)))) == 0.0
+
+
+def test_shortened_features() -> None:
+    """The length per channel becomes r / sqrt(1 + r²); the direction and the shape stay."""
+    rng = np.random.default_rng(0)
+    for shape in ((5, 8), (5, 3, 8)):
+        x = rng.normal(size=shape).reshape(5, -1)
+        x *= np.array([0.0, 1e-3, 1.0, 30.0, 1e6])[:, None]
+        found = np.asarray(shortened(jnp.asarray(x.reshape(shape), jnp.float32)))
+        assert found.shape == shape
+        r = np.linalg.norm(x, axis=1) / np.sqrt(8)
+        expected = x / np.sqrt(1 + r**2)[:, None]
+        np.testing.assert_allclose(found.reshape(5, -1), expected, rtol=1e-5)
+
+
+def test_the_norm_bounds_every_energy() -> None:
+    """Whatever the molecule: atoms at one place, a lump. Without the norm they go to any size."""
+    rng = np.random.default_rng(0)
+    sizes: dict[bool, list[float]] = {}
+    for norm in (True, False):
+        network = filled(PaiNN, 8, 3, 4, norm=norm, seed=1)
+        sizes[norm] = [
+            abs(float(energy_of(network)(np.full(20, 6), spread * rng.normal(size=(20, 3)))))
+            for spread in (2.0, 0.3, 0.1, 0.0)
+        ]
+    assert max(sizes[True]) < 1e4 < 1e9 < max(sizes[False]), sizes

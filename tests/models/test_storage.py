@@ -74,12 +74,12 @@ def test_files_that_are_no_model(model: Model, tmp_path: Path, kind: str) -> Non
         save_file(arrays, path, {"format": "qm9lib-model-9", "model": "{}"})
     elif kind == "network":  # another width than that of the arrays
         record["network"]["features"] = 8
-        save_file(arrays, path, {"format": "qm9lib-model-1", "model": json.dumps(record)})
+        save_file(arrays, path, {"format": "qm9lib-model-2", "model": json.dumps(record)})
     elif kind == "class":
         record["network"]["class"] = "Transformer"
-        save_file(arrays, path, {"format": "qm9lib-model-1", "model": json.dumps(record)})
+        save_file(arrays, path, {"format": "qm9lib-model-2", "model": json.dumps(record)})
     else:
-        save_file(arrays, path, {"format": "qm9lib-model-1", "model": "[" * 100_000})
+        save_file(arrays, path, {"format": "qm9lib-model-2", "model": "[" * 100_000})
     with pytest.raises(DataError, match=r"is damaged, or no model of this version of qm9lib \("):
         models.load(path)
 
@@ -174,7 +174,7 @@ def test_files_of_this_version_stay_readable() -> None:
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     record = json.loads(metadata["model"])
-    assert metadata["format"] == "qm9lib-model-1" and record["network"]["class"] == "PaiNN"
+    assert metadata["format"] == "qm9lib-model-2" and record["network"]["class"] == "PaiNN"
     loaded, arrays = models.load(path), load_file(path)
     assert (loaded.mean, loaded.scale) == (record["mean"], record["scale"])
     assert loaded.reference.label == record["label"]
@@ -191,11 +191,11 @@ def test_what_is_saved_can_be_read_by_others(model: Model, tmp_path: Path) -> No
     model.save(path)
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
-    assert metadata["format"] == "qm9lib-model-1"
+    assert metadata["format"] == "qm9lib-model-2"
     assert json.loads(metadata["model"]) == {
         "network": {
             "class": "PaiNN", "features": 6, "layers": 2, "radial": 5, "cutoff": 4.0,
-            "pooling": "sum",
+            "pooling": "sum", "norm": True,
         },
         "label": "H", "mean": 0.01, "scale": 0.03,
     }  # fmt: skip
@@ -241,6 +241,7 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({"cutoff": "5"}, {}, {}, "cutoff is '5'"),
         ({"cutoff": 0}, {}, {}, "cutoff is 0, expected 0.1 to 1000 Å"),
         ({"pooling": "max"}, {}, {}, "pooling is 'max', expected"),
+        ({"norm": 1}, {}, {}, "norm is 1, expected true or false"),
         ({"class": ["PaiNN"]}, {}, {}, r"its network is a \['PaiNN'\], not a PaiNN"),
         ({"heads": 2}, {}, {}, "its network has class, cutoff, features, heads"),
         ({}, {"mean": None}, {}, "mean is None, expected a finite number"),
@@ -278,7 +279,7 @@ def test_numbers_that_numpy_does_not_know(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     for kind, size in (("F8_E4M3", 2), ("BF16", 4), ("F4", 1)):
         header = {
-            "__metadata__": {"format": "qm9lib-model-1", "model": "{}"},
+            "__metadata__": {"format": "qm9lib-model-2", "model": "{}"},
             "embedding": {"dtype": kind, "shape": [2], "data_offsets": [0, size]},
         }
         text = json.dumps(header).encode()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import jax
@@ -113,6 +114,24 @@ def test_few_validation_molecules_are_outside_of_it(qm9: QM9) -> None:
     few = qm9.split("dimenet").valid[:2_000]
     told = sum(bool(known.concerns(m.atomic_numbers, m.positions)) for m in few)
     assert told <= 0.02 * len(few)
+
+
+def test_the_norm_cures_the_leaps() -> None:
+    changes = ladder.results("stability")["changes"]
+    assert [*changes] == [*tool.CHANGES]
+    for name, (settings, norm) in tool.CHANGES.items():
+        assert [run["settings"]["seed"] for run in changes[name]] == [*tool.SEEDS]
+        for run in changes[name]:
+            assert run["network"]["norm"] == norm and settings.items() <= run["settings"].items()
+
+    def leaps(name: str) -> list[bool]:
+        runs = changes[name]
+        return [e["train_worst"] > 20 * e["train_median"] for run in runs for e in run["history"]]
+
+    assert any(leaps("as published")) and not any(leaps("norm"))
+    for run in changes["norm"]:
+        errors = [epoch["train_rmse"] for epoch in run["history"]]
+        assert all(later < 2 * sooner for sooner, later in pairwise(errors))
 
 
 def test_simple_rungs_of_the_ladder(qm9: QM9) -> None:

@@ -631,7 +631,7 @@ def test_training_ends_when_the_error_is_no_number(parts, monkeypatch, capsys) -
 def test_errors_by_hand(parts, label: str, unit: str) -> None:
     """With steps of nothing: errors of the initial weights, the same in each epoch."""
     train, valid = parts[0][:80], parts[1][:20]
-    model, run = tiny(parts, label, epochs=2, learning_rate=1e-30)
+    model, run = tiny(parts, label, epochs=2, learning_rate=1e-30, warmup=0)
     published = qm9lib.LABELS[label].unit
     reference = qm9lib.models.composition.fit(train, label)
     residual = train.target(label) - reference.predict(train)
@@ -642,6 +642,8 @@ def test_errors_by_hand(parts, label: str, unit: str) -> None:
     assert (run.label, run.unit, run.n_train, run.n_valid) == (label, unit, 80, 20)
     for epoch in run.history:
         assert epoch.train_rmse == pytest.approx(rmse, rel=1e-4)
+        assert epoch.train_median is not None and epoch.train_worst is not None
+        assert epoch.train_median < epoch.train_worst and rmse < epoch.train_worst < 4 * rmse
         assert epoch.valid_mae == pytest.approx(mae, rel=1e-4)
     assert 0 < run.history[0].seconds < run.history[1].seconds < 600
     assert model.reference.label == label
@@ -915,3 +917,35 @@ def test_what_is_of_another_kind(parts, changes, said, unchecked) -> None:
     given = {"network": Tiny(), "train": parts[0], "valid": parts[1]} | changes
     with pytest.raises(TypeError, match=said):
         fit(**given, progress=False)
+
+
+def test_a_batch_whose_error_leaps_is_reported(parts, capsys) -> None:
+    """One label is wrong by 30 hartree. Without it all is quiet, and so it is in the warm-up."""
+    train, valid = parts[0][:400], parts[1][:50]
+    labels = train.labels.copy()
+    labels[5, list(qm9lib.LABELS).index("H")] += 30.0
+    wrong = replace(train, labels=labels)
+
+    def said(train: QM9, warmup: int) -> list[str]:
+        settings = Settings(epochs=2, batch_size=8, warmup=warmup)
+        fit(Tiny(), train, valid, settings=settings, progress=False)
+        return [line for line in capsys.readouterr().err.splitlines() if "leapt" in line]
+
+    first, second = said(wrong, warmup=0)
+    assert "of a batch in pass 1 leapt to 6," in first and "kcal/mol; the median batch" in first
+    assert "of a batch in pass 2 leapt to 6," in second and "or a label is wrong" in second
+    assert said(wrong, warmup=1000) == said(train, warmup=0) == []
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_steps_that_are_too_large_do_not_leap(parts, capsys, seed: int) -> None:
+    """Eight times the recipe's step, on few molecules. Without the norm a batch leaps."""
+    train, valid, _ = parts
+    settings = Settings.for_painn(
+        epochs=20, learning_rate=0.05, warmup=20, chunk_size=None, seed=seed
+    )
+    network = PaiNN(16, key=jax.random.key(seed))
+    _, run = fit(network, train, valid, settings=settings, progress=False)
+    assert "leapt" not in capsys.readouterr().err
+    errors = np.array([epoch.train_rmse for epoch in run.history])
+    assert (errors[2:] < 2 * errors[1:-1]).all()

@@ -58,6 +58,19 @@ globalThis.qm9Network = (() => {
     return dense(hidden, n, part(1, "weight"), part(1, "bias"));
   };
 
+  // `shortened` of painn.py: n rows of `size` numbers, of F channels.
+  const shortened = (x, n, F) => {
+    const size = x.length / n;
+    const y = new Float64Array(x.length);
+    for (let a = 0; a < n; a++) {
+      let squared = 0;
+      for (let i = a * size; i < (a + 1) * size; i++) squared += x[i] ** 2;
+      const factor = 1 / Math.sqrt(1 + squared / F);
+      for (let i = a * size; i < (a + 1) * size; i++) y[i] = factor * x[i];
+    }
+    return y;
+  };
+
   // Pairs i < j within the cutoff: the radial functions and the unit vector from i to j.
   const edges = (x, n, radial, cutoff) => {
     const found = [];
@@ -111,7 +124,7 @@ globalThis.qm9Network = (() => {
     return [scalars, vectors];
   };
 
-  // What each atom makes of its own features; adds to both.
+  // What each atom makes of its own features: changes of the scalars and of the vectors.
   const update = (s, v, n, F, tensors, layer) => {
     const mix = tensors[`updates.${layer}.mix`]; // (F, 2 F)
     const mixed = new Float64Array(n * 3 * 2 * F); // U v and V v
@@ -137,15 +150,17 @@ globalThis.qm9Network = (() => {
     }
     const changes = perceptron(input, n, tensors, `updates.${layer}.network`); // (n, parts, F)
     const parts = changes.length / (n * F);
+    const [scalars, vectors] = [new Float64Array(n * F), new Float64Array(n * 3 * F)];
     for (let a = 0; a < n; a++) {
       for (let f = 0; f < F; f++) {
         const at = a * parts * F + f;
-        s[a * F + f] += changes[at] + changes[at + F] * dot[a * F + f];
+        scalars[a * F + f] = changes[at] + changes[at + F] * dot[a * F + f];
         for (let k = 0; parts > 2 && k < 3; k++) {
-          v[(3 * a + k) * F + f] += changes[at + 2 * F] * mixed[(3 * a + k) * 2 * F + f];
+          vectors[(3 * a + k) * F + f] = changes[at + 2 * F] * mixed[(3 * a + k) * 2 * F + f];
         }
       }
     }
+    return [scalars, vectors];
   };
 
   // What each atom adds, in the unit that the network was trained in.
@@ -154,11 +169,14 @@ globalThis.qm9Network = (() => {
     const pairs = edges(x, n, config.radial, config.cutoff);
     const [s, v] = [new Float64Array(n * F), new Float64Array(n * 3 * F)];
     for (let a = 0; a < n; a++) s.set(tensors.embedding.subarray(z[a] * F, (z[a] + 1) * F), a * F);
+    const seen = (features) => (config.norm ? shortened(features, n, F) : features);
     for (let layer = 0; layer < config.layers; layer++) {
-      const [scalars, vectors] = message(s, v, n, F, pairs, tensors, layer);
-      for (let i = 0; i < s.length; i++) s[i] += scalars[i];
-      for (let i = 0; i < v.length; i++) v[i] += vectors[i];
-      update(s, v, n, F, tensors, layer);
+      const add = ([scalars, vectors]) => {
+        for (let i = 0; i < s.length; i++) s[i] += scalars[i];
+        for (let i = 0; i < v.length; i++) v[i] += vectors[i];
+      };
+      add(message(seen(s), seen(v), n, F, pairs, tensors, layer));
+      add(update(seen(s), seen(v), n, F, tensors, layer));
     }
     return perceptron(s, n, tensors, "readout");
   };
