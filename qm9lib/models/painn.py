@@ -37,8 +37,9 @@ def shortened(features: Float[Array, "atoms *rest"]) -> Float[Array, "atoms *res
 
     Examples
     --------
-    >>> shortened(jnp.array([[0.001, 0.001], [3000.0, 4000.0]])).round(3).tolist()
-    [[0.001, 0.001], [0.849, 1.131]]
+    >>> shortened(jnp.array([[0.001, 0.001], [3000.0, 4000.0]])).round(3)
+    Array([[0.001, 0.001],
+           [0.849, 1.131]], dtype=float32)
     """
     axes = tuple(range(1, features.ndim))
     squared = jnp.sum(features**2, axis=axes, keepdims=True) / features.shape[-1]

@@ -188,6 +188,7 @@ def test_minutes_of_the_landing_page_follow_from_the_chapters():
         words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
         lines = sum(c.source.count("\n") + 1 for c in cells[1:] if c.cell_type == "code")
         assert abs(words / 160 + lines / 30 - int(read)) <= 5, name
+        assert f"**Time:** {read} minutes of reading" in cells[0].source, name
         assert seconds[name] / 60 <= int(run), name
 
 
