@@ -49,7 +49,7 @@ CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
     "norm": ({}, True),
     "norm, half the learning rate": ({"learning_rate": 3e-3}, True),
 }
-"""What may cure the leaps of the training error, one at a time: settings, and whether to norm."""
+"""What may cure the leaps of the training error: settings, and whether to norm."""
 UNIT = "kcal/mol"
 
 
@@ -100,7 +100,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def stability(options: argparse.Namespace) -> None:
-    """Train five seeds for three epochs, with one thing changed at a time.
+    """Train five seeds of each of `CHANGES` for three epochs.
 
     What is done is kept, so that a call goes on where the last one was ended.
     """
