@@ -168,6 +168,15 @@
 
     formulas() {
       const found = [];
+      // MathML 4, "Required Arguments": what has to stand inside an element, and how often.
+      const two = ["mfrac", "mroot", "msub", "msup", "munder", "mover"];
+      const parts = [...two.map((name) => [name, 2]), ["msubsup", 3], ["munderover", 3]];
+      for (const [name, number] of parts) {
+        for (const element of all(name)) {
+          const { length } = element.children;
+          if (length !== number) found.push(`${length} parts in ${name}: ${say(element)}`);
+        }
+      }
       for (const math of all(".math")) {
         if (!math.querySelector(".katex")) found.push(`not rendered: ${say(math)}`);
       }

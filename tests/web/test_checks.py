@@ -63,6 +63,15 @@ def test_a_fault_is_found(check: str, page: Page) -> None:
     assert [name for name, problems in found.items() if problems] == [check]
 
 
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_a_formula_has_all_its_parts(parts: int, page: Page) -> None:
+    formula = f"<math><msub>{'<mi>x</mi>' * parts}</msub></math>"
+    found = asked(page, SOUND.replace("</main>", f"{formula}</main>"))["formulas"]
+    assert [problem.partition(":")[0] for problem in found] == (
+        [] if parts == 2 else [f"{parts} parts in msub"]
+    )
+
+
 def test_axe_finds_text_that_is_too_pale(page: Page, axe_script: str) -> None:
     page.set_content(
         '<html lang="en"><title>A</title><main><h1 style="color: #ddd">Pale</h1></main>'

@@ -131,6 +131,7 @@ def lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -
     environment = {**os.environ, **{name: str(folder) for name, folder in folders.items()}}
     command = [program, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += ["--port=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={work}"]
+    command += ["--LabApp.expose_app_in_browser=True"]  # for `READY`
     with subprocess.Popen(
         command, cwd=work, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -233,6 +234,12 @@ ANSWER = """def to_kcal_per_mol(energy):
 CHECK = 'check("1.1", to_kcal_per_mol)'
 
 
+READY = """() => {
+    const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === "connected" && kernel.status === "idle";
+}"""
+"""Before the kernel is there, JupyterLab runs nothing, and says nothing."""
+
 PLACE = """() => [...document.querySelectorAll(".jp-Notebook .jp-Cell")].findIndex(
     (cell) => cell.classList.contains("jp-mod-active"))"""
 
@@ -262,7 +269,7 @@ def test_an_exercise(theme: str, lab: Lab, page: Page, screenshots: Path) -> Non
     """By keys alone: run up to it, a wrong answer, a hint, the right answer."""
     lab.set("apputils-extension/themes", {"theme": f"JupyterLab {theme}"})
     page.goto(f"{lab.address}doc/tree/{lab.copy('exercises/labels', trusted=False)}")
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    page.wait_for_function(READY)
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Escape")
     active = page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
