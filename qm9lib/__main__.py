@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from qm9lib import terminal
 from qm9lib.terminal import EPILOG, MONTH, ends_at_once, positive
@@ -79,7 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         default=1.0,
         help="time for all, from start to end",
     )
-    train.add_argument("--label", type=_label, default="H", help="name of the label")
+    train.add_argument(
+        "--labels", type=_labels, default="H",
+        help="names of the labels, with commas between: mu,gap",
+    )  # fmt: skip
     train.add_argument("--size", type=_size, default=_TRAINING, help="training molecules")
     train.add_argument("--seed", type=_seed, default=0, help="of initial weights and order")
     train.add_argument("--features", type=positive(int, 4096), default=32, help="channels")
@@ -102,7 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     evaluate = add("evaluate", _evaluate, "print the error of a stored model, as JSON")
-    evaluate.add_argument("file", type=Path, help="safetensors file that train has written")
+    evaluate.add_argument(
+        "file", type=Path, nargs="?", default=argparse.SUPPRESS,
+        help="safetensors file that train has written; by default the pretrained networks",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--labels", type=_labels, default=argparse.SUPPRESS,
+        help="names of labels, with commas between; by default all that the model has",
+    )  # fmt: skip
     evaluate.add_argument(
         "--part", choices=("valid", "test"), default="valid",
         help="of the dimenet split; choose by valid, and look at test once",
@@ -119,14 +128,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _label(text: str) -> str:
+def _labels(text: str) -> list[str]:
     from qm9lib.errors import UnknownNameError
     from qm9lib.labels import LABELS
 
+    names = text.split(",")
     try:
-        return LABELS[text].name
+        found = [LABELS[name].name for name in names]
     except UnknownNameError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    if len({*found}) < len(found):
+        raise argparse.ArgumentTypeError(f"{text} names a label twice")
+    return found
 
 
 def _size(text: str) -> int:
@@ -197,11 +210,12 @@ def _train(options: argparse.Namespace) -> int:
     programs.check_devices()
     on_cpu = jax.default_backend() == "cpu"
     devices = options.devices if on_cpu else _devices(len(jax.devices()))
-    from qm9lib import load, training
+    from qm9lib import load, models, training
     from qm9lib.data.files import check_writable, replacing
     from qm9lib.errors import DataError
     from qm9lib.labels import LABELS
     from qm9lib.models import painn
+    from qm9lib.models.readouts import readout_for
 
     check_writable(options.file)  # first: a folder such as "." has no suffix to change
     record, checkpoint = options.file.with_suffix(".json"), getattr(options, "checkpoint", None)
@@ -215,13 +229,14 @@ def _train(options: argparse.Namespace) -> int:
         check_writable(path)
     _check_ours(options.file, record)
     split = load().split("dimenet")
-    pooling: Literal["sum", "mean"] = (
-        "mean" if LABELS[options.label].scaling == "intensive" else "sum"
-    )
+    poolings = tuple(map(readout_for, options.labels))
     programs.keep()
     # Compiled as one program, which is kept: one for each of its arrays would take seconds.
     network = eqx.filter_jit(painn.PaiNN)(
-        options.features, options.layers, pooling=pooling, key=jax.random.key(options.seed)
+        options.features,
+        options.layers,
+        pooling=poolings if poolings[1:] else poolings[0],
+        key=jax.random.key(options.seed),
     )
     spent = time.perf_counter() - _STARTED + _AFTERWARDS
     if spent >= 60 * options.minutes:
@@ -236,13 +251,16 @@ def _train(options: argparse.Namespace) -> int:
         **({} if on_cpu else {"chunk_size": None}),
     )
     model, run = training.fit(
-        network, split.train[: options.size], split.valid, options.label, settings,
+        network, split.train[: options.size], split.valid, options.labels, settings,
         checkpoint=checkpoint, mesh=jax.make_mesh((devices,), ("batch",)),
     )  # fmt: skip
-    model.save(options.file)
+    models.save(model, options.file)
     with replacing(record) as temporary:
         temporary.write_text(json.dumps(run.to_dict(), indent=2) + "\n", encoding="utf-8")
-    print(f"{options.file}: validation MAE {run.valid_mae[run.best_epoch]:.3f} {run.unit}")
+    best = run.history[run.best_epoch]
+    each = best.valid_each or {options.labels[0]: best.valid_mae}
+    found = (f"{label} {error:.3g} {LABELS[label].error_unit}" for label, error in each.items())
+    print(f"{options.file}: validation MAE {', '.join(found)}")
     return 0
 
 
@@ -268,22 +286,34 @@ def _check_ours(model: Path, record: Path) -> None:
 
 @ends_at_once
 def _evaluate(options: argparse.Namespace) -> int:
-    from qm9lib import load, mae, models, rmse
+    from qm9lib import load, mae, models, pretrained, rmse
+    from qm9lib.errors import UnknownNameError
     from qm9lib.labels import LABELS
     from qm9lib.models import programs
 
     programs.check_devices()
-    model = models.load(options.file)
+    given = getattr(options, "file", None)
+    stored = models.load(given) if given else pretrained.load("H")
+    labels = getattr(options, "labels", stored.labels)
+    for label in labels:
+        if label not in stored.labels:
+            raise UnknownNameError("label of this model", label, [*stored.labels])
     part = getattr(load().split("dimenet"), options.part)
-    label = LABELS[model.reference.label]
-    predicted, true = model.predict(part), part.target(label.name)
-    result: dict[str, object] = {
-        "model": str(options.file), "label": label.name, "split": "dimenet",
-        "part": options.part, "n": len(part),
+    ensemble = models.Ensemble((stored,)) if isinstance(stored, models.Model) else stored
+    each = ensemble.predict_each(part)
+    errors: dict[str, dict[str, str | float]] = {}
+    for label in labels:
+        unit, small = LABELS[label].unit, LABELS[label].error_unit
+        errors[label] = {"unit": small}
+        for to in (small, "meV") if unit == "hartree" else (small,):
+            for error in (mae, rmse):
+                name = error.__name__ if to == small else f"{error.__name__} ({to})"
+                predicted, true = each[label][0], part.target(label)
+                errors[label][name] = error(predicted, true, unit=unit, to=to)
+    result = {
+        "model": str(given or "pretrained"), "split": "dimenet", "part": options.part,
+        "n": len(part), "errors": errors,
     }  # fmt: skip
-    for unit in ("kcal/mol", "meV") if label.unit == "hartree" else (label.unit,):
-        for error in (mae, rmse):
-            result[f"{error.__name__} ({unit})"] = error(predicted, true, unit=label.unit, to=unit)
     print(json.dumps(result, indent=2))
     return 0
 
@@ -317,7 +347,8 @@ def _predict(options: argparse.Namespace) -> int:
         for warning in result["warnings"]:
             where = f"{options.file}, line {result['line']} ({result['formula']})"
             print(f"warning: {where}: {warning}", file=sys.stderr)
-    return 1 if any(None in list(result.values())[3:4] for result in results) else 0
+    refused = (w.startswith("no prediction") for result in results for w in result["warnings"])
+    return 1 if any(refused) else 0
 
 
 @ends_at_once

@@ -87,6 +87,11 @@ class Label:
     scaling: Literal["extensive", "intensive", "neither"]
     origin: Literal["total", "difference", ""] = ""
 
+    @property
+    def error_unit(self) -> str:
+        """Unit in which errors are stated: kcal/mol for energies, the published one otherwise."""
+        return "kcal/mol" if self.unit == "hartree" else self.unit
+
 
 class LabelTable(Mapping[str, Label]):
     """The labels by name or by column; a notebook shows it as a table.

@@ -3,6 +3,7 @@
 Seven steps, each of which takes what the others do not need to repeat::
 
     python tools/pretrained.py train --seed 1   # one more member, in hours; again to go on
+    python tools/pretrained.py train --seed 0 --labels mu,alpha,homo  # one network for several
     python tools/pretrained.py stability # five seeds with the norm, and with other cures
     python tools/pretrained.py curve     # a network for each of five sizes of the training set
     python tools/pretrained.py simple    # the simpler models of the book, for the error ladder
@@ -32,14 +33,16 @@ from scipy.optimize import minimize
 
 import qm9lib
 from qm9course import ladder
-from qm9lib import pretrained, training
+from qm9lib import models, pretrained, training
 from qm9lib.data.files import replacing
 from qm9lib.models import composition, gnn, painn
+from qm9lib.models.readouts import readout_for
 from qm9lib.pretrained import domain, weights
 
 CHECKPOINTS = Path(__file__).parents[1] / "_build" / "members"
 FRAGMENT = Path(__file__).parents[1] / "book" / "_static" / "ladder.html"
 LABEL = "H"
+TOGETHER = "all"  # name of a network of several labels
 CURVE = (1_000, 3_000, 10_000, 30_000, 110_000)
 STEPS = 12_000  # of each network of the curve
 SEEDS = range(5)
@@ -62,6 +65,7 @@ def main() -> None:
     one.add_argument("--features", type=int, default=64)
     one.add_argument("--seed", type=int, required=True)
     one.add_argument("--learning-rate", type=float, default=4e-3)
+    one.add_argument("--labels", default=LABEL, help="names, with commas between")
     commands.add_parser("stability", help="what cures the leaps of the training error")
     commands.add_parser("curve", help="the learning curve")
     commands.add_parser("simple", help="the models of the earlier chapters")
@@ -83,19 +87,25 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
 def train(options: argparse.Namespace) -> None:
     """Train a member, or go on where the last call was ended."""
-    name = f"{LABEL}-{options.seed}"
+    labels = options.labels.split(",")
+    name = f"{labels[0] if len(labels) == 1 else TOGETHER}-{options.seed}"
     CHECKPOINTS.mkdir(parents=True, exist_ok=True)
     split = qm9lib.load().split("dimenet")
     settings = training.Settings.for_painn(
         epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed
     )
-    network = painn.PaiNN(options.features, key=jax.random.key(options.seed))
+    poolings = tuple(map(readout_for, labels))
+    network = painn.PaiNN(
+        options.features,
+        pooling=poolings if len(labels) > 1 else poolings[0],
+        key=jax.random.key(options.seed),
+    )
     model, run = training.fit(
-        network, split.train, split.valid, LABEL, settings, checkpoint=CHECKPOINTS / name
+        network, split.train, split.valid, labels, settings, checkpoint=CHECKPOINTS / name
     )
     if len(run.history) < options.epochs:
         raise SystemExit(f"{name} has {len(run.history)} of its {options.epochs} epochs: go on")
-    model.save(weights.FOLDER / f"{name}.safetensors")
+    models.save(model, weights.FOLDER / f"{name}.safetensors")
     _write(weights.FOLDER, name, run.to_dict())
 
 
@@ -179,8 +189,12 @@ def live(options: argparse.Namespace) -> None:
             _command("train", str(path), "--minutes", str(options.minutes), "--seed", str(seed))
             seconds = time.perf_counter() - start
             run = json.loads(path.with_suffix(".json").read_text())
-            test = json.loads(_command("evaluate", str(path), "--part", "test"))
-            del test["model"]  # a name in a folder that is gone
+            evaluated = json.loads(_command("evaluate", str(path), "--part", "test"))
+            errors = evaluated["errors"][LABEL]
+            test = {
+                "n": evaluated["n"],
+                f"mae ({UNIT})": errors["mae"], f"rmse ({UNIT})": errors["rmse"],
+            }  # fmt: skip
             found.append({"seed": seed, "seconds": seconds, "run": run, "test": test})
             print(f"seed {seed}: {seconds:.0f} s, {test['mae (kcal/mol)']:.3f} {UNIT}", flush=True)
     _write(ladder.FOLDER, "live", {"unit": UNIT, "minutes": options.minutes, "seeds": found})

@@ -64,8 +64,9 @@ def model() -> dict[str, Any]:
         arrays = {k: np.asarray(v, "<f4") for k, v in trained_arrays(member.network).items()}
         weights += [array.ravel() for array in arrays.values()]
         members.append({
-            "config": member.network.config, "mean": member.mean, "scale": member.scale,
-            "reference": member.reference.coefficients.tolist(),
+            "config": member.network.config,
+            "mean": member.target.mean, "scale": member.target.scale,
+            "reference": member.target.reference.coefficients.tolist(),
             "tensors": [[name, array.size] for name, array in arrays.items()],
         })  # fmt: skip
     return {

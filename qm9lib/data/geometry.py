@@ -12,6 +12,9 @@ from qm9lib.labels import check_elements
 COVALENT_RADII = {1: 0.31, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57}
 """Radius of a bonded atom by atomic number, Å (Cordero et al. 2008)."""
 
+ATOMIC_WEIGHTS = {1: 1.008, 6: 12.011, 7: 14.007, 8: 15.999, 9: 18.998}
+"""Standard atomic weight by atomic number (CIAAW 2021), for centres of mass."""
+
 BONDED = 1.15
 """Atoms are bonded up to this many times the sum of their radii.
 

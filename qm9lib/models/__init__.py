@@ -3,6 +3,7 @@
 The models are in `composition`, `kernel`, `gnn` and `painn`; here is what holds of all networks.
 """
 
-from qm9lib.models.storage import Ensemble, Model, describe, load, predict_all
+from qm9lib.models.model import Ensemble, Model, predict_all
+from qm9lib.models.storage import describe, load, save
 
-__all__ = ["Ensemble", "Model", "describe", "load", "predict_all"]
+__all__ = ["Ensemble", "Model", "describe", "load", "predict_all", "save"]

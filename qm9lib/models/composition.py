@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from qm9lib.data.dataset import QM9, check_finite
 from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS
@@ -37,18 +37,6 @@ class Composition:
 
     label: str
     coefficients: Float[np.ndarray, " 5"]
-
-    @property
-    def unseen(self) -> Bool[np.ndarray, " 5"]:
-        """Which of H, C, N, O and F no training molecule had: their coefficient is 0.
-
-        Examples
-        --------
-        >>> Composition("H", np.array([-0.6, -38.1, -54.7, -75.2, 0.0])).unseen
-        array([False, False, False, False,  True])
-        """
-        # Where all are 0 nothing was fitted: they stand for no reference at all.
-        return (self.coefficients == 0) & self.coefficients.any()
 
     def predict(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
         """Return the label of each molecule as this model has it, float64.

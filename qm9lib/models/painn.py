@@ -11,7 +11,7 @@ computed, as dense arrays: with at most 29 atoms that is faster than lists of ne
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -21,6 +21,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qm9lib.errors import UnknownNameError
 from qm9lib.labels import ELEMENTS
 from qm9lib.models.graphs import check_one_molecule, normal, one_if_known, pairs, radial_bessel
+from qm9lib.models.perceptrons import per_atom, perceptron
+from qm9lib.models.readouts import NEED_VECTORS, READOUTS, Atoms, Readout, Sum, centred
 
 _NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms at one place
 _SMALL = 1e-8  # the same for the length of a vector feature
@@ -95,7 +97,7 @@ class Message(eqx.Module):
     def __init__(self, features: int, radial: int, parts: int, *, key: PRNGKeyArray) -> None:
         # parts: s and vs in the first layer, where all vectors are zero; s, vs and vv later.
         network, filters = jax.random.split(key)
-        self.network = _mlp(features, parts * features, features, network)
+        self.network = perceptron(features, parts * features, features, network)
         self.filters = normal(filters, (parts, radial, features), radial)
 
     def __call__(
@@ -106,7 +108,7 @@ class Message(eqx.Module):
     ) -> tuple[Float[Array, "atoms features"], Float[Array, "atoms 3 features"]]:
         """Return the sums over all senders."""
         atoms, features = scalars.shape
-        sent = _per_atom(self.network, scalars).reshape(atoms, -1, features)
+        sent = per_atom(self.network, scalars).reshape(atoms, -1, features)
         if vectors is None:
             carried = sent[:, :1]
         else:
@@ -141,10 +143,10 @@ class Update(eqx.Module):
     network: eqx.nn.MLP
 
     def __init__(self, features: int, parts: int, *, key: PRNGKeyArray) -> None:
-        # parts: ss and sv in the last layer, whose vectors nobody reads; ss, sv and vv before.
+        # parts: ss and sv in the last layer, whose vectors are mostly not read; else ss, sv and vv.
         mix, network = jax.random.split(key)
         self.mix = normal(mix, (features, 2 * features), features)
-        self.network = _mlp(2 * features, parts * features, features, network)
+        self.network = perceptron(2 * features, parts * features, features, network)
 
     def __call__(
         self, scalars: Float[Array, "atoms features"], vectors: Float[Array, "atoms 3 features"]
@@ -153,14 +155,14 @@ class Update(eqx.Module):
         mixed = (vectors.reshape(-1, vectors.shape[2]) @ self.mix).reshape(*vectors.shape[:2], -1)
         u, v = jnp.split(mixed, 2, axis=2)
         length = jnp.sqrt(jnp.sum(v**2, axis=1) + _SMALL)
-        a = _per_atom(self.network, jnp.concatenate([scalars, length], axis=1))
+        a = per_atom(self.network, jnp.concatenate([scalars, length], axis=1))
         ss, sv, *vv = jnp.split(a, a.shape[1] // scalars.shape[1], axis=1)
         new_vectors = vv[0][:, None, :] * u if vv else jnp.zeros_like(vectors)
         return ss + sv * jnp.sum(u * v, axis=1), new_vectors
 
 
 class PaiNN(eqx.Module):
-    """Message and update layers, then a number per atom, summed or averaged.
+    """Message and update layers, then a readout.
 
     Parameters
     ----------
@@ -173,8 +175,9 @@ class PaiNN(eqx.Module):
     cutoff
         Distance in Å beyond which atoms do not see each other.
     pooling
-        ``"sum"`` over the atoms for what grows with the molecule, such as an energy; ``"mean"``
-        for what does not, such as an orbital energy.
+        One of `qm9lib.models.readouts.READOUTS`: ``"sum"`` over the atoms for what grows with the
+        molecule, such as an energy, ``"attention"`` for an orbital energy, and so on. Of a tuple
+        each has a readout of its own, and the network returns as many numbers.
     norm
         Whether the layers see features that are `shortened`. The paper's do not: products of
         features then multiply from layer to layer, and an unusual molecule gets a huge energy.
@@ -186,7 +189,7 @@ class PaiNN(eqx.Module):
     UnknownNameError
         If there is no such pooling.
     ValueError
-        If the cutoff is not positive, or there is no feature, layer or radial function.
+        If the cutoff is not positive, or there is no feature, layer, radial function or pooling.
 
     Examples
     --------
@@ -197,15 +200,16 @@ class PaiNN(eqx.Module):
     >>> forces = -jax.grad(network, argnums=1)(*water)
     >>> forces.shape
     (3, 3)
+    >>> PaiNN(pooling=("sum", "dipole"), key=jax.random.key(0))(*water).shape
+    (2,)
     """
 
     embedding: Float[Array, "elements features"]
     messages: list[Message]
     updates: list[Update]
-    readout: eqx.nn.MLP
+    readout: Readout | tuple[Readout, ...]
     radial: int = eqx.field(static=True)
     cutoff: float = eqx.field(static=True)
-    pooling: Literal["sum", "mean"] = eqx.field(static=True)
     norm: bool = eqx.field(static=True)
 
     def __init__(
@@ -214,16 +218,21 @@ class PaiNN(eqx.Module):
         layers: int = 3,
         radial: int = 8,
         cutoff: float = 5.0,
-        pooling: Literal["sum", "mean"] = "sum",
+        pooling: str | Sequence[str] = "sum",
         norm: bool = True,
         *,
         key: PRNGKeyArray,
     ) -> None:
-        if pooling not in ("sum", "mean"):
-            raise UnknownNameError("pooling", pooling, ["sum", "mean"])
+        names = (pooling,) if isinstance(pooling, str) else tuple(pooling)
+        for name in names:
+            if name not in READOUTS:
+                raise UnknownNameError("pooling", name, [*READOUTS])
         if not cutoff > 0:
             raise ValueError(f"cutoff must be positive, not {cutoff!r}")
-        for name, value in (("features", features), ("layers", layers), ("radial", radial)):
+        for name, value in (
+            ("features", features), ("layers", layers), ("radial", radial),
+            ("poolings", len(names)),
+        ):  # fmt: skip
             if not value >= 1:
                 raise ValueError(f"{name} must be at least 1, not {value!r}")
         embedding, readout, *keys = jax.random.split(key, 2 + 2 * layers)
@@ -232,18 +241,32 @@ class PaiNN(eqx.Module):
             Message(features, radial, 3 if layer else 2, key=keys[2 * layer])
             for layer in range(layers)
         ]
+        turned = not NEED_VECTORS.isdisjoint(names)
         self.updates = [
-            Update(features, 3 if layer < layers - 1 else 2, key=keys[2 * layer + 1])
+            Update(features, 3 if layer < layers - 1 or turned else 2, key=keys[2 * layer + 1])
             for layer in range(layers)
         ]
-        self.readout = _mlp(features, 1, features // 2, readout)
+        if isinstance(pooling, str):
+            self.readout = READOUTS[pooling](features, key=readout)
+        else:
+            self.readout = tuple(
+                READOUTS[name](features, key=one)
+                for name, one in zip(names, jax.random.split(readout, len(names)), strict=True)
+            )
         self.radial = radial
         self.cutoff = cutoff
-        self.pooling = pooling
         self.norm = norm
 
     @property
-    def config(self) -> dict[str, int | float | str]:
+    def pooling(self) -> str | list[str]:
+        """The name of the readout, or of each."""
+        names = {made: name for name, made in READOUTS.items()}
+        if isinstance(self.readout, tuple):
+            return [names[type(readout)] for readout in self.readout]
+        return names[type(self.readout)]
+
+    @property
+    def config(self) -> dict[str, int | float | str | list[str]]:
         """What `PaiNN` was made with, but for the key."""
         return {
             "features": self.embedding.shape[1],
@@ -254,25 +277,37 @@ class PaiNN(eqx.Module):
             "norm": self.norm,
         }
 
+    def only(self, number: int) -> PaiNN:
+        """Return the network with one of its readouts.
+
+        Examples
+        --------
+        >>> both = PaiNN(pooling=("sum", "dipole"), key=jax.random.key(0))
+        >>> both.only(1).pooling
+        'dipole'
+        """
+        if not isinstance(self.readout, tuple):
+            return self
+        return eqx.tree_at(lambda network: network.readout, self, self.readout[number])
+
     # The shapes are checked by hand: the error is one that a student can read.
-    def atom_energies(
-        self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
-    ) -> Float[Array, " atoms"]:
-        """Return what each atom adds to the sum or the mean; 0 for a padded atom."""
+    def features(self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]) -> Atoms:
+        """Return what the layers make of the atoms, and the readout sees."""
         check_one_molecule(atomic_numbers, positions)
-        return self._atom_energies(atomic_numbers, positions)
+        return self._features(atomic_numbers, positions)
 
     # Compiled as a whole also where the caller does not: operation by operation, each would be
     # compiled by itself, which takes a minute.
     @eqx.filter_jit
-    def _atom_energies(
+    def _features(
         self, atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
-    ) -> Float[Array, " atoms"]:
+    ) -> Atoms:
         mask = atomic_numbers > 0
         positions = positions.astype(self.embedding.dtype)
         edges = Edges(positions, mask, self.radial, self.cutoff)
         seen = shortened if self.norm else lambda features: features
-        scalars, vectors = self.embedding[atomic_numbers], None
+        scalars = self.embedding[atomic_numbers]
+        vectors: Float[Array, "atoms 3 features"] | None = None
         for message, update in zip(self.messages, self.updates, strict=True):
             received, moved = message(
                 seen(scalars), None if vectors is None else seen(vectors), edges
@@ -281,12 +316,40 @@ class PaiNN(eqx.Module):
             vectors = moved if vectors is None else vectors + moved
             changed, turned = update(seen(scalars), seen(vectors))
             scalars, vectors = scalars + changed, vectors + turned
-        energies = jnp.where(mask, _per_atom(self.readout, scalars)[:, 0], 0.0)
-        return energies * one_if_known(atomic_numbers)
+        assert vectors is not None  # there is at least one layer
+        return Atoms(scalars, vectors, atomic_numbers, centred(atomic_numbers, positions))
+
+    def atom_energies(
+        self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
+    ) -> Float[Array, " atoms"]:
+        """Return what each atom adds to the sum or the mean; 0 for a padded atom.
+
+        Raises
+        ------
+        ValueError
+            If the readout is no `Sum` or `Mean`, or there are several; see `only`.
+        """
+        if not isinstance(self.readout, Sum):
+            raise ValueError(
+                f"a network whose pooling is {self.pooling!r} has no number for each atom; that of "
+                "a sum or a mean has, and network.only(i) is the network with its readout i"
+            )
+        check_one_molecule(atomic_numbers, positions)
+        return self._each(self.readout, atomic_numbers, positions)
+
+    @eqx.filter_jit
+    def _each(
+        self,
+        readout: Sum,
+        atomic_numbers: Int[Array, " atoms"],
+        positions: Float[Array, "atoms 3"],
+    ) -> Float[Array, " atoms"]:
+        each = readout.each(self._features(atomic_numbers, positions))
+        return each * one_if_known(atomic_numbers)
 
     def __call__(
         self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
-    ) -> Float[Array, ""]:
+    ) -> Float[Array, "*readouts"]:
         """Predict one molecule; for a batch use ``jax.vmap(network)``.
 
         Parameters
@@ -299,7 +362,8 @@ class PaiNN(eqx.Module):
         Returns
         -------
         Array
-            A number, in the standardised unit that the network was trained in.
+            A number, or one for each pooling, in the standardised unit that the network was trained
+            in.
 
         Raises
         ------
@@ -307,28 +371,16 @@ class PaiNN(eqx.Module):
             If the shapes are not those of one molecule, or an element is not one of QM9. Compiled,
             the network gives NaN for it.
         """
-        total = jnp.sum(self.atom_energies(atomic_numbers, positions))
-        if self.pooling == "sum":
-            return total
-        return total / jnp.maximum(jnp.sum(atomic_numbers > 0), 1).astype(total.dtype)
+        check_one_molecule(atomic_numbers, positions)
+        return self._predict(atomic_numbers, positions)
 
-
-def _mlp(inputs: int, outputs: int, width: int, key: PRNGKeyArray) -> eqx.nn.MLP:
-    return eqx.nn.MLP(
-        inputs, outputs, width, depth=1, activation=jax.nn.silu, dtype=jnp.float32, key=key
-    )
-
-
-def _per_atom(
-    network: eqx.nn.MLP, features: Float[Array, "atoms inputs"]
-) -> Float[Array, "atoms outputs"]:
-    """Return ``jax.vmap(network)(features)``, written as matrix products.
-
-    XLA of jax 0.7 (that of Colab) compiles the former to a wrong gradient in the positions where
-    the atomic numbers are constants, as in ``jax.grad(jax.jit(lambda x: painn(z, x)))``.
-    """
-    for number, layer in enumerate(network.layers):
-        if number:
-            features = jax.nn.silu(features)
-        features = features @ layer.weight.T + cast("Array", layer.bias)[None]
-    return features
+    @eqx.filter_jit
+    def _predict(
+        self, atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
+    ) -> Float[Array, "*readouts"]:
+        atoms = self._features(atomic_numbers, positions)
+        if isinstance(self.readout, tuple):
+            found = jnp.stack([readout(atoms) for readout in self.readout])
+        else:
+            found = self.readout(atoms)
+        return found * one_if_known(atomic_numbers)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from qm9lib import pretrained
 from qm9lib.data import xyz
-from qm9lib.data.dataset import QM9
 from qm9lib.labels import ELEMENTS, LABELS, SYMBOLS
-from qm9lib.models.storage import Ensemble
+from qm9lib.models.model import Ensemble
 from qm9lib.pretrained.weights import Calibration
 from qm9lib.units import convert, written
 
@@ -26,7 +26,7 @@ def predict(
     molecules: Sequence[xyz.XYZMolecule],
     ensemble: Ensemble | None = None,
 ) -> list[dict[str, Any]]:
-    r"""Predict one label of molecules that may be unlike those of QM9.
+    r"""Predict the labels of molecules that may be unlike those of QM9.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ def predict(
     Returns
     -------
     list of dict
-        For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, the label
-        with its unit, ``uncertainty`` with its unit, and ``warnings``. The label is None for a
-        molecule with other elements than H, C, N, O and F, or than the training molecules, and
-        where the pretrained networks disagree by more than `MOST_APART`. The uncertainty is the
+        For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, each
+        label with its unit, its ``uncertainty`` with its unit, and ``warnings``. A label is None
+        for a molecule with other elements than H, C, N, O and F, or than the training molecules,
+        and where the pretrained networks disagree by more than `MOST_APART`. The uncertainty is the
         absolute error to be expected, calibrated on validation molecules; of your own models it is
         the standard deviation over them, and None if there is one alone.
 
@@ -55,14 +55,10 @@ def predict(
     calibration = None
     if ensemble is None:
         ensemble, calibration = pretrained.load("H"), pretrained.calibration("H")
-    unit = LABELS[ensemble.label].unit
-    small = "kcal/mol" if unit == "hartree" else unit
-    value, error = f"{ensemble.label} ({unit})", f"uncertainty ({small})"
-
     results: list[dict[str, Any]] = [
         {
             "line": molecule.line, "comment": molecule.comment, "formula": molecule.formula,
-            value: None, error: None, "warnings": [],
+            **{key: None for label in ensemble.labels for key in _keys(label)}, "warnings": [],
         }
         for molecule in molecules
     ]  # fmt: skip
@@ -79,18 +75,29 @@ def predict(
     _warn_of_comments(molecules, results)
     if known:
         qm9 = xyz.to_qm9([molecules[i] for i in known])
-        for i, (predicted, uncertainty, warnings) in zip(
-            known, _predict(qm9, ensemble, calibration, unit, small), strict=True
-        ):
-            results[i] |= {value: predicted, error: uncertainty}
-            results[i]["warnings"] += warnings
+        domain = pretrained.training_domain()
+        concerns = [domain.concerns(one.atomic_numbers, one.positions) for one in qm9]
+        for label, found in ensemble.predict_each(qm9).items():
+            for i, concern, one in zip(
+                known, concerns, _judged(label, *found, calibration), strict=True
+            ):
+                value, error = _keys(label)
+                results[i] |= {value: one.value, error: one.uncertainty}
+                results[i]["warnings"] += one.refusals + concern + one.doubts
+                concern.clear()  # said once
     return results
+
+
+def _keys(label: str) -> tuple[str, str]:
+    """Return under which names a result has a label and its uncertainty."""
+    return (
+        f"{label} ({LABELS[label].unit})", f"uncertainty of {label} ({LABELS[label].error_unit})"
+    )  # fmt: skip
 
 
 def _unseen(ensemble: Ensemble) -> set[str]:
     """Return the elements that the training molecules of one of the models did not have."""
-    unseen = np.any([member.reference.unseen for member in ensemble.members], axis=0)
-    return {SYMBOLS[z] for z, is_new in zip(ELEMENTS, unseen, strict=True) if is_new}
+    return {SYMBOLS[z] for member in ensemble.members for z in {*ELEMENTS} - {*member.elements}}
 
 
 def _warn_of_comments(
@@ -117,29 +124,37 @@ def _warn_of_comments(
         )
 
 
-def _predict(
-    qm9: QM9, ensemble: Ensemble, calibration: Calibration | None, unit: str, small: str
-) -> list[tuple[float | None, float | None, list[str]]]:
-    mean, deviation = ensemble.predict(qm9)
-    deviation = convert(deviation, unit, small)
+class _Judged(NamedTuple):
+    """A label of a molecule, if it can be told, and what to say of it."""
+
+    value: float | None
+    uncertainty: float | None
+    refusals: list[str]
+    doubts: list[str]
+
+
+def _judged(
+    label: str,
+    mean: Float[np.ndarray, " molecules"],
+    deviation: Float[np.ndarray, " molecules"],
+    calibration: Calibration | None,
+) -> Iterator[_Judged]:
+    small = LABELS[label].error_unit
+    deviation = convert(deviation, LABELS[label].unit, small)
     expected = deviation if calibration is None else calibration.uncertainty(deviation)
-    domain = pretrained.training_domain()
-    found: list[tuple[float | None, float | None, list[str]]] = []
-    for molecule, value, spread, error in zip(qm9, mean, deviation, expected, strict=True):
-        warnings = domain.concerns(molecule.atomic_numbers, molecule.positions)
-        uncertainty = None if len(ensemble.members) == 1 else float(error)
-        reason = ""
+    for value, spread, error in zip(mean, deviation, expected, strict=True):
+        reason, doubts = "", []
         if calibration is not None and not spread <= MOST_APART:  # NaN, where numbers overflow
             reason = f"the networks disagree by more than {MOST_APART} kcal/mol"
         elif not np.isfinite(value):
             reason = "the networks give no number for these positions"
         elif calibration is not None and spread > calibration.limit:
-            warnings.append(
+            doubts.append(
                 f"the networks disagree by {written(float(spread), 2)} {small}, more than for 999 "
                 "of 1,000 molecules of QM9: the error may be far larger than the uncertainty says"
             )
         if reason:
-            found.append((None, None, [f"no prediction: {reason}", *warnings]))
-            continue
-        found.append((float(value), uncertainty, warnings))
-    return found
+            yield _Judged(None, None, [f"no prediction: {reason}"], [])
+        else:
+            alone = calibration is None and np.isnan(spread)
+            yield _Judged(float(value), None if alone else float(error), [], doubts)

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from qm9lib import models
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import UnknownNameError
-from qm9lib.models.storage import Ensemble
+from qm9lib.models.model import Ensemble
 from qm9lib.pretrained.domain import SHAPE, VALENCE_SHAPE, Domain
 from qm9lib.training.run import Run
 

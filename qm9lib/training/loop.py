@@ -1,4 +1,4 @@
-"""The training loop: a network learns what the composition model leaves over.
+"""The training loop: a network learns what the reference of each label leaves over.
 
 Molecules of similar size are padded together and stay on the device. In every epoch all of them
 come once, in random batches; after it the averaged weights are measured on the validation
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,19 +26,21 @@ from qm9lib.data.dataset import QM9
 from qm9lib.errors import DataError
 from qm9lib.labels import LABELS
 from qm9lib.metrics import mae
-from qm9lib.models import composition, programs
+from qm9lib.models import programs, target
 from qm9lib.models.graphs import Batch, bucketed, chunks
-from qm9lib.models.storage import Model, Network, describe, predict_all
+from qm9lib.models.model import Model, Network, predict_all
+from qm9lib.models.readouts import FROM_ZERO
+from qm9lib.models.storage import describe
 from qm9lib.progress import bar as progress_bar
 from qm9lib.progress import watched
 from qm9lib.training import checkpoint as checkpoints
 from qm9lib.training import optimizers
 from qm9lib.training.checkpoint import State
-from qm9lib.training.run import Epoch, Run, Settings, environment, index_sha256
-from qm9lib.training.step import check_kinds, check_sets, checked_mesh, make_step, placement
-from qm9lib.units import convert, written
+from qm9lib.training.checks import check_kinds, check_outputs, check_sets, checked_mesh
+from qm9lib.training.run import DEVIATIONS, Epoch, Run, Settings, environment, index_sha256
+from qm9lib.training.step import make_step, placement
+from qm9lib.units import written
 
-_ROUNDING = 1e-12  # of a label: 50 hartree to 5e-11, far below the 1e-6 of the published ones
 _LEAP = 20.0  # times the error of the median batch; a batch of 32 has up to 8 times as much
 _IN_FLIGHT = 16  # steps that one device may have queued before the loop waits for one
 
@@ -47,7 +49,7 @@ def fit(
     network: Network,
     train: QM9,
     valid: QM9,
-    label: str = "H",
+    label: str | Sequence[str] = "H",
     settings: Settings | None = None,
     *,
     progress: bool = True,
@@ -55,18 +57,20 @@ def fit(
     mesh: Mesh | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[Model, Run]:
-    """Train a network on the residual of the composition model.
+    """Train a network on what the references of its labels leave over.
 
     Parameters
     ----------
     network
-        Equinox module for one molecule, such as `qm9lib.models.gnn.GraphNetwork`.
+        Equinox module for one molecule, such as `qm9lib.models.gnn.GraphNetwork`. It gives one
+        number for each label.
     train
-        Training molecules. The composition model, mean and scale come from these alone.
+        Training molecules. The references, means and scales come from these alone.
     valid
         Validation molecules: they decide which epoch's weights are kept, and nothing else.
     label
-        Name of the label.
+        Name of the label, or names of several that are learned together: each counts by its
+        standard deviation.
     settings
         By default ``Settings()``.
     progress
@@ -93,8 +97,8 @@ def fit(
     ------
     ValueError
         If a set is empty, the two have a molecule in common, a label or position is no finite
-        number, a batch cannot be divided among the devices or into chunks, or several processes
-        are to train by the clock.
+        number, the network has not one output for each label, a batch cannot be divided among the
+        devices or into chunks, or several processes are to train by the clock.
     DataError
         If the checkpoint is damaged or of another training, nothing is left to learn, an element of
         the validation molecules is in no training molecule, the time is over before the first step,
@@ -124,8 +128,10 @@ def fit(
     programs.keep()
     settings = Settings() if settings is None else settings
     check_kinds(network, train, valid, settings)
-    check_sets(train, valid, label)
-    training = _Training(network, train, valid, label, settings, mesh, clock)
+    labels = (label,) if isinstance(label, str) else tuple(label)
+    check_sets(train, valid, labels)
+    check_outputs(network, labels)
+    training = _Training(network, train, valid, labels, settings, mesh, clock)
     run = training.run
     if checkpoint is not None and os.path.exists(checkpoint):
         training.resume(Path(checkpoint))
@@ -190,31 +196,30 @@ class _Training:
         network: Network,
         train: QM9,
         valid: QM9,
-        label: str,
+        labels: tuple[str, ...],
         settings: Settings,
         mesh: Mesh | None,
         clock: Callable[[], float],
     ) -> None:
         self.settings, self.clock, self.start = settings, clock, clock()
         mesh = checked_mesh(mesh, settings)
-        self.reference = composition.fit(train, label)
-        residual = self.reference.residual(train)
-        self.mean, self.scale = float(residual.mean()), float(residual.std())
-        if not self.scale > _ROUNDING * np.abs(train.target(label)).max():
-            raise DataError(
-                f"composition determines {label} of the {len(train)} training molecules exactly, "
-                "so that nothing is left to learn but rounding: take more molecules"
-            )
+        pooling = getattr(network, "pooling", "sum")
+        poolings = [pooling] * len(labels) if isinstance(pooling, str) else pooling
+        self.targets = tuple(
+            target.fit(train, label, from_zero=pooling in FROM_ZERO)
+            for label, pooling in zip(labels, poolings, strict=True)
+        )
+        self.elements = tuple(np.unique(train.atomic_numbers).tolist())
         tree, self.static = eqx.partition(network, eqx.is_inexact_array)
         weights, self.unravel = ravel_pytree(tree)
         # Cast to the dtype of the weights only here, where the numbers are about 1.
-        targets = ((residual - self.mean) / self.scale).astype(weights.dtype)
+        learned = self.standardised(train).astype(weights.dtype)
         self.buckets = bucketed(train)
-        self.targets = [jnp.asarray(targets[np.asarray(bucket.row)]) for bucket in self.buckets]
+        self.learned = [jnp.asarray(learned[np.asarray(bucket.row)]) for bucket in self.buckets]
         batches = [-(-len(bucket.row) // settings.batch_size) for bucket in self.buckets]
         self.steps_in_all = sum(batches) * settings.epochs
         self.valid_buckets = bucketed(valid)
-        self.valid_residual = self.reference.residual(valid) - self.mean
+        self.valid_learned = self.standardised(valid)
         optimizer = optimizers.make(settings.optimizer, tree, settings.weight_decay, settings.clip)
         self.gradient, self.update = make_step(self.network, optimizer, settings, mesh)
         self.on_devices, self.divided = placement(mesh)
@@ -223,14 +228,22 @@ class _Training:
         remembered = jax.jit(optimizer.init)(weights)
         self.state = State(weights, weights, remembered, jnp.zeros((), jnp.int32))
         self.best = weights
-        published = LABELS[label].unit
-        self.published, unit = published, "kcal/mol" if published == "hartree" else published
+        deviations = np.array([one.deviation for one in self.targets])
+        # One label has its own unit. Of several, each is measured by its standard deviation.
+        self.factor, self.measures, unit = 1.0, deviations, DEVIATIONS
+        if len(labels) == 1:
+            self.factor, self.measures = deviations[0], np.ones(1)
+            unit = LABELS[labels[0]].error_unit
         self.run = Run(
-            label, unit, settings, len(train), len(valid), index_sha256(train, valid),
+            ",".join(labels), unit, settings, len(train), len(valid), index_sha256(train, valid),
             describe(network), environment(),
         )  # fmt: skip
         self.batches: list[tuple[Array, int]] = []  # squared errors, molecules
         self.seen = 0
+
+    def standardised(self, qm9: QM9) -> Float[np.ndarray, "molecules labels"]:
+        """Return what the network is to give, about 0 and of about 1."""
+        return np.stack([one.standardised(qm9) for one in self.targets], axis=1)
 
     def network(self, weights: Float[Array, " weights"]) -> Network:
         """Return the network with the given weights."""
@@ -238,7 +251,7 @@ class _Training:
 
     def model(self) -> Model:
         """Return the model of the best epoch."""
-        return Model(self.network(self.best), self.reference, self.mean, self.scale)
+        return Model(self.network(self.best), self.targets, self.elements)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint."""
@@ -253,14 +266,14 @@ class _Training:
             for numbers, positions, _ in self.valid_buckets
         ]
         self.state = self.on_devices(self.state)
-        self.buckets, self.targets = self.on_devices(self.buckets), self.on_devices(self.targets)
+        self.buckets, self.learned = self.on_devices(self.buckets), self.on_devices(self.learned)
         self.steps = int(self.state.steps)
         rows = self.divided(np.full(self.settings.batch_size, -1, np.int32))
         # Several at a time, for XLA uses one core for one.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             compiling = [
                 pool.submit(self.gradient.lower(self.state.weights, *arrays, rows).compile)
-                for arrays in zip(self.buckets, self.targets, strict=True)
+                for arrays in zip(self.buckets, self.learned, strict=True)
             ]
             predict_all(self.network(self.best), few)
             self.gradients = [program.result() for program in compiling]
@@ -285,7 +298,7 @@ class _Training:
                 break
             rate = jnp.asarray(self.settings.rate(done, self.steps), self.state.weights.dtype)
             downhill, squared_errors = self.gradients[number](
-                self.state.weights, self.buckets[number], self.targets[number], self.divided(rows)
+                self.state.weights, self.buckets[number], self.learned[number], self.divided(rows)
             )
             self.state = self.update(self.state, downhill, rate)
             self.steps += 1
@@ -299,8 +312,7 @@ class _Training:
     def batch_errors(self) -> Float[np.ndarray, " batches"]:
         """Return the RMSE of each batch since the last validation, in the unit of the run."""
         squared_errors, molecules = np.array(jax.device_get(self.batches)).T
-        errors = self.scale * np.sqrt(squared_errors / molecules)
-        return np.array(convert(errors, self.published, self.run.unit))
+        return self.factor * np.sqrt(squared_errors / molecules)
 
     def leap(self) -> str | None:
         """Say whether the error of a batch leapt in the last pass."""
@@ -319,7 +331,13 @@ class _Training:
         """Measure the averaged weights on the validation molecules, keep the best, say how good."""
         # By way of the host: of several processes each needs its own.
         averaged = jnp.asarray(jax.device_get(self.state.averaged))
-        predicted = self.scale * predict_all(self.network(averaged), self.valid_buckets)
+        predicted = predict_all(self.network(averaged), self.valid_buckets)
+        found = predicted.reshape(self.valid_learned.shape).T, self.valid_learned.T
+        each = [
+            mae(one.scale * given, one.scale * true, unit=label.unit, to=label.error_unit)
+            for one, given, true in zip(self.targets, *found, strict=True)
+            for label in [LABELS[one.label]]
+        ]
         errors, molecules = self.batch_errors(), [molecules for _, molecules in self.batches]
         late = errors[max(0, self.settings.warmup + len(errors) - self.steps) :]
         unit = self.run.unit
@@ -329,7 +347,8 @@ class _Training:
             train_median=float(np.median(errors)),
             # While the steps grow, any error may be large.
             train_worst=float(late.max()) if late.size else None,
-            valid_mae=mae(predicted, self.valid_residual, unit=self.published, to=unit),
+            valid_mae=float(np.mean(each / self.measures)),
+            valid_each=dict(zip(self.run.labels, each, strict=True)) if each[1:] else None,
         )
         self.run.history.append(epoch)
         self.batches.clear()

@@ -17,6 +17,9 @@ from qm9lib.data.dataset import QM9
 from qm9lib.errors import UnknownNameError
 from qm9lib.training import optimizers
 
+DEVIATIONS = "standard deviations"
+"""Unit of errors that are averages over several labels."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -120,6 +123,7 @@ class Epoch:
 
     ``train_median`` and ``train_worst`` are RMSEs of the median batch, and of the worst one after
     the warm-up: None if none came after it, or in a record from before they were measured.
+    ``valid_each`` has the validation error of each of several labels, in kcal/mol or its own unit.
     """
 
     seconds: float
@@ -127,6 +131,7 @@ class Epoch:
     valid_mae: float
     train_median: float | None = None
     train_worst: float | None = None
+    valid_each: dict[str, float] | None = None
 
 
 @dataclass
@@ -136,9 +141,10 @@ class Run:
     Attributes
     ----------
     label
-        Name of the label.
+        Name of the label; of several, all names with commas between.
     unit
-        Unit of the errors: kcal/mol for energies, the published one for other labels.
+        Unit of the errors: kcal/mol for energies, the published one for other labels. Of several
+        labels the errors are averages over them, in standard deviations of the training molecules.
     settings
         As given to `fit`.
     n_train
@@ -164,6 +170,11 @@ class Run:
     network: dict[str, Any]
     environment: dict[str, str]
     history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the labels."""
+        return self.label.split(",")
 
     @property
     def valid_mae(self) -> list[float]:

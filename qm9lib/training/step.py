@@ -1,4 +1,4 @@
-"""What a training is given, checked; and its compiled step: a gradient, and what it changes."""
+"""The compiled step of a training: a gradient, and what it changes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from qm9lib.data.dataset import QM9, check_finite
-from qm9lib.errors import DataError
-from qm9lib.labels import SYMBOLS
 from qm9lib.models.graphs import Batch
-from qm9lib.models.storage import Network
+from qm9lib.models.model import Network
 from qm9lib.training.checkpoint import State
 from qm9lib.training.run import Settings
 
@@ -35,61 +32,6 @@ def placement(mesh: Mesh | None) -> Placement:
     )
 
 
-def check_kinds(network: object, train: object, valid: object, settings: object) -> None:
-    """Raise an error where one of them is something else."""
-    for name, given, is_one, wanted in (
-        ("network", network, callable(network), "a network, such as PaiNN"),
-        ("train", train, isinstance(train, QM9), "a QM9"),
-        ("valid", valid, isinstance(valid, QM9), "a QM9"),
-        ("settings", settings, isinstance(settings, Settings), "Settings, such as Settings()"),
-    ):
-        if not is_one:
-            raise TypeError(f"{name} is {given!r:.60}, expected {wanted}")
-
-
-def check_sets(train: QM9, valid: QM9, label: str) -> None:
-    """Raise an error where nothing can be learned, or the validation error would not be one."""
-    for name, part in (("training", train), ("validation", valid)):
-        if not len(part):
-            raise ValueError(f"the {name} set is empty")
-        check_finite(part, label, f"{name} molecules")
-    common = np.intersect1d(train.index, valid.index)
-    if len(common):
-        raise ValueError(
-            f"the training and the validation set share {len(common):,} of their molecules, such "
-            f"as number {common[0]}: the validation error would not be one; use qm9.split()"
-        )
-    has = [{*np.unique(part.atomic_numbers).tolist()} for part in (train, valid)]
-    if new := has[1] - has[0]:
-        named = " and ".join(SYMBOLS[z] for z in sorted(new))
-        raise DataError(
-            f"the validation molecules contain {named}, and none of the {len(train):,} training "
-            "molecules does, so that nothing can be learned of it: take more training molecules"
-        )
-
-
-def checked_mesh(mesh: Mesh | None, settings: Settings) -> Mesh | None:
-    """Return a mesh whose work is divided here, whatever its axis says; check what it must."""
-    if settings.minutes is not None and jax.process_count() > 1:
-        raise ValueError(
-            "several processes cannot train by the clock, for each has its own: give epochs in "
-            "place of minutes"
-        )
-    devices = 1 if mesh is None else mesh.size
-    if mesh is not None and (len(mesh.axis_names) != 1 or settings.batch_size % devices):
-        raise ValueError(
-            f"a batch of {settings.batch_size} cannot be shared among a mesh of shape "
-            f"{dict(mesh.shape)}: use one axis, and a batch_size that its devices divide"
-        )
-    part, chunk = settings.batch_size // devices, settings.chunk_size
-    if chunk is not None and chunk < part and part % chunk:
-        raise ValueError(
-            f"the {part} molecules of each device cannot be cut into chunks of {chunk}: use a "
-            "chunk_size that divides them"
-        )
-    return mesh if mesh is None else Mesh(mesh.devices, mesh.axis_names)
-
-
 def make_step(
     network_of: Callable[[Array], Network],
     optimizer: optax.GradientTransformation,
@@ -98,9 +40,10 @@ def make_step(
 ) -> tuple[jax.stages.Wrapped, Callable[..., State]]:
     """Return the two compiled halves of a training step.
 
-    The first takes the weights, a bucket, its targets and rows of shape (batch,), and returns the
-    gradient and the sum of the squared errors. The second takes the state, the gradient and the
-    learning rate, and returns the new state; it does not depend on the size of the molecules.
+    The first takes the weights, a bucket, its targets of shape (molecules, labels) and rows of
+    shape (batch,), and returns the gradient and the sum of the squared errors, each the mean over
+    the labels. The second takes the state, the gradient and the learning rate, and returns the new
+    state; it does not depend on the size of the molecules.
     """
 
     def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> tuple[Array, Array]:
@@ -109,9 +52,11 @@ def make_step(
         predicted = jax.vmap(network_of(weights))(
             bucket.atomic_numbers[rows], bucket.positions[rows]
         )
-        errors = predicted - targets[rows]
-        squared_errors = jnp.sum(real * errors**2)
-        loss = squared_errors if settings.loss == "squared" else jnp.sum(real * jnp.abs(errors))
+        # The mean over the labels, if there are several.
+        errors = predicted.reshape(targets[rows].shape) - targets[rows]
+        squared_errors = jnp.sum(real * jnp.mean(errors**2, axis=1))
+        absolute = jnp.sum(real * jnp.mean(jnp.abs(errors), axis=1))
+        loss = squared_errors if settings.loss == "squared" else absolute
         return loss, jnp.stack([jnp.sum(real), squared_errors])
 
     def sums(weights: Array, bucket: Batch, targets: Array, rows: Array) -> Array:

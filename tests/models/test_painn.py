@@ -82,7 +82,7 @@ def plain_loops(network: PaiNN, numbers: np.ndarray, positions: np.ndarray) -> f
             s[i] = s[i] + a[0] + a[1] * (uv * vv).sum(axis=1)
             if len(a) == 3:
                 v[i] = v[i] + a[2][:, None] * uv
-    return float(sum(mlp(network.readout, s[i])[0] for i in range(n)))
+    return float(sum(mlp(network.readout.network, s[i])[0] for i in range(n)))
 
 
 @pytest.mark.parametrize("norm", [True, False])
@@ -278,7 +278,7 @@ def test_initial_weights_keep_the_size_of_what_goes_in() -> None:
         assert float(jnp.std(update.mix)) == pytest.approx(1 / np.sqrt(40), rel=0.1)
     sizes = [(net.in_size, net.width_size, net.out_size, net.depth) for net in (
         network.messages[0].network, network.messages[1].network, network.updates[0].network,
-        network.readout,
+        network.readout.network,
     )]  # fmt: skip
     assert sizes == [(40, 40, 80, 1), (40, 40, 120, 1), (80, 40, 120, 1), (40, 20, 1, 1)]
     # Each layer has numbers of its own.
@@ -288,7 +288,7 @@ def test_initial_weights_keep_the_size_of_what_goes_in() -> None:
     for i, one in enumerate(arrays):
         assert all(np.abs(np.asarray(one - other)).max() > 0.05 for other in arrays[:i])
     firsts = [net.layers[0].weight for net in (
-        *(m.network for m in network.messages), network.readout
+        *(m.network for m in network.messages), network.readout.network
     )]  # fmt: skip
     for i, one in enumerate(firsts):
         assert all(np.abs(np.asarray(one[:20] - other[:20])).max() > 0.05 for other in firsts[:i])
@@ -307,7 +307,7 @@ def test_config_makes_the_same_network() -> None:
 
 
 def test_settings_that_make_no_network(unchecked: None) -> None:
-    with pytest.raises(ValueError, match="unknown pooling 'max'; use one of: sum, mean"):
+    with pytest.raises(ValueError, match="unknown pooling 'max'; use one of: sum, mean, attention"):
         PaiNN(pooling="max", key=jax.random.key(0))
     for cutoff in (0.0, -1.0):
         with pytest.raises(ValueError, match=f"cutoff must be positive, not {cutoff}"):

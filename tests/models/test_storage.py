@@ -21,6 +21,7 @@ from qm9lib.models import Ensemble, Model, storage
 from qm9lib.models.composition import Composition
 from qm9lib.models.gnn import GraphNetwork
 from qm9lib.models.painn import PaiNN
+from qm9lib.models.target import Target
 from qm9lib.pretrained import weights
 
 
@@ -28,28 +29,33 @@ from qm9lib.pretrained import weights
 def model() -> Model:
     network = filled(PaiNN, features=6, layers=2, radial=5, cutoff=4.0)
     reference = Composition("H", np.array([-0.6, -38.1, -54.8, -75.3, -99.9]))
-    return Model(network, reference, mean=0.01, scale=0.03)
+    return Model(network, (Target(reference, mean=0.01, scale=0.03),))
 
 
 def test_a_saved_model_predicts_the_same(model: Model, sample: QM9, tmp_path: Path) -> None:
-    model.save(tmp_path / "model.safetensors")
+    models.save(model, tmp_path / "model.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
     again = models.load(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.predict(sample[:40]), model.predict(sample[:40]))
     assert again.network.config == model.network.config
-    assert again.reference.label == "H"
+    assert again.labels == ("H",) and again.elements == (1, 6, 7, 8, 9)
 
 
 def test_arrays_have_readable_names(model: Model, tmp_path: Path) -> None:
-    model.save(tmp_path / "model.safetensors")
+    models.save(model, tmp_path / "model.safetensors")
     names = set(load_file(tmp_path / "model.safetensors"))
-    assert {"reference", "embedding", "messages.0.filters", "readout.layers.1.bias"} <= names
+    assert {
+        "reference",
+        "embedding",
+        "messages.0.filters",
+        "readout.network.layers.1.bias",
+    } <= names
 
 
 def test_only_what_can_be_read_back_is_saved(model: Model, tmp_path: Path) -> None:
     network = filled(GraphNetwork)
     with pytest.raises(ValueError, match="cannot save a GraphNetwork: only PaiNN"):
-        Model(network, model.reference, 0.0, 1.0).save(tmp_path / "x")
+        models.save(replace(model, network=network), tmp_path / "x")
     assert not list(tmp_path.iterdir())
 
 
@@ -61,9 +67,10 @@ def test_missing_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["empty", "cut", "foreign", "version", "network", "class", "deep"])
 def test_files_that_are_no_model(model: Model, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "model.safetensors"
-    model.save(path)
+    models.save(model, path)
     data, arrays = path.read_bytes(), load_file(path)
-    record = {"network": {"class": "PaiNN", **model.network.config}, "label": "H", "mean": 0}
+    with safe_open(path, "numpy") as file:
+        record = json.loads(file.metadata()["model"])
     if kind == "empty":
         path.write_bytes(b"")
     elif kind == "cut":
@@ -74,12 +81,12 @@ def test_files_that_are_no_model(model: Model, tmp_path: Path, kind: str) -> Non
         save_file(arrays, path, {"format": "qm9lib-model-9", "model": "{}"})
     elif kind == "network":  # another width than that of the arrays
         record["network"]["features"] = 8
-        save_file(arrays, path, {"format": "qm9lib-model-2", "model": json.dumps(record)})
+        save_file(arrays, path, {"format": "qm9lib-model-3", "model": json.dumps(record)})
     elif kind == "class":
         record["network"]["class"] = "Transformer"
-        save_file(arrays, path, {"format": "qm9lib-model-2", "model": json.dumps(record)})
+        save_file(arrays, path, {"format": "qm9lib-model-3", "model": json.dumps(record)})
     else:
-        save_file(arrays, path, {"format": "qm9lib-model-2", "model": "[" * 100_000})
+        save_file(arrays, path, {"format": "qm9lib-model-3", "model": "[" * 100_000})
     with pytest.raises(DataError, match=r"is damaged, or no model of this version of qm9lib \("):
         models.load(path)
 
@@ -109,7 +116,7 @@ def chain(n: int) -> QM9:
 
 
 def test_prediction_by_hand(sample: QM9) -> None:
-    model = Model(spread, REFERENCE, mean=0.25, scale=2.0)
+    model = Model(spread, (Target(REFERENCE, mean=0.25, scale=2.0),))
     part = sample[[1999, 0, 3, 700, 2, 1]]
     expected = REFERENCE.predict(part) + 0.25 + 2.0 * spread_by_hand(part)
     np.testing.assert_allclose(model.predict(part), expected, rtol=1e-6)
@@ -120,7 +127,7 @@ def test_prediction_by_hand(sample: QM9) -> None:
 
 def test_large_molecules_go_alone(sample: QM9, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of QM9 64 at a time, whatever their number; larger ones padded to twice the size."""
-    shapes, predict = [], storage._predict
+    shapes, predict = [], model._predict
 
     def watched(network, numbers, positions):
         shapes.append(positions.shape)
@@ -138,14 +145,14 @@ def test_large_molecules_go_alone(sample: QM9, monkeypatch: pytest.MonkeyPatch) 
         (chain(59), [(64, 15, 3), (1, 116, 3)]),
     ):
         shapes.clear()
-        found = Model(spread, REFERENCE, 0.0, 1.0).predict(qm9)
+        found = Model(spread, (Target(REFERENCE, 0.0, 1.0),)).predict(qm9)
         assert shapes == expected
         np.testing.assert_allclose(found, REFERENCE.predict(qm9) + spread_by_hand(qm9), rtol=1e-6)
 
 
 def test_ensemble_by_hand(sample: QM9) -> None:
     part = sample[:4]
-    members = tuple(Model(spread, REFERENCE, mean, 1.0) for mean in (0.1, 0.4, 0.3))
+    members = tuple(Model(spread, (Target(REFERENCE, mean, 1.0),)) for mean in (0.1, 0.4, 0.3))
     each = np.array([member.predict(part) for member in members])
     mean, deviation = Ensemble(members).predict(part, "eV")
     in_ev = qm9lib.convert(each, "hartree", "eV")
@@ -157,15 +164,15 @@ def test_ensemble_by_hand(sample: QM9) -> None:
     mean, deviation = Ensemble(members[1:2]).predict(part)
     np.testing.assert_array_equal(mean, each[1])
     assert np.isnan(deviation).all() and deviation.shape == (4,)
-    assert Ensemble(members[:1]).label == "H"
+    assert Ensemble(members[:1]).labels == ("H",)
 
 
 def test_ensemble_is_of_one_label() -> None:
     with pytest.raises(ValueError, match="given 0 models of no label"):
         Ensemble(())
-    others = (Model(spread, Composition(label, np.zeros(5)), 0.0, 1.0) for label in "HG")
-    with pytest.raises(ValueError, match="all of one label; given 2 models of G, H"):
-        Ensemble(tuple(others))
+    others = (Target(Composition(label, np.zeros(5)), 0.0, 1.0) for label in "HG")
+    with pytest.raises(ValueError, match="all of the same labels; given 2 models of G and H"):
+        Ensemble(tuple(Model(spread, (target,)) for target in others))
 
 
 def test_files_of_this_version_stay_readable() -> None:
@@ -174,30 +181,32 @@ def test_files_of_this_version_stay_readable() -> None:
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     record = json.loads(metadata["model"])
-    assert metadata["format"] == "qm9lib-model-2" and record["network"]["class"] == "PaiNN"
+    assert metadata["format"] == "qm9lib-model-3" and record["network"]["class"] == "PaiNN"
     loaded, arrays = models.load(path), load_file(path)
-    assert (loaded.mean, loaded.scale) == (record["mean"], record["scale"])
-    assert loaded.reference.label == record["label"]
-    np.testing.assert_array_equal(loaded.reference.coefficients, arrays["reference"])
+    [target] = record["targets"]
+    assert (loaded.target.mean, loaded.target.scale) == (target["mean"], target["scale"])
+    assert loaded.labels == (target["label"],) and [*loaded.elements] == record["elements"]
+    np.testing.assert_array_equal([loaded.target.reference.coefficients], arrays["reference"])
     np.testing.assert_array_equal(loaded.network.embedding, arrays["embedding"])
     np.testing.assert_array_equal(
-        loaded.network.readout.layers[1].bias, arrays["readout.layers.1.bias"]
+        loaded.network.readout.network.layers[1].bias, arrays["readout.network.layers.1.bias"]
     )
     assert models.describe(loaded.network) == record["network"]
 
 
 def test_what_is_saved_can_be_read_by_others(model: Model, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    model.save(path)
+    models.save(model, path)
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
-    assert metadata["format"] == "qm9lib-model-2"
+    assert metadata["format"] == "qm9lib-model-3"
     assert json.loads(metadata["model"]) == {
         "network": {
             "class": "PaiNN", "features": 6, "layers": 2, "radial": 5, "cutoff": 4.0,
             "pooling": "sum", "norm": True,
         },
-        "label": "H", "mean": 0.01, "scale": 0.03,
+        "elements": [1, 6, 7, 8, 9],
+        "targets": [{"label": "H", "mean": 0.01, "scale": 0.03}],
     }  # fmt: skip
     with jax.enable_x64(True):
         network = models.load(path).network
@@ -208,21 +217,25 @@ def test_what_is_saved_can_be_read_by_others(model: Model, tmp_path: Path) -> No
 @pytest.mark.parametrize("kind", ["mean", "scale", "weight", "reference", "elements", "label"])
 def test_files_with_numbers_that_are_none(model: Model, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "model.safetensors"
-    model.save(path)
+    models.save(model, path)
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     record, arrays = json.loads(metadata["model"]), load_file(path)
     if kind in ("mean", "scale"):
-        record[kind] = float("inf")
+        record["targets"][0][kind] = float("inf")
     elif kind == "label":
-        record["label"] = "energy"
+        record["targets"][0]["label"] = "energy"
     elif kind == "elements":
-        arrays["reference"] = arrays["reference"][:4]
+        arrays["reference"] = arrays["reference"][:, :4]
     else:
         arrays["embedding" if kind == "weight" else kind].flat[0] = np.nan
     save_file(arrays, path, metadata | {"model": json.dumps(record)})
     with pytest.raises(DataError, match=r"(?s)is damaged, or no model .* train"):
         models.load(path)
+
+
+def target(**changes: object) -> list[dict[str, object]]:
+    return [{"label": "H", "mean": 0.0, "scale": 1.0, **changes}]
 
 
 HUGE = {"embedding": np.full((10, 6), 1e300)}
@@ -244,12 +257,21 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({"norm": 1}, {}, {}, "norm is 1, expected true or false"),
         ({"class": ["PaiNN"]}, {}, {}, r"its network is a \['PaiNN'\], not a PaiNN"),
         ({"heads": 2}, {}, {}, "its network has class, cutoff, features, heads"),
-        ({}, {"mean": None}, {}, "mean is None, expected a finite number"),
-        ({}, {"mean": 1e300}, {}, "mean is 1e.300, expected a finite number below 1e.09"),
-        ({}, {"mean": 10**400}, {}, "mean is 10{59}, expected a finite number"),
-        ({}, {"scale": 0.0}, {}, "scale is 0.0, expected a positive number"),
-        ({}, {"scale": [1.0]}, {}, r"scale is \[1.0\]"),
-        ({}, {"label": ["H"]}, {}, r"unknown label \['H'\]"),
+        ({}, {"targets": target(mean=None)}, {}, "mean of 'H' is None, expected a finite number"),
+        ({}, {"targets": target(mean=1e300)}, {}, "mean of 'H' is 1e.300, expected a finite numb"),
+        ({}, {"targets": target(mean=10**400)}, {}, "mean of 'H' is 10{59}, expected a finite"),
+        ({}, {"targets": target(scale=0.0)}, {}, "scale is 0.0, expected a positive number"),
+        ({}, {"targets": target(scale=[1.0])}, {}, r"scale of 'H' is \[1.0\]"),
+        ({}, {"targets": target(label=["H"])}, {}, r"unknown label \['H'\]"),
+        ({}, {"targets": 2 * target()}, {}, "its 1 readouts are of H, H"),
+        ({}, {"targets": []}, {}, "its 1 readouts are of no label"),
+        ({}, {"targets": "H"}, {}, "its record names no targets"),
+        ({}, {"targets": ["H"]}, {}, "its record names no targets"),
+        ({"pooling": []}, {"targets": []}, {}, "its 0 readouts are of no label"),
+        ({"pooling": ["sum", "dipole"]}, {}, {}, "its 2 readouts are of H"),
+        ({"pooling": [["sum"]]}, {}, {}, "pooling is .*, expected"),
+        ({}, {"elements": [1, 14]}, {}, r"its elements are \[1, 14\]"),
+        ({}, {"elements": None}, {}, "its elements are None"),
         ({}, {"network": None}, {}, "its record names no network"),
         ({}, {}, HUGE, r"embedding is \(\(10, 6\), dtype\('float64'\)\), and should be"),
         ({}, {}, {"embedding": np.zeros((10, 6), np.int8)}, "embedding is .*int8"),
@@ -263,7 +285,7 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
 )  # fmt: skip
 def test_hostile_files(model: Model, tmp_path: Path, network, record, arrays, reason) -> None:
     path = tmp_path / "model.safetensors"
-    model.save(path)
+    models.save(model, path)
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     stored = json.loads(metadata["model"])
@@ -279,7 +301,7 @@ def test_numbers_that_numpy_does_not_know(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     for kind, size in (("F8_E4M3", 2), ("BF16", 4), ("F4", 1)):
         header = {
-            "__metadata__": {"format": "qm9lib-model-2", "model": "{}"},
+            "__metadata__": {"format": "qm9lib-model-3", "model": "{}"},
             "embedding": {"dtype": kind, "shape": [2], "data_offsets": [0, size]},
         }
         text = json.dumps(header).encode()
@@ -294,7 +316,7 @@ def test_a_fault_of_ours_is_not_called_a_damaged_file(
     def fault(*_: object) -> None:
         raise TypeError("of ours")
 
-    model.save(tmp_path / "model")
+    models.save(model, tmp_path / "model")
     monkeypatch.setattr(storage, "Composition", fault)
     with pytest.raises(TypeError, match="of ours"):
         models.load(tmp_path / "model")
@@ -346,8 +368,8 @@ def test_only_float32_is_saved(model: Model, tmp_path: Path) -> None:
         for dtype in ("float64", "bfloat16", "float16"):
             other = replace(model, network=cast(model.network, dtype))
             with pytest.raises(ValueError, match=f"cannot save weights in {dtype}: a file has flo"):
-                other.save(tmp_path / "x")
-        model.save(tmp_path / "model")
+                models.save(other, tmp_path / "x")
+        models.save(model, tmp_path / "model")
         again = models.load(tmp_path / "model")
         part = qm9lib.load_sample()[:5]
         np.testing.assert_array_equal(again.predict(part), model.predict(part))
@@ -363,7 +385,7 @@ def test_networks_are_described() -> None:
 def test_no_byte_of_a_model_may_change(model: Model, tmp_path: Path) -> None:
     """A number that is wrong by a bit is a number, too."""
     path = tmp_path / "model.safetensors"
-    model.save(path)
+    models.save(model, path)
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
     for place in [*rng.integers(8, len(whole), 60).tolist(), len(whole) - 1]:
@@ -383,7 +405,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 def test_elements_that_no_training_molecule_had(model: Model, sample: QM9) -> None:
-    without = replace(model, reference=Composition("H", np.array([-0.6, -38.1, -54.7, -75.2, 0.0])))
+    without = replace(model, elements=(1, 6, 7, 8))
     fluorine = sample.composition[:, 4] > 0
     assert len(without.predict(sample[~fluorine][:3])) == 3
     number = sample[fluorine].index[0]

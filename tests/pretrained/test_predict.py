@@ -12,8 +12,9 @@ from qm9lib import QM9, convert, models, pretrained
 from qm9lib.data import xyz
 from qm9lib.models import Ensemble
 from qm9lib.models.composition import Composition
+from qm9lib.models.model import Network
 from qm9lib.models.painn import PaiNN
-from qm9lib.models.storage import Network
+from qm9lib.models.target import Target
 from qm9lib.pretrained import predict
 from qm9lib.units import written
 
@@ -24,7 +25,7 @@ def test_water() -> None:
     """The published enthalpy, from a geometry that is not the published one."""
     [result] = predict.predict(xyz.parse(WATER))
     assert result["H (hartree)"] == pytest.approx(-76.400922, abs=0.005)
-    assert 0 < result["uncertainty (kcal/mol)"] < 10
+    assert 0 < result["uncertainty of H (kcal/mol)"] < 10
     assert (result["formula"], result["comment"], result["line"]) == ("H2O", "water", 1)
     json.dumps(result, allow_nan=False)
 
@@ -34,7 +35,7 @@ def test_one_prediction_does_not_depend_on_the_others(sample: QM9) -> None:
     [alone] = predict.predict(xyz.parse(WATER))
     assert several[0]["H (hartree)"] == pytest.approx(alone["H (hartree)"], abs=1e-6)
     assert several[2]["H (hartree)"] != alone["H (hartree)"]
-    assert several[1]["H (hartree)"] is None and several[1]["uncertainty (kcal/mol)"] is None
+    assert several[1]["H (hartree)"] is None and several[1]["uncertainty of H (kcal/mol)"] is None
     assert several[1]["warnings"] == ["no prediction: the models know H, C, N, O and F, not Si"]
 
 
@@ -48,7 +49,8 @@ def opposite(label: str, coefficients: list[float]) -> Ensemble:
         return lambda z, x: jnp.float32(sign * 1e-4) * jnp.sum(z > 0).astype(jnp.float32)
 
     reference = Composition(label, np.array(coefficients))
-    return Ensemble(tuple(models.Model(network(s), reference, 0.0, 1.0) for s in (1.0, -1.0)))
+    target = Target(reference, 0.0, 1.0)
+    return Ensemble(tuple(models.Model(network(sign), (target,)) for sign in (1.0, -1.0)))
 
 
 def published(number: int) -> list[xyz.XYZMolecule]:
@@ -66,14 +68,14 @@ def test_expected_error_and_disagreement(monkeypatch: pytest.MonkeyPatch) -> Non
         [*published(1), *xyz.parse("1\n\nSi 0 0 0\n"), *published(7)]
     )
     assert [*methane] == [
-        "line", "comment", "formula", "H (hartree)", "uncertainty (kcal/mol)", "warnings"
+        "line", "comment", "formula", "H (hartree)", "uncertainty of H (kcal/mol)", "warnings"
     ]  # fmt: skip
-    assert silicon["H (hartree)"] is None and silicon["uncertainty (kcal/mol)"] is None
+    assert silicon["H (hartree)"] is None and silicon["uncertainty of H (kcal/mol)"] is None
     assert methane["H (hartree)"] == pytest.approx(-38.0 - 4 * 0.6, abs=1e-7)
     assert ethane["H (hartree)"] == pytest.approx(-2 * 38.0 - 6 * 0.6, abs=1e-7)
     for result, atoms in ((methane, 5), (ethane, 8)):
         expected = np.hypot(0.03, 2.0 * atoms * per_atom)
-        assert result["uncertainty (kcal/mol)"] == pytest.approx(expected, rel=1e-5)
+        assert result["uncertainty of H (kcal/mol)"] == pytest.approx(expected, rel=1e-5)
     assert methane["warnings"] == []
     [warning] = ethane["warnings"]
     spread = written(8 * per_atom, 2)
@@ -84,10 +86,12 @@ def test_own_models_of_other_labels() -> None:
     """No calibration, so the standard deviation, in the unit of the label, and no limit."""
     [dipole] = predict.predict(published(1), opposite("mu", [0.5, 1.0, 1.0, 1.0, 1.0]))
     assert dipole["mu (D)"] == pytest.approx(3.0, abs=1e-6)
-    assert dipole["uncertainty (D)"] == pytest.approx(np.sqrt(2) * 5e-4, rel=1e-4)
+    assert dipole["uncertainty of mu (D)"] == pytest.approx(np.sqrt(2) * 5e-4, rel=1e-4)
     [gap] = predict.predict(published(1), opposite("gap", [0.1, 0.1, 0.1, 0.1, 0.1]))
     assert gap["gap (hartree)"] == pytest.approx(0.5, abs=1e-7)
-    assert gap["uncertainty (kcal/mol)"] == pytest.approx(np.sqrt(2) * 5e-4 * 627.5095, rel=1e-4)
+    assert gap["uncertainty of gap (kcal/mol)"] == pytest.approx(
+        np.sqrt(2) * 5e-4 * 627.5095, rel=1e-4
+    )
     assert dipole["warnings"] == gap["warnings"] == []
     [outside] = predict.predict(xyz.parse(HYDROGEN), opposite("mu", [0.5, 1.0, 1.0, 1.0, 1.0]))
     assert "2 atoms; QM9 has molecules of 3 and more" in outside["warnings"]
@@ -137,7 +141,7 @@ def test_only_molecules_of_other_elements() -> None:
     [result] = predict.predict(salt, opposite("H", [0.0] * 5))
     assert result == {
         "line": 1, "comment": "", "formula": "ClNa", "H (hartree)": None,
-        "uncertainty (kcal/mol)": None,
+        "uncertainty of H (kcal/mol)": None,
         "warnings": ["no prediction: the models know H, C, N, O and F, not Cl, Na"],
     }  # fmt: skip
 
@@ -153,7 +157,7 @@ def test_own_models_have_their_own_spread() -> None:
     ensemble = pretrained.load("H")
     [both] = predict.predict(xyz.parse(WATER), ensemble)
     [one] = predict.predict(xyz.parse(WATER), Ensemble(ensemble.members[:1]))
-    assert one["uncertainty (kcal/mol)"] is None and both["uncertainty (kcal/mol)"] > 0
+    assert one["uncertainty of H (kcal/mol)"] is None and both["uncertainty of H (kcal/mol)"] > 0
     assert both["H (hartree)"] != one["H (hartree)"]
 
 
@@ -174,7 +178,7 @@ def test_what_is_no_number_is_no_prediction() -> None:
             (alone, "give no number for these positions"),
         ):
             [result] = predict.predict(heap, ensemble)
-            assert result["H (hartree)"] is None and result["uncertainty (kcal/mol)"] is None
+            assert result["H (hartree)"] is None and result["uncertainty of H (kcal/mol)"] is None
             assert result["warnings"][0] == f"no prediction: the networks {reason}"
             json.dumps(result, allow_nan=False)
 
@@ -183,22 +187,18 @@ def test_what_is_no_number_is_no_prediction() -> None:
 def test_networks_that_differ_by_a_bond_predict_nothing(times: float) -> None:
     """The calibrated ones; of your own, nobody knows what much is."""
     molecules = xyz.parse(WATER)
-    one, other = (
-        models.Model(PaiNN(4, 1, key=jax.random.key(0)), Composition("H", np.zeros(5)), mean, 1.0)
-        for mean in (
-            0.0,
-            times * predict.MOST_APART * np.sqrt(2) / convert(1.0, "hartree", "kcal/mol"),
-        )
+    apart = times * predict.MOST_APART * np.sqrt(2) / convert(1.0, "hartree", "kcal/mol")
+    zero, network = Composition("H", np.zeros(5)), PaiNN(4, 1, key=jax.random.key(0))
+    ensemble = Ensemble(
+        tuple(models.Model(network, (Target(zero, mean, 1.0),)) for mean in (0.0, apart))
     )
-    calibration = pretrained.calibration("H")
-    found = predict._predict(
-        xyz.to_qm9(molecules), Ensemble((one, other)), calibration, "hartree", "kcal/mol"
-    )
-    [(value, error, warnings)] = found
-    assert (value is None) == (error is None) == (times > 1)
-    said = "by more than 100 kcal/mol" if times > 1 else "by 100 kcal/mol, more than for 999"
-    assert said in warnings[0 if times > 1 else -1]
-    [result] = predict.predict(molecules, Ensemble((one, other)))
+    found = ensemble.predict(xyz.to_qm9(molecules))
+    [judged] = predict._judged("H", *found, pretrained.calibration("H"))
+    assert (judged.value is None) == (judged.uncertainty is None) == (times > 1)
+    [said] = judged.refusals if times > 1 else judged.doubts
+    wanted = "by more than 100 kcal/mol" if times > 1 else "by 100 kcal/mol, more than for 999"
+    assert wanted in said
+    [result] = predict.predict(molecules, ensemble)
     assert result["H (hartree)"] is not None
 
 
@@ -206,7 +206,8 @@ def test_elements_that_no_training_molecule_had() -> None:
     """They have no prediction, and the others have theirs."""
     reference = Composition("H", np.array([-0.6, -38.1, -54.7, -75.2, 0.0]))
     network = PaiNN(4, 1, key=jax.random.key(0))
-    ensemble = Ensemble((models.Model(network, reference, 0.0, 1.0),))
+    target = Target(reference, 0.0, 1.0)
+    ensemble = Ensemble((models.Model(network, (target,), elements=(1, 6, 7, 8)),))
     fluorine = "2\n\nF 0 0 0\nH 0 0 0.92\n"
     found = predict.predict(xyz.parse(fluorine + WATER), ensemble)
     assert found[0]["H (hartree)"] is None and found[1]["H (hartree)"] < -70

@@ -190,8 +190,9 @@ def test_an_ensemble_is_of_one_label(ensemble: Ensemble) -> None:
     with pytest.raises(ValueError, match="given 0 models of no label"):
         Ensemble(())
     one = ensemble.members[0]
-    other = replace(one, reference=replace(one.reference, label="G"))
-    with pytest.raises(ValueError, match="all of one label; given 2 models of G, H"):
+    free_energy = replace(one.target, reference=replace(one.target.reference, label="G"))
+    other = replace(one, targets=(free_energy,))
+    with pytest.raises(ValueError, match="all of the same labels; given 2 models of G and H"):
         Ensemble((one, other))
 
 

@@ -104,7 +104,7 @@ def compare(ask: Ask, *texts: str) -> None:
         assert (one["line"], one["comment"]) == (other.line, other.comment)
         np.testing.assert_array_equal(np.reshape(one["positions"], (-1, 3)), other.positions)
         assert one["warnings"] == expected["warnings"]
-        value, error = expected["H (hartree)"], expected["uncertainty (kcal/mol)"]
+        value, error = expected["H (hartree)"], expected["uncertainty of H (kcal/mol)"]
         if value is None:
             assert one["value"] is None and one["uncertainty"] is None
             continue

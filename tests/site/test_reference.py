@@ -43,11 +43,12 @@ INTERNAL = {
     "qm9course.showing": "for check and progress alone",
     **{f"qm9course.judges.{name}": "judges" for name in (*CHAPTERS, "matrices", "twins")},
     # Their room hands on what they define, and its page has it.
+    "qm9lib.models.model": "qm9lib.models",
     "qm9lib.models.storage": "qm9lib.models",
     "qm9lib.pretrained.weights": "qm9lib.pretrained",
     **{
         f"qm9lib.training.{name}": "qm9lib.training"
-        for name in ("run", "step", "checkpoint", "loop")
+        for name in ("checks", "run", "step", "checkpoint", "loop")
     },
 }
 

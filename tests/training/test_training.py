@@ -61,7 +61,7 @@ def test_learns_more_than_the_composition(parts) -> None:
     test = parts[2]
     truth = test.target("H")
     learned = qm9lib.mae(model.predict(test), truth)
-    assert learned < 0.8 * qm9lib.mae(model.reference.predict(test), truth)
+    assert learned < 0.8 * qm9lib.mae(model.target.reference.predict(test), truth)
     assert min(record.valid_mae) == record.valid_mae[record.best_epoch]
     assert record.unit == "kcal/mol"
 
@@ -77,7 +77,7 @@ def test_the_best_epoch_is_what_is_returned(parts, monkeypatch) -> None:
     monkeypatch.setattr(loop, "mae", validation_error)
     model, record = run(parts, epochs=3)
     assert record.best_epoch == 1 and record.valid_mae == [3.0, 1.0, 2.0]
-    kept = model.predict(parts[1]) - model.reference.predict(parts[1]) - model.mean
+    kept = model.predict(parts[1]) - model.target.reference.predict(parts[1]) - model.target.mean
     np.testing.assert_allclose(kept, predictions[1], atol=1e-10)
     assert np.abs(predictions[1] - predictions[2]).max() > 1e-6
 
@@ -633,9 +633,11 @@ def test_errors_by_hand(parts, label: str, unit: str) -> None:
     train, valid = parts[0][:80], parts[1][:20]
     model, run = tiny(parts, label, epochs=2, learning_rate=1e-30, warmup=0)
     published = qm9lib.LABELS[label].unit
-    reference = qm9lib.models.composition.fit(train, label)
-    residual = train.target(label) - reference.predict(train)
-    assert (model.mean, model.scale) == pytest.approx((residual.mean(), residual.std()), rel=1e-9)
+    residual = train.target(label)
+    if label == "H":
+        residual = residual - qm9lib.models.composition.fit(train, label).predict(train)
+    found = model.target.mean, model.target.scale
+    assert found == pytest.approx((residual.mean(), residual.std()), rel=1e-9)
     in_unit = {"unit": published, "to": unit}
     rmse = qm9lib.rmse(model.predict(train), train.target(label), **in_unit)
     mae = qm9lib.mae(model.predict(valid), valid.target(label), **in_unit)
@@ -646,7 +648,70 @@ def test_errors_by_hand(parts, label: str, unit: str) -> None:
         assert epoch.train_median < epoch.train_worst and rmse < epoch.train_worst < 4 * rmse
         assert epoch.valid_mae == pytest.approx(mae, rel=1e-4)
     assert 0 < run.history[0].seconds < run.history[1].seconds < 600
-    assert model.reference.label == label
+    assert model.labels == (label,)
+
+
+class Two(eqx.Module):
+    """`Tiny` twice, for two labels."""
+
+    parts: tuple[Tiny, Tiny]
+
+    def __init__(self) -> None:
+        self.parts = Tiny(4), Tiny(5)
+
+    def __call__(self, z: jax.Array, x: jax.Array) -> jax.Array:
+        return jnp.stack([part(z, x) for part in self.parts])
+
+
+def test_several_labels_by_hand(parts) -> None:
+    """With steps of nothing: each label has its own error, and counts by its deviation."""
+    train, valid = parts[0][:80], parts[1][:20]
+    settings = Settings(epochs=1, batch_size=16, learning_rate=1e-30, warmup=0)
+    model, run = fit(Two(), train, valid, ["H", "mu"], settings, progress=False)
+    assert (run.label, run.labels, run.unit) == ("H,mu", ["H", "mu"], "standard deviations")
+    assert model.labels == ("H", "mu")
+    [epoch] = run.history
+    each = {
+        label: qm9lib.mae(
+            model.predict(valid, label=label), valid.target(label), unit=unit, to=to
+        )
+        for label, unit, to in (("H", "hartree", "kcal/mol"), ("mu", "D", "D"))
+    }  # fmt: skip
+    assert epoch.valid_each == pytest.approx(each, rel=1e-5)
+    deviations = [target.deviation for target in model.targets]
+    expected = np.mean([each["H"] / deviations[0], each["mu"] / deviations[1]])
+    assert epoch.valid_mae == pytest.approx(expected, rel=1e-5)
+    squares = [
+        np.mean((model.predict(train, label=label) - train.target(label)) ** 2) / target.scale**2
+        for label, target in zip(model.labels, model.targets, strict=True)
+    ]
+    assert epoch.train_rmse == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-5)
+
+
+def test_labels_learned_together_are_learned_each(parts) -> None:
+    """A trunk and two readouts: both errors fall, and the length is counted from 0."""
+    network = PaiNN(8, 2, pooling=("sum", "dipole"), key=jax.random.key(0))
+    settings = Settings.for_painn(epochs=12, warmup=20, chunk_size=None)
+    model, run = fit(network, parts[0], parts[1], ("U0", "mu"), settings, progress=False)
+    first, last = run.history[0].valid_each, run.history[run.best_epoch].valid_each
+    assert first is not None and last is not None
+    assert last["U0"] < 0.9 * first["U0"] and last["mu"] < 0.5 * first["mu"]
+    assert model.targets[1].mean == 0.0 and model.predict(parts[2], label="mu").min() >= 0
+    assert Settings(**run.to_dict()["settings"]) == settings
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("H", "mu", "gap"), r"array of shape \(2,\) .* there are 3 labels \(H, mu, gap\)"),
+        ("H", r"array of shape \(2,\) for a molecule, and there are 1 labels"),
+        (("H", "H"), "each label is to be learned once, given H, H"),
+        ((), "each label is to be learned once, given none"),
+    ],
+)
+def test_one_output_for_each_label(parts, labels, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(Two(), parts[0], parts[1], labels, progress=False)
 
 
 @pytest.mark.parametrize("loss", ["squared", "absolute"])
@@ -656,7 +721,7 @@ def test_gradient_of_each_loss_by_finite_differences(parts, loss: str) -> None:
     tree, static = eqx.partition(Tiny(), eqx.is_inexact_array)
     weights, unravel = ravel_pytree(tree)
     bucket = bucketed(train, sizes=(29,))[0]
-    targets = jnp.linspace(-1.0, 1.0, 6)
+    targets = jnp.linspace(-1.0, 1.0, 6)[:, None]
     rows = np.array([5, 0, 3, 2, -1, -1], np.int32)
 
     def network_of(weights):
@@ -665,7 +730,7 @@ def test_gradient_of_each_loss_by_finite_differences(parts, loss: str) -> None:
     @jax.jit
     def errors(weights):
         predicted = jax.vmap(network_of(weights))(bucket.atomic_numbers, bucket.positions)
-        return predicted - targets
+        return predicted - targets[:, 0]
 
     def mean_loss(weights) -> float:
         chosen = np.asarray(errors(weights), np.float64)[[5, 0, 3, 2]]

@@ -178,7 +178,7 @@ globalThis.qm9Network = (() => {
       add(message(seen(s), seen(v), n, F, pairs, tensors, layer));
       add(update(seen(s), seen(v), n, F, tensors, layer));
     }
-    return perceptron(s, n, tensors, "readout");
+    return perceptron(s, n, tensors, "readout.network");
   };
 
   // ---------------------------------------------------------------- where it is not to be trusted

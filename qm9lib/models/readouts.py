@@ -1,0 +1,207 @@
+r"""From the features of the atoms to one number for the molecule: a readout for each kind of label.
+
+What two molecules far apart have together tells which one a label needs:
+
+============  ====================================================  ==========================
+readout       two molecules far apart                               labels
+============  ====================================================  ==========================
+`Sum`         the sum of the two numbers                            energies, alpha, zpve, Cv
+`Mean`        their mean, weighted by the numbers of atoms          none of QM9
+`Attention`   nearly that of the one with the higher score          homo, lumo, gap
+`Dipole`      the length of the sum of the two vectors              mu
+`Extent`      grows with the square of the distance between them    r2
+============  ====================================================  ==========================
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qm9lib.data.geometry import ATOMIC_WEIGHTS
+from qm9lib.labels import LABELS
+from qm9lib.models.graphs import normal
+from qm9lib.models.perceptrons import per_atom, perceptron
+
+_LOWEST = -1e9  # score of a padded atom: finite, for a molecule that is all padding
+_SMALL = 1e-8  # D²: keeps the length of a zero dipole differentiable
+
+
+class Atoms(NamedTuple):
+    """What a readout gets of a molecule.
+
+    Attributes
+    ----------
+    scalars
+        Shape (atoms, features).
+    vectors
+        Shape (atoms, 3, features).
+    atomic_numbers
+        Shape (atoms,); 0 for a padded atom.
+    positions
+        Shape (atoms, 3), Å, counted from the centre of mass; anything for a padded atom.
+    """
+
+    scalars: Float[Array, "atoms features"]
+    vectors: Float[Array, "atoms 3 features"]
+    atomic_numbers: Int[Array, " atoms"]
+    positions: Float[Array, "atoms 3"]
+
+    @property
+    def mask(self) -> Bool[Array, " atoms"]:
+        """Which atoms are real."""
+        return self.atomic_numbers > 0
+
+
+def centred(
+    atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
+) -> Float[Array, "atoms 3"]:
+    """Return positions (Å) counted from the centre of mass.
+
+    Examples
+    --------
+    >>> centred(jnp.array([1, 1]), jnp.array([[0.0, 0, 1.0], [0, 0, 2.0]]))[:, 2]
+    Array([-0.5,  0.5], dtype=float32)
+    """
+    weights = [ATOMIC_WEIGHTS.get(z, 0.0) for z in range(max(ATOMIC_WEIGHTS) + 1)]
+    mass = jnp.asarray(weights, positions.dtype)[atomic_numbers][:, None]
+    return positions - jnp.sum(mass * positions, axis=0)[None] / jnp.maximum(jnp.sum(mass), 1.0)
+
+
+class Sum(eqx.Module):
+    """A number per atom, and their sum: for what grows with the molecule, such as an energy."""
+
+    network: eqx.nn.MLP
+
+    def __init__(self, features: int, *, key: PRNGKeyArray) -> None:
+        self.network = perceptron(features, 1, max(1, features // 2), key)
+
+    def each(self, atoms: Atoms) -> Float[Array, " atoms"]:
+        """Return the number of each atom; 0 for a padded one."""
+        return jnp.where(atoms.mask, per_atom(self.network, atoms.scalars)[:, 0], 0.0)
+
+    def __call__(self, atoms: Atoms) -> Float[Array, ""]:
+        """Return the number of the molecule."""
+        return jnp.sum(self.each(atoms))
+
+
+class Mean(Sum):
+    """A number per atom, and their mean: for what does not grow with the molecule."""
+
+    def __call__(self, atoms: Atoms) -> Float[Array, ""]:
+        """Return the number of the molecule."""
+        total = jnp.sum(self.each(atoms))
+        return total / jnp.maximum(jnp.sum(atoms.mask), 1).astype(total.dtype)
+
+
+class Attention(eqx.Module):
+    r"""A number and a score per atom: for what a few atoms decide, such as the highest orbital.
+
+    .. math:: y = \sum_i \frac{e^{a_i}}{\sum_j e^{a_j}}\, x_i
+
+    With equal scores it is the mean; where one score is far above all others, it is that atom's
+    number, so that the readout can learn to be a maximum.
+    """
+
+    network: eqx.nn.MLP
+
+    def __init__(self, features: int, *, key: PRNGKeyArray) -> None:
+        self.network = perceptron(features, 2, max(1, features // 2), key)
+
+    def parts(self, atoms: Atoms) -> Float[Array, " atoms"]:
+        """Return how much each atom has to say: positive, and 1 in all; 0 for a padded one."""
+        scores = jnp.where(atoms.mask, per_atom(self.network, atoms.scalars)[:, 1], _LOWEST)
+        return jnp.where(atoms.mask, jax.nn.softmax(scores), 0.0)
+
+    def __call__(self, atoms: Atoms) -> Float[Array, ""]:
+        """Return the number of the molecule."""
+        numbers = jnp.where(atoms.mask, per_atom(self.network, atoms.scalars)[:, 0], 0.0)
+        return jnp.sum(self.parts(atoms) * numbers)
+
+
+class Dipole(eqx.Module):
+    r"""A charge and a dipole per atom, and the length of the molecule's vector (PaiNN, eq. 11).
+
+    .. math:: \vec\mu = \sum_i \Big(\sum_f g_{if}\, \vec v_{if} + q_i \vec r_i\Big),
+        \qquad \sum_i q_i = 0
+
+    The charges and the weights g come from the scalar features. What the charges add up to is
+    taken off all of them alike: the dipole of a neutral molecule is the same from any origin.
+    """
+
+    network: eqx.nn.MLP
+    mix: Float[Array, " features"]
+
+    def __init__(self, features: int, *, key: PRNGKeyArray) -> None:
+        network, mix = jax.random.split(key)
+        self.network = perceptron(features, 1 + features, max(1, features // 2), network)
+        self.mix = normal(mix, (features,), features)
+
+    def charges(self, atoms: Atoms) -> Float[Array, " atoms"]:
+        """Return the charge of each atom; 0 for a padded one, and in all."""
+        charge = jnp.where(atoms.mask, per_atom(self.network, atoms.scalars)[:, 0], 0.0)
+        surplus = jnp.sum(charge) / jnp.maximum(jnp.sum(atoms.mask), 1).astype(charge.dtype)
+        return jnp.where(atoms.mask, charge - surplus, 0.0)
+
+    def vector(self, atoms: Atoms) -> Float[Array, " 3"]:
+        """Return the dipole of the molecule: it turns with it."""
+        gates = per_atom(self.network, atoms.scalars)[:, 1:] * self.mix[None]
+        own = jnp.sum(gates[:, None, :] * atoms.vectors, axis=2)
+        carried = self.charges(atoms)[:, None] * atoms.positions
+        return jnp.sum(jnp.where(atoms.mask[:, None], own + carried, 0.0), axis=0)
+
+    def __call__(self, atoms: Atoms) -> Float[Array, ""]:
+        """Return the length of the vector."""
+        return jnp.sqrt(jnp.sum(self.vector(atoms) ** 2) + _SMALL)
+
+
+class Extent(eqx.Module):
+    r"""A charge per atom, times the square of its distance from the centre of mass.
+
+    .. math:: y = \sum_i q_i\, \lVert \vec r_i - \vec c \rVert^2 + x_i
+
+    For the spatial extent of the electrons: q counts the electrons of an atom, x is how far they
+    spread about it.
+    """
+
+    network: eqx.nn.MLP
+
+    def __init__(self, features: int, *, key: PRNGKeyArray) -> None:
+        self.network = perceptron(features, 2, max(1, features // 2), key)
+
+    def __call__(self, atoms: Atoms) -> Float[Array, ""]:
+        """Return the number of the molecule."""
+        found = per_atom(self.network, atoms.scalars)
+        squared = jnp.sum(atoms.positions**2, axis=1)
+        return jnp.sum(jnp.where(atoms.mask, found[:, 0] * squared + found[:, 1], 0.0))
+
+
+Readout = Sum | Attention | Dipole | Extent
+
+READOUTS: dict[str, type[Readout]] = {
+    "sum": Sum, "mean": Mean, "attention": Attention, "dipole": Dipole, "extent": Extent,
+}  # fmt: skip
+"""The readouts by the names that `qm9lib.models.painn.PaiNN` knows them by."""
+
+NEED_VECTORS = {"dipole"}
+"""Readouts that see the vectors of the atoms."""
+
+FROM_ZERO = {"dipole", "extent"}
+"""Readouts whose 0 is the label's 0: a length cannot be counted from the mean."""
+
+
+def readout_for(label: str) -> str:
+    """Return the name of the readout that obeys the law of a label.
+
+    Examples
+    --------
+    >>> [readout_for(label) for label in ("H", "gap", "mu", "r2")]
+    ['sum', 'attention', 'dipole', 'extent']
+    """
+    special = {"mu": "dipole", "r2": "extent"}
+    by_law = {"extensive": "sum", "intensive": "attention", "neither": "mean"}
+    return special.get(label) or by_law[LABELS[label].scaling]

@@ -1,0 +1,87 @@
+"""What a training is given, checked before anything is prepared."""
+
+from __future__ import annotations
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from qm9lib.data.dataset import QM9, check_finite
+from qm9lib.errors import DataError
+from qm9lib.labels import SYMBOLS
+from qm9lib.models.model import Network
+from qm9lib.training.run import Settings
+
+
+def check_kinds(network: object, train: object, valid: object, settings: object) -> None:
+    """Raise an error where one of them is something else."""
+    for name, given, is_one, wanted in (
+        ("network", network, callable(network), "a network, such as PaiNN"),
+        ("train", train, isinstance(train, QM9), "a QM9"),
+        ("valid", valid, isinstance(valid, QM9), "a QM9"),
+        ("settings", settings, isinstance(settings, Settings), "Settings, such as Settings()"),
+    ):
+        if not is_one:
+            raise TypeError(f"{name} is {given!r:.60}, expected {wanted}")
+
+
+def check_sets(train: QM9, valid: QM9, labels: tuple[str, ...]) -> None:
+    """Raise an error where nothing can be learned, or the validation error would not be one."""
+    for name, part in (("training", train), ("validation", valid)):
+        if not len(part):
+            raise ValueError(f"the {name} set is empty")
+        for label in labels:
+            check_finite(part, label, f"{name} molecules")
+    common = np.intersect1d(train.index, valid.index)
+    if len(common):
+        raise ValueError(
+            f"the training and the validation set share {len(common):,} of their molecules, such "
+            f"as number {common[0]}: the validation error would not be one; use qm9.split()"
+        )
+    has = [{*np.unique(part.atomic_numbers).tolist()} for part in (train, valid)]
+    if new := has[1] - has[0]:
+        named = " and ".join(SYMBOLS[z] for z in sorted(new))
+        raise DataError(
+            f"the validation molecules contain {named}, and none of the {len(train):,} training "
+            "molecules does, so that nothing can be learned of it: take more training molecules"
+        )
+
+
+def check_outputs(network: Network, labels: tuple[str, ...]) -> None:
+    """Raise an error where the network has not one output for each label."""
+    if len({*labels}) < len(labels) or not labels:
+        raise ValueError(f"each label is to be learned once, given {', '.join(labels) or 'none'}")
+    one = jax.ShapeDtypeStruct((1,), jnp.int32), jax.ShapeDtypeStruct((1, 3), jnp.float32)
+    given = eqx.filter_eval_shape(network, *one).shape
+    if len(given) > 1 or math.prod(given) != len(labels):
+        raise ValueError(
+            f"the network gives an array of shape {given} for a molecule, and there are "
+            f"{len(labels)} labels ({', '.join(labels)}): one number for each is needed, as of a "
+            "PaiNN with a pooling for each label"
+        )
+
+
+def checked_mesh(mesh: Mesh | None, settings: Settings) -> Mesh | None:
+    """Return a mesh whose work is divided here, whatever its axis says; check what it must."""
+    if settings.minutes is not None and jax.process_count() > 1:
+        raise ValueError(
+            "several processes cannot train by the clock, for each has its own: give epochs in "
+            "place of minutes"
+        )
+    devices = 1 if mesh is None else mesh.size
+    if mesh is not None and (len(mesh.axis_names) != 1 or settings.batch_size % devices):
+        raise ValueError(
+            f"a batch of {settings.batch_size} cannot be shared among a mesh of shape "
+            f"{dict(mesh.shape)}: use one axis, and a batch_size that its devices divide"
+        )
+    part, chunk = settings.batch_size // devices, settings.chunk_size
+    if chunk is not None and chunk < part and part % chunk:
+        raise ValueError(
+            f"the {part} molecules of each device cannot be cut into chunks of {chunk}: use a "
+            "chunk_size that divides them"
+        )
+    return mesh if mesh is None else Mesh(mesh.devices, mesh.axis_names)
