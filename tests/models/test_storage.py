@@ -18,6 +18,7 @@ from qm9lib import QM9, models
 from qm9lib.data.files import write_safetensors
 from qm9lib.errors import DataError
 from qm9lib.models import Ensemble, Model, storage
+from qm9lib.models import model as trained
 from qm9lib.models.composition import Composition
 from qm9lib.models.gnn import GraphNetwork
 from qm9lib.models.painn import PaiNN
@@ -127,13 +128,13 @@ def test_prediction_by_hand(sample: QM9) -> None:
 
 def test_large_molecules_go_alone(sample: QM9, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of QM9 64 at a time, whatever their number; larger ones padded to twice the size."""
-    shapes, predict = [], model._predict
+    shapes, predict = [], trained._predict
 
     def watched(network, numbers, positions):
         shapes.append(positions.shape)
         return predict(network, numbers, positions)
 
-    monkeypatch.setattr(storage, "_predict", watched)
+    monkeypatch.setattr(trained, "_predict", watched)
     part = sample[np.flatnonzero(sample.n_atoms == 19)[:70]]
     assert len(part) == 70
     for qm9, expected in (
