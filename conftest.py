@@ -18,7 +18,7 @@ from jupyter_client.manager import KernelManager
 from nbval import kernel
 from nbval.kernel import RunningKernel
 
-from notebooks import HANG, kernel_environment, sockets
+from notebooks import HANG, blas_threads, kernel_environment, sockets
 
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
 install_import_hook(["qm9lib", "qm9course"], "beartype.beartype")
@@ -105,8 +105,11 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     if item.path.suffix != ".ipynb":
         return (yield)
     item.output_timeout = HANG  # nbval's own is 5 s
-    with kernel_environment(item.path) as environment, mock.patch.dict(os.environ, environment):
-        return (yield)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    shared = {"OPENBLAS_NUM_THREADS": blas_threads(workers)}
+    with kernel_environment(item.path) as environment:
+        with mock.patch.dict(os.environ, {**shared, **os.environ, **environment}):
+            return (yield)
 
 
 @pytest.fixture(autouse=True)
