@@ -44,6 +44,9 @@ settings.load_profile("patient")
 # The browser's tests need a built site: `make test-web`.
 collect_ignore = ["book/_ext", "book/exercises", "tests/answers", "tests/web"]
 
+# What takes longest comes first: begun last, it would keep one worker when all others have ended.
+LONG = ("book/", "tests/training/", "tests/course/", "tests/site/")
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,6 +65,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
         with contextlib.suppress(DataError):
             dataset.load()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in LONG])
 
 
 def kernel_manager(**traits: Any) -> KernelManager:
