@@ -50,7 +50,12 @@ LONG = ("book/", "tests/training/", "tests/course/", "tests/site/")
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Let nbval start kernels that no other can disturb, and wait for each as long as it lives."""
+    """Let nbval start kernels that no other can disturb, and wait for each as long as it lives.
+
+    And let the workers, which start after this, share the cores.
+    """
+    if workers := config.getoption("numprocesses", None):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", blas_threads(workers))
     config.option.nbval_kernel_startup_timeout = HANG
     kernel.KernelManager = kernel_manager
     kernel.start_new_kernel = start_new_kernel
@@ -112,11 +117,8 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     if item.path.suffix != ".ipynb":
         return (yield)
     item.output_timeout = HANG  # nbval's own is 5 s
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    shared = {"OPENBLAS_NUM_THREADS": blas_threads(workers)}
-    with kernel_environment(item.path) as environment:
-        with mock.patch.dict(os.environ, {**shared, **os.environ, **environment}):
-            return (yield)
+    with kernel_environment(item.path) as environment, mock.patch.dict(os.environ, environment):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -461,7 +461,7 @@ def sockets() -> dict[str, str]:
 
 
 def blas_threads(together: int) -> str:
-    """Return how many threads OpenBLAS may have where so many notebooks run together.
+    """Return how many threads OpenBLAS may have where so many processes run together.
 
     By default it has one for each core, and those that find no core free spin: the chapter on
     kernels then takes up to four times the processor's time.
