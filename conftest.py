@@ -18,7 +18,7 @@ from jupyter_client.manager import KernelManager
 from nbval import kernel
 from nbval.kernel import RunningKernel
 
-from notebooks import HANG, kernel_environment, sockets
+from notebooks import HANG, blas_threads, kernel_environment, sockets
 
 # A hook here reaches the workers of pytest-xdist too; --jaxtyping-packages does not.
 install_import_hook(["qm9lib", "qm9course"], "beartype.beartype")
@@ -44,10 +44,18 @@ settings.load_profile("patient")
 # The browser's tests need a built site: `make test-web`.
 collect_ignore = ["book/_ext", "book/exercises", "tests/answers", "tests/web"]
 
+# What takes longest comes first: begun last, it would keep one worker when all others have ended.
+LONG = ("book/", "tests/training/", "tests/course/", "tests/site/")
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Let nbval start kernels that no other can disturb, and wait for each as long as it lives."""
+    """Let nbval start kernels that no other can disturb, and wait for each as long as it lives.
+
+    And let the workers, which start after this, share the cores.
+    """
+    if workers := config.getoption("numprocesses", None):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", blas_threads(workers))
     config.option.nbval_kernel_startup_timeout = HANG
     kernel.KernelManager = kernel_manager
     kernel.start_new_kernel = start_new_kernel
@@ -62,6 +70,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
         with contextlib.suppress(DataError):
             dataset.load()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in LONG])
 
 
 def kernel_manager(**traits: Any) -> KernelManager:

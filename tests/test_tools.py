@@ -532,14 +532,16 @@ def test_colab_check_asks_for_one_setup_cell_in_all_notebooks(executed):
             colab_check.check_setup({"one": text, "two": notebook}, address)
 
 
-def fake_colab(monkeypatch, environments, failing=()):
-    """Let `colab_check.check` run on a fake machine; return the notebooks that it ran."""
+def fake_colab(monkeypatch, environments, failing=(), threads="1"):
+    """Let `colab_check.check` run on a fake machine of two cores; return the notebooks it ran."""
     seen, ran = iter(environments), []
 
-    def run(notebook, **options):
+    def run(notebook, *, base, **options):
+        assert base["OPENBLAS_NUM_THREADS"] == threads
         ran.append(notebook[0])
         return colab_check.Outcome(notebook[0], 1.0, "broken" if notebook[0] in failing else "")
 
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     monkeypatch.setattr(colab_check, "versions", lambda python: next(seen))
     monkeypatch.setattr(colab_check, "call", lambda *command, **options: "")
     monkeypatch.setattr(colab_check, "clone", lambda *arguments: None)
@@ -550,7 +552,7 @@ def fake_colab(monkeypatch, environments, failing=()):
 
 def test_colab_check_runs_a_short_chapter_first(monkeypatch, capsys):
     installed = {"numpy": "2.1.3", "qm9lib": "0.1.0"}
-    ran = fake_colab(monkeypatch, [{"numpy": "2.1.3"}, installed, installed])
+    ran = fake_colab(monkeypatch, [{"numpy": "2.1.3"}, installed, installed], threads="2")
     assert colab_check.main(["--python", "python", "--workers", "1"]) == 0
     times = json.loads((notebooks.ROOT / "book" / notebooks.RUNTIMES).read_text())
     chapters = [name for name in times if "/" not in name]
@@ -558,6 +560,14 @@ def test_colab_check_runs_a_short_chapter_first(monkeypatch, capsys):
     assert ran[1] == max(times, key=times.get)
     assert {*times, "exercises/gnn"} <= set(ran)
     assert "installed qm9lib\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cores", "together", "threads"), [(2, 1, "2"), (2, 3, "1"), (8, 3, "2"), (None, 2, "1")]
+)
+def test_processes_share_the_cores(cores, together, threads, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert notebooks.blas_threads(together) == threads
 
 
 def test_colab_check_fails_with_a_notebook_or_a_changed_package(monkeypatch, capsys):

@@ -36,6 +36,7 @@ from notebooks import (
     RUNTIMES,
     NotebookError,
     Repository,
+    blas_threads,
     chapters,
     code_cells,
     read_repository,
@@ -235,7 +236,7 @@ def check(
     call(python, "-m", "venv", folder / "environment")
     inside = folder / "environment" / "bin" / "python"
     call(inside, "-m", "pip", "install", "--quiet", "--requirement", PACKAGES)
-    base = environment(folder, repository)
+    base = environment(folder, repository) | {"OPENBLAS_NUM_THREADS": blas_threads(workers)}
 
     before = versions(inside)
     run = partial(run_notebook, python=inside, folder=folder, base=base)

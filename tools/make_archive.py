@@ -58,9 +58,11 @@ def all_records() -> Iterator[tuple[str, bytes]]:
         yield from records((folder / name).read_bytes())
 
 
-def write(path: Path, members: Iterator[tuple[str, bytes]], total: int | None = None) -> None:
-    """Write the records as a bzip2-compressed tar file."""
-    with tarfile.open(path, "w:bz2", format=tarfile.USTAR_FORMAT) as archive:
+def write(
+    path: Path, members: Iterator[tuple[str, bytes]], total: int | None = None, level: int = 9
+) -> None:
+    """Write the records as a tar file compressed by bzip2, in blocks of ``level`` times 100 kB."""
+    with tarfile.open(path, "w:bz2", format=tarfile.USTAR_FORMAT, compresslevel=level) as archive:
         for name, text in tqdm(members, total=total, unit=" records", unit_scale=True):
             member = tarfile.TarInfo(name)
             member.size = len(text)

@@ -460,6 +460,20 @@ def sockets() -> dict[str, str]:
     return {"transport": "ipc", "ip": str(Path(tempfile.gettempdir(), name))}
 
 
+def blas_threads(together: int) -> str:
+    """Return how many threads OpenBLAS may have where so many processes run together.
+
+    By default it has one for each core, and those that find no core free spin: the chapter on
+    kernels then takes up to four times the processor's time.
+
+    Examples
+    --------
+    >>> blas_threads(10_000)
+    '1'
+    """
+    return str(max(1, (os.cpu_count() or 1) // together))
+
+
 def client(notebook: NotebookNode, folder: Path, **traits: Any) -> NotebookClient:
     """Return what executes a notebook in a folder, however long that takes."""
     return NotebookClient(

@@ -1,4 +1,6 @@
 import re
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,32 +23,34 @@ def nearest(numbers: np.ndarray, positions: np.ndarray) -> float:
     return float(np.linalg.norm(positions[0] - positions[1]))
 
 
-def pictures() -> dict[str, drawings.Picture]:
-    weights = np.linalg.norm(FORMAMIDE.positions - FORMAMIDE.positions[1], axis=1)
-    models = {"bond": nearest, "broken": first_coordinates}
-    return {
-        "molecules": drawings.molecules({f"number {m.index}": m for m in SAMPLE[:5]}),
-        "graph": drawings.graph(SAMPLE[5], caption="A graph."),
-        "messages": drawings.messages(FORMAMIDE, 1, weights, unit="Å", caption="Messages."),
-        "padded": drawings.padded(np.array([[8, 1, 1], [9, 1, 0]]), caption="Padding."),
-        "invariance": drawings.invariance(FORMAMIDE, models, caption="Four."),
-    }
+WEIGHTS = np.linalg.norm(FORMAMIDE.positions - FORMAMIDE.positions[1], axis=1)
+MODELS = {"bond": nearest, "broken": first_coordinates}
+DRAW: dict[str, Callable[[], drawings.Picture]] = {
+    "molecules": lambda: drawings.molecules({f"number {m.index}": m for m in SAMPLE[:5]}),
+    "graph": lambda: drawings.graph(SAMPLE[5], caption="A graph."),
+    "messages": lambda: drawings.messages(FORMAMIDE, 1, WEIGHTS, unit="Å", caption="Messages."),
+    "padded": lambda: drawings.padded(np.array([[8, 1, 1], [9, 1, 0]]), caption="Padding."),
+    "invariance": lambda: drawings.invariance(FORMAMIDE, MODELS, caption="Four."),
+}
 
 
-PICTURES = pictures()
+@cache
+def drawn(name: str) -> drawings.Picture:
+    """Draw a picture once for all tests, and not while they are collected."""
+    return DRAW[name]()
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", DRAW)
 def test_drawings_suit_any_page(name: str) -> None:
-    picture = PICTURES[name]
+    picture = drawn(name)
     check_element(picture.svg)
     assert min(text_sizes(picture.svg)) >= 9
-    assert picture.svg == pictures()[name].svg
+    assert picture.svg == DRAW[name]().svg
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", DRAW)
 def test_nothing_is_cut_off(name: str) -> None:
-    figure = PICTURES[name].figure
+    figure = drawn(name).figure
     figure.draw_without_rendering()
     width, height = figure.get_size_inches() * figure.dpi
     [ax] = figure.axes
@@ -57,9 +61,9 @@ def test_nothing_is_cut_off(name: str) -> None:
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, artist
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", DRAW)
 def test_no_text_covers_another(name: str) -> None:
-    figure = PICTURES[name].figure
+    figure = drawn(name).figure
     figure.draw_without_rendering()
     texts = [text for text in figure.axes[0].texts if text.get_text()]
     if name == "molecules":  # a ball may hide another one, with its letter
@@ -71,12 +75,12 @@ def test_no_text_covers_another(name: str) -> None:
 
 
 def test_molecules_are_named() -> None:
-    assert "number 5: CHN, SMILES C#N" in PICTURES["molecules"].alt
+    assert "number 5: CHN, SMILES C#N" in drawn("molecules").alt
 
 
 def test_graph_tells_the_distances(sample: QM9) -> None:
     molecule = sample[5]
-    alt = PICTURES["graph"].alt
+    alt = drawn("graph").alt
     assert "graph with 4 nodes, C, O, H, H, and 6 edges" in alt
     told = [float(number) for number in re.findall(r"-\w ([\d.]+) Å", alt)]
     x = molecule.positions
@@ -86,7 +90,7 @@ def test_graph_tells_the_distances(sample: QM9) -> None:
 
 def test_edges_are_as_long_as_the_distances(sample: QM9) -> None:
     """One scale for all edges: the drawing is true. Each has a gap, but its ends are the atoms."""
-    [ax] = PICTURES["graph"].figure.axes
+    [ax] = drawn("graph").figure.axes
     ends = [line.get_xydata() for line in ax.lines if line.get_color() == drawings.COLORS[0]]
     lengths = [np.linalg.norm(b[1] - a[0]) for a, b in zip(ends[0::2], ends[1::2], strict=True)]
     x = sample[5].positions
@@ -136,22 +140,22 @@ def test_arrows_are_as_thick_as_the_weights_and_point_to_the_receiver() -> None:
 
 
 def test_padded_rows_are_hatched() -> None:
-    [ax] = PICTURES["padded"].figure.axes
+    [ax] = drawn("padded").figure.axes
     hatched = [patch for patch in ax.patches if patch.get_hatch()]
     assert len(hatched) == 5  # one row of five columns
     marked = [p for p in ax.patches if p.get_facecolor()[:3] == (0.0, 0x72 / 255, 0xB2 / 255)]
     assert len([p for p in marked if p.get_alpha() != 0 and p.get_facecolor()[3] == 1]) == 5 + 5
-    assert "Molecule 0: O, H, H, no padding." in PICTURES["padded"].alt
-    assert "Molecule 1: F, H, then 1 row of padding." in PICTURES["padded"].alt
+    assert "Molecule 0: O, H, H, no padding." in drawn("padded").alt
+    assert "Molecule 1: F, H, then 1 row of padding." in drawn("padded").alt
 
 
 def test_invariance_tells_what_the_models_say() -> None:
-    alt = PICTURES["invariance"].alt
+    alt = drawn("invariance").alt
     bond = f"{np.linalg.norm(FORMAMIDE.positions[0] - FORMAMIDE.positions[1]):.2f}"
     assert f"bond: {', '.join([bond] * 4)}, all the same;" in alt
     before = first_coordinates(FORMAMIDE.atomic_numbers, FORMAMIDE.positions)
     assert f"broken: {before:.3g}, " in alt and "3 of them changed." in alt
-    shown = [text.get_text() for text in PICTURES["invariance"].figure.axes[0].texts]
+    shown = [text.get_text() for text in drawn("invariance").figure.axes[0].texts]
     assert shown.count(bond) == 4
     assert sum(text.startswith("≠ ") for text in shown) == 3
 

@@ -28,7 +28,8 @@ def checked():
 
 
 path = Path(sys.argv[1]) / "all.tar.bz2"
-make_archive.write(path, checked(), total=130_831)
+# Small blocks: the processor's cache holds them, and they are read three times as fast.
+make_archive.write(path, checked(), total=130_831, level=1)
 columns = archive.read(path, 130_831)
 assert cache.digests(columns) == cache.digests(qm9pack.read()) == verify.CONTENT
 print(len(columns["index"]), "records round-trip and give the arrays of qm9pack")

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from qm9lib import QM9
 from qm9lib.data import tfdata
 from qm9lib.errors import DataError
 
-pytest.importorskip("tensorflow")
+# It takes seconds to be imported: only where these tests run.
+pytestmark = pytest.mark.skipif(find_spec("tensorflow") is None, reason="no TensorFlow")
 
 
 @pytest.fixture(scope="module")

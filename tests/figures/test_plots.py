@@ -1,5 +1,6 @@
 import html
 import re
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -37,7 +38,13 @@ def pictures() -> dict[str, Picture]:
     }
 
 
-PICTURES = pictures()
+NAMES = ("curves", "parity", "histograms", "bars", "learning curves")
+
+
+@cache
+def drawn() -> dict[str, Picture]:
+    """Draw the pictures once for all tests, and not while they are collected."""
+    return pictures()
 
 
 def luminance(color: str) -> float:
@@ -90,14 +97,14 @@ def test_colours_differ_for_the_colour_blind() -> None:
 
 def test_curves_differ_without_colour() -> None:
     several = plots.loss_curves({str(n): np.arange(20.0, 1, -1) + n for n in range(5)})
-    for picture, number in ((PICTURES["curves"], 3), (several, 5)):
+    for picture, number in ((drawn()["curves"], 3), (several, 5)):
         lines = picture.figure.axes[0].get_lines()
         looks = {(str(line._dash_pattern), line.get_marker()) for line in lines}
         assert len(looks) == len(lines) == number
 
 
 def test_text_alternatives_carry_the_numbers() -> None:
-    alt = {name: picture.alt for name, picture in PICTURES.items()}
+    alt = {name: picture.alt for name, picture in drawn().items()}
     assert "a starts at 20 and ends at 7.5; b starts" in alt["curves"]
     assert "baseline is at 19.9" in alt["curves"]
     assert "300 molecules" in alt["parity"] and "error is 0.1 kcal/mol" in alt["parity"]
@@ -118,9 +125,9 @@ def test_bounds_where_digits_vary() -> None:
         plots.loss_curves(curves, bounds={"a": 6.0})
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_picture_in_a_notebook(name: str) -> None:
-    picture = PICTURES[name]
+    picture = drawn()[name]
     bundle = picture._repr_mimebundle_()
     assert re.fullmatch(
         r'<figure class="qm9-figure" style="[^"]+"><img [^<>]*alt="[^"<>]+">'
@@ -160,9 +167,9 @@ def test_a_figure_does_not_lose_detail() -> None:
     assert drawn == pytest.approx(expected * [1, -1] + [0, height], abs=0.011)
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_text_can_be_read_on_a_phone(name: str) -> None:
-    sizes = text_sizes(PICTURES[name].svg)
+    sizes = text_sizes(drawn()[name].svg)
     assert sizes and min(sizes) >= 9
 
 
@@ -180,14 +187,15 @@ def test_legends_have_no_box() -> None:
 
 
 def test_same_figure_same_file_and_different_figures_share_no_name() -> None:
-    first, second = PICTURES, pictures()
+    first, second = drawn(), pictures()
+    assert tuple(first) == NAMES
     assert all(first[name].svg == second[name].svg for name in first)
     ids = [set(re.findall(r' id="([^"]+)"', picture.svg)) for picture in first.values()]
     assert all(not one & other for one, other in combinations(ids, 2))
 
 
 def test_axes_have_units() -> None:
-    for name, picture in PICTURES.items():
+    for name, picture in drawn().items():
         labels = [ax.get_xlabel() + ax.get_ylabel() for ax in picture.figure.axes]
         assert all("(" in label for label in labels), name
 
@@ -238,7 +246,7 @@ def test_figures_of_the_book(name: str) -> None:
 def test_the_comparison_of_notebooks_ignores_the_drawing_alone() -> None:
     config = (ROOT / "tests" / "nbval_sanitize.cfg").read_text("utf-8")
     [(regex, replace)] = re.findall(r"^regex: (.*)\nreplace: (.*)$", config, re.MULTILINE)
-    left = re.sub(regex, replace, PICTURES["parity"].html * 2)
+    left = re.sub(regex, replace, drawn()["parity"].html * 2)
     assert "base64" not in left and left.count('src="FIGURE" alt="') == 2
     assert left.count("error is 0.1 kcal/mol") == left.count("A &lt; line.") == 2
 
