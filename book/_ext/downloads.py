@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 WORDS = {
     "book-students.pdf": "the book as a PDF",
     "book-teachers.pdf": "the PDF for teachers, with solutions",
+    "slides.zip": "slides of each chapter, to show and to print",
     "molecular-energies.zip": "all notebooks with the data, for a classroom without network",
 }
 """What `make downloads` makes, in the order of the page."""
