@@ -565,6 +565,11 @@ class TestDownloads:
         assert "the book as a PDF (1 MB)" in text and f"network ({len(sizes)} MB)" in text
         assert "Nothing" not in text
 
+        some = self.TEXT.replace("{downloads}", "{downloads} slides.zip")
+        out = build(tmp_path, {"book/a.md": some, "index.md": "# I\n"}, ["downloads"])
+        links = page(out / "book" / "a.html").find_all("a", download=True)
+        assert [link["href"] for link in links] == ["../downloads/slides.zip"]
+
 
 def test_every_wheel_of_a_page_is_listed_with_its_licence():
     lock = ROOT / npm.WEB / "pyodide" / "pyodide-lock.json"
