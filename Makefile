@@ -65,9 +65,13 @@ slides: $(INSTALLED) $(WEB)/.installed ## make slides of the built book's chapte
 downloads: book ## the book with its PDFs, its slides, and a zip of notebooks and data, on the landing page
 	rm -rf _build/downloads
 	$(BIN)/python tools/pdf.py _build/downloads
+	$(BIN)/python tools/previews.py _build/previews
 	$(BIN)/python tools/slides.py --zip _build/downloads/slides.zip
 	$(BIN)/python tools/classroom.py _build/downloads
 	DOWNLOADS=$(CURDIR)/_build/downloads $(MAKE) --no-print-directory book
+
+release: downloads ## all that a release has, in _build/release: wheel, site, PDFs, slides, notebooks (TAG=v1.0.0: checked)
+	$(BIN)/python tools/release.py $(if $(TAG),--tag "$$TAG") _build/release
 
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) book tests qm9lib qm9course

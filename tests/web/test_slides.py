@@ -104,9 +104,10 @@ def test_arrow_keys_turn_a_molecule_and_not_the_page(
     page, _ = window
     page.goto((decks / "labels.html").as_uri())
     page.wait_for_function(READY)
-    while not page.locator("section.present qm9-molecule [role=group]").count():
+    molecule = page.locator("section.present qm9-molecule[role=group]").first
+    while not molecule.count():
+        assert not page.evaluate("Reveal.isLastSlide()")
         page.keyboard.press("ArrowRight")
-    molecule = page.locator("section.present qm9-molecule [role=group]").first
     before, number = molecule.inner_html(), page.evaluate("Reveal.getIndices().h")
     molecule.focus()
     page.keyboard.press("ArrowRight")
