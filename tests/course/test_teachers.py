@@ -78,6 +78,14 @@ def test_minutes_are_those_of_all_exercises():
     assert sum(int(minutes) for _, minutes in told) == sum(MINUTES.values())
 
 
+def test_aims_are_those_of_every_chapter():
+    assert TEXT.count("\nAfterwards a student can\n") == len(CHAPTERS)
+    for chapter in CHAPTERS:
+        source = (notebooks.ROOT / "book" / f"{chapter}.md").read_text("utf-8")
+        aim = re.search(r"\*\*You will be able to\*\*\n\n(- .+)", source)[1]
+        assert aim in TEXT
+
+
 def test_afternoon_has_time_for_its_exercises():
     rows = plan("One afternoon")
     starts = [60 * int(time[0]) + int(time[2:]) for time, _, _ in rows] + [240]
