@@ -74,7 +74,7 @@ def test_a_chapter_says_what_it_teaches(published):
     page, data, tags = read(published, "atoms")
     assert data["@type"] == "LearningResource" and data["learningResourceType"] == "chapter"
     assert data["teaches"] == ["count atoms", "add them up"] and data["timeRequired"] == "PT15M"
-    assert data["name"] == tags["og:title"] == 'Atoms & “bonds”'
+    assert data["name"] == tags["og:title"] == "Atoms & “bonds”"
     assert data["isPartOf"]["url"] == f"{URL}book/index.html"
     assert data["url"] == tags["og:url"] == f"{URL}book/atoms.html"
     assert page.find("link", rel="canonical")["href"] == f"{URL}book/atoms.html"
@@ -104,7 +104,7 @@ def test_foot_leads_to_changes_and_to_a_form_that_is_filled_in(published):
     assert form.startswith(f"{FORK}/issues/new?")
     said = {name: value[0] for name, value in parse_qs(urlsplit(form).query).items()}
     template = said.pop("template")
-    assert said.pop("title") == 'Unclear: Atoms & “bonds”'
+    assert said.pop("title") == "Unclear: Atoms & “bonds”"
     assert said["page"] == "book/atoms.html"
     body = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE" / template).read_text())["body"]
     assert set(said) <= {field.get("id") for field in body}
