@@ -41,7 +41,7 @@ endif
 PYTEST := $(RUN) pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve pdf downloads test test-web lighthouse check notebooks bench bench-peers bench-kernels \
+.PHONY: help book serve pdf slides downloads release test test-web lighthouse check notebooks bench bench-peers bench-kernels \
 	fuzz stress mutants colab all-pythons repository clean
 
 help: ## list the targets
@@ -59,11 +59,19 @@ serve: $(INSTALLED) ## show the built book at http://127.0.0.1:8000 (PORT=...)
 pdf: $(INSTALLED) ## print the built book as two PDFs, for students and for teachers (needs Chromium or Chrome)
 	$(BIN)/python tools/pdf.py
 
-downloads: book ## the book with its PDFs, and a zip of notebooks and data, on the landing page
+slides: $(INSTALLED) $(WEB)/.installed ## make slides of the built book's chapters: HTML that works offline and prints
+	$(BIN)/python tools/slides.py
+
+downloads: book ## the book with its PDFs, its slides, and a zip of notebooks and data, on the landing page
 	rm -rf _build/downloads
 	$(BIN)/python tools/pdf.py _build/downloads
+	$(BIN)/python tools/previews.py _build/previews
+	$(BIN)/python tools/slides.py --zip _build/downloads/slides.zip
 	$(BIN)/python tools/classroom.py _build/downloads
 	DOWNLOADS=$(CURDIR)/_build/downloads $(MAKE) --no-print-directory book
+
+release: downloads ## all that a release has, in _build/release: wheel, site, PDFs, slides, notebooks (TAG=v1.0.0: checked)
+	$(BIN)/python tools/release.py $(if $(TAG),--tag "$$TAG") _build/release
 
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) book tests qm9lib qm9course

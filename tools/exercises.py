@@ -121,35 +121,51 @@ def stub(source: str, number: str, title: str) -> str:
     return "\n\n\n".join(parts)
 
 
-def overview(pages: Mapping[str, str]) -> str:
-    """Return a table of all exercises: number, title, what each trains, and its time.
+def overview(pages: Mapping[str, str], chapters: Mapping[str, str] | None = None) -> str:
+    """Return what the exercises train: for each page a table, below the aims of its chapter.
 
     Parameters
     ----------
     pages
-        Texts of the solutions by name, in the order of the table.
+        Texts of the solutions by name, in the order of the tables.
+    chapters
+        Texts of the chapters by name, as far as there are any.
 
     Raises
     ------
     ExerciseError
         Naming an exercise that does not say it.
     """
-    rows = ["| exercise | trains | time |", "|---|---|---|"]
+    parts = []
     for name, text in pages.items():
+        rows, minutes = ["| exercise | trains | time |", "|---|---|---|"], 0
         for section in re.split(r"^(?=## )", text, flags=re.MULTILINE):
             heading = HEADING.match(section)
             if heading is None:
                 continue
-            said = re.search(r"\*\*Trains:\*\* (.+?)\.\s\*\*Time:\*\* (.+?)\.\s", section)
+            said = re.search(r"\*\*Trains:\*\* (.+?)\.\s\*\*Time:\*\* (\d+) minutes\.\s", section)
             if said is None or "**In your head:** " not in section:
                 raise ExerciseError(
-                    f"exercise {heading['number']} must say **Trains:**, **Time:** and "
-                    "**In your head:**, in this order, each with a full stop"
+                    f"exercise {heading['number']} must say **Trains:**, **Time:** (in minutes) "
+                    "and **In your head:**, in this order, each with a full stop"
                 )
             title = f"[{heading['number']} {heading['title']}]({EXERCISES}/{name}.ipynb)"
-            time = said[2].replace("minutes", "min")
-            rows.append(f"| {title} | {said[1]} | {time} |")
-    return "\n".join(rows)
+            rows.append(f"| {title} | {said[1]} | {said[2]} min |")
+            minutes += int(said[2])
+        aims = _aims(name, (chapters or {}).get(name, ""))
+        parts.append(f"{aims}{len(rows) - 2} exercises, {minutes} minutes:\n\n" + "\n".join(rows))
+    return "\n\n".join(parts)
+
+
+def _aims(name: str, chapter: str) -> str:
+    """Return a chapter's title as a heading, and what it says that a reader will be able to do."""
+    title = re.search(r"^# (.+)$", chapter, re.MULTILINE)
+    able = re.search(
+        r"^\*\*You will be able to\*\*\n\n((?:- .+\n(?:  .+\n)*)+)", chapter, re.MULTILINE
+    )
+    if title is None or able is None:
+        return ""
+    return f"### [{title[1]}]({name}.ipynb)\n\nAfterwards a student can\n\n{able[1]}\n"
 
 
 def slug(heading: str) -> str:

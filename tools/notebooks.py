@@ -255,12 +255,17 @@ def check_student_page(path: Path, repository: Repository) -> list[str]:
 
 
 def teachers_text(root: Path) -> str:
-    """Return the text of the teachers' page with the table of all exercises as it is now."""
+    """Return the text of the teachers' page with the tables of all exercises as they are now."""
     book = root / "book"
     text = (book / TEACHERS).read_text("utf-8")
     order = re.findall(rf"{SOLUTIONS}/(\w+)\.ipynb", (root / "_toc.yml").read_text("utf-8"))
+    chapters = {
+        n: (book / f"{n}.md").read_text("utf-8") for n in order if (book / f"{n}.md").exists()
+    }
     try:
-        table = overview({n: (book / SOLUTIONS / f"{n}.md").read_text("utf-8") for n in order})
+        table = overview(
+            {n: (book / SOLUTIONS / f"{n}.md").read_text("utf-8") for n in order}, chapters
+        )
     except ExerciseError as error:
         raise NotebookError(str(error)) from error
     found, count = re.subn(

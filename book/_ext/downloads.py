@@ -1,8 +1,8 @@
 """Sphinx extension: what a reader can take along, the PDFs and the zip of `make downloads`.
 
 `make downloads` builds the book once to print it, and once more with the environment variable
-``DOWNLOADS``, the folder of what came out. Then the directive ``downloads`` lists that, with sizes,
-and the files go into the site. Without it stands what the directive contains.
+``DOWNLOADS``, the folder of what came out. Then the directive ``downloads`` lists that, or some of
+it, with sizes, and the files go into the site. Without it stands what the directive contains.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 WORDS = {
     "book-students.pdf": "the book as a PDF",
     "book-teachers.pdf": "the PDF for teachers, with solutions",
+    "slides.zip": "slides of each chapter, to show and to print",
     "molecular-energies.zip": "all notebooks with the data, for a classroom without network",
 }
 """What `make downloads` makes, in the order of the page."""
@@ -31,21 +32,29 @@ def files() -> list[Path]:
 
 
 class Downloads(SphinxDirective):
-    """`{downloads}`: links to what can be taken along; its content where there is nothing."""
+    """`{downloads}`: links to what can be taken along; its content where there is nothing.
+
+    With names of files, to these alone.
+    """
 
     has_content = True
+    optional_arguments = len(WORDS)
 
     def run(self) -> list[nodes.Node]:
         """Return one paragraph with the links, or what the directive contains."""
         self.env.note_reread()
         if not (found := files()):
             return self.parse_content_to_nodes()
+        if unknown := set(self.arguments) - set(WORDS):
+            raise self.error(f"downloads has no {', '.join(sorted(unknown))}")
         links = [
             f'<a href="../downloads/{file.name}" download>{escape(WORDS[file.name])}</a> '
             f"({file.stat().st_size / 1e6:.0f} MB)"
             for file in found
+            if file.name in self.arguments or not self.arguments
         ]
-        html = f"<p><strong>Take it along.</strong> Download {'; '.join(links)}.</p>"
+        title = "" if self.arguments else "<strong>Take it along.</strong> "
+        html = f"<p>{title}Download {'; '.join(links)}.</p>"
         return [nodes.raw("", html, format="html")]
 
 

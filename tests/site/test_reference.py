@@ -560,12 +560,16 @@ class TestDownloads:
         out = build(tmp_path, {"book/a.md": self.TEXT, "index.md": "# I\n"}, ["downloads"])
         article = page(out / "book" / "a.html")
         links = article.find_all("a", download=True)
-        assert [(out / "book" / link["href"]).stat().st_size for link in links] == [
-            1_000_000, 2_000_000, 3_000_000,
-        ]  # fmt: skip
+        sizes = [(out / "book" / link["href"]).stat().st_size for link in links]
+        assert sizes == [million * 1_000_000 for million in range(1, len(downloads.WORDS) + 1)]
         text = article.get_text()
-        assert "the book as a PDF (1 MB)" in text and "without network (3 MB)" in text
+        assert "the book as a PDF (1 MB)" in text and f"network ({len(sizes)} MB)" in text
         assert "Nothing" not in text
+
+        some = self.TEXT.replace("{downloads}", "{downloads} slides.zip")
+        out = build(tmp_path, {"book/a.md": some, "index.md": "# I\n"}, ["downloads"])
+        links = page(out / "book" / "a.html").find_all("a", download=True)
+        assert [link["href"] for link in links] == ["../downloads/slides.zip"]
 
 
 def test_every_wheel_of_a_page_is_listed_with_its_licence():

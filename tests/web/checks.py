@@ -145,6 +145,12 @@ def head(site: Site, page: str) -> list[str]:
         "not one viewport": len(soup.select("meta[name=viewport]")) == 1,
         "a setting is missing": "not set" not in str(description),
     }
+    if page in site.contents:
+        data = soup.find("script", type="application/ld+json")
+        shown = soup.find("meta", attrs={"property": "og:title"})
+        found["no data for search engines"] = data and json.loads(data.text)["description"]
+        found["no title for previews"] = shown and shown["content"]
+        found["no version in its foot"] = "Version " in str(soup.select_one(".extra_footer"))
     return [problem for problem, value in found.items() if not value]
 
 
