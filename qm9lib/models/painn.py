@@ -317,7 +317,7 @@ class PaiNN(eqx.Module):
             changed, turned = update(seen(scalars), seen(vectors))
             scalars, vectors = scalars + changed, vectors + turned
         assert vectors is not None  # there is at least one layer
-        return Atoms(scalars, vectors, atomic_numbers, centred(atomic_numbers, positions))
+        return Atoms(scalars, vectors, centred(atomic_numbers, positions), mask)
 
     def atom_energies(
         self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]

@@ -40,21 +40,16 @@ class Atoms(NamedTuple):
         Shape (atoms, features).
     vectors
         Shape (atoms, 3, features).
-    atomic_numbers
-        Shape (atoms,); 0 for a padded atom.
     positions
         Shape (atoms, 3), Å, counted from the centre of mass; anything for a padded atom.
+    mask
+        Shape (atoms,), true for real atoms.
     """
 
     scalars: Float[Array, "atoms features"]
     vectors: Float[Array, "atoms 3 features"]
-    atomic_numbers: Int[Array, " atoms"]
     positions: Float[Array, "atoms 3"]
-
-    @property
-    def mask(self) -> Bool[Array, " atoms"]:
-        """Which atoms are real."""
-        return self.atomic_numbers > 0
+    mask: Bool[Array, " atoms"]
 
 
 def centred(

@@ -186,7 +186,7 @@ def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     labels = [one.get("label") for one in targets]
     if unknown := [label for label in labels if label not in [*LABELS]]:
         raise _damaged(path, f"unknown label {unknown[0]!r:.60}")
-    if len({*labels}) < len(labels) or len(labels) != len(names):
+    if not labels or len({*labels}) < len(labels) or len(labels) != len(names):
         raise _damaged(path, f"its {len(names)} readouts are of {', '.join(labels) or 'no label'}")
     elements = record.get("elements")
     if not isinstance(elements, list) or not all(z in ELEMENTS for z in elements):

@@ -10,8 +10,7 @@ import pytest
 from networks import filled
 from scipy.spatial.transform import Rotation
 
-from qm9lib import QM9
-from qm9lib.labels import LABELS
+from qm9lib import LABELS, QM9
 from qm9lib.models import invariance, readouts
 from qm9lib.models.painn import PaiNN
 from qm9lib.models.readouts import READOUTS, Atoms
@@ -40,7 +39,7 @@ def atoms(seed: int = 0) -> Atoms:
     rng = np.random.default_rng(seed)
     shapes = (5, FEATURES), (5, 3, FEATURES), (5, 3)
     scalars, vectors, positions = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in shapes)
-    return Atoms(scalars, vectors, jnp.asarray(Z, jnp.int32), positions)
+    return Atoms(scalars, vectors, positions, jnp.asarray(REAL))
 
 
 def by_hand(network: eqx.nn.MLP, scalars: jax.Array) -> np.ndarray:

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 import qm9lib
-from qm9lib import QM9
+from qm9lib import LABELS, QM9
 from qm9lib.errors import DataError
-from qm9lib.labels import LABELS
 from qm9lib.models import composition, target
 
 

@@ -29,7 +29,7 @@ from qm9lib.errors import DataError
 from qm9lib.models.gnn import GraphNetwork, bessel_edges, inverse_distance_edges
 from qm9lib.models.graphs import bucketed
 from qm9lib.models.painn import PaiNN
-from qm9lib.training import Settings, fit, loop
+from qm9lib.training import Settings, checks, fit, loop
 from qm9lib.training import run as records
 from qm9lib.training import step as stepping
 from qm9lib.training.checkpoint import State
@@ -112,7 +112,7 @@ def test_one_step_against_plain_gradient_descent(parts) -> None:
     gradient_of, update = stepping.make_step(network_of, optimizer, Settings(average=0.0))
     state = State(weights, weights, optimizer.init(weights), jnp.zeros((), jnp.int32))
     bucket = bucketed(train, sizes=(29,))[0]
-    targets = jnp.arange(6.0)
+    targets = jnp.arange(6.0)[:, None]
     rows = np.array([0, 2, 5, -1], np.int32)
     with jax.numpy_dtype_promotion("strict"):
         downhill, squared_errors = gradient_of(weights, bucket, targets, rows)
@@ -250,9 +250,9 @@ def test_values_that_are_no_number(parts, part, value, name) -> None:
 
 
 @pytest.mark.parametrize("molecules", [1, 2, 3])
-@pytest.mark.parametrize("label", ["H", "mu"])
+@pytest.mark.parametrize("label", ["H", "alpha"])
 def test_rounding_is_nothing_to_learn(sample, parts, molecules, label) -> None:
-    """CH4, NH3 and H2O: composition tells their labels but for the last bits."""
+    """CH4, NH3 and H2O: composition tells what is a sum of theirs but for the last bits."""
     train = sample[:molecules]
     elements = train.composition.any(axis=0)
     valid = parts[1][~parts[1].composition[:, ~elements].any(axis=1)]
@@ -844,16 +844,16 @@ def test_work_that_cannot_be_divided(unchecked: None, monkeypatch) -> None:
         (Settings(chunk_size=5), None, "the 32 molecules of each device cannot be cut .* of 5"),
     ):
         with pytest.raises(ValueError, match=message):
-            stepping.checked_mesh(mesh(*shape) if shape else None, settings)
+            checks.checked_mesh(mesh(*shape) if shape else None, settings)
     for chunk_size in (None, 2, 8, 9, 32):
-        divided = stepping.checked_mesh(mesh(4, "a"), Settings(chunk_size=chunk_size))
+        divided = checks.checked_mesh(mesh(4, "a"), Settings(chunk_size=chunk_size))
         assert divided.axis_names == ("a",) and divided.devices.tolist() == devices.tolist()
-    assert stepping.checked_mesh(None, Settings(chunk_size=33)) is None
-    assert stepping.checked_mesh(None, Settings(minutes=1.0)) is None
+    assert checks.checked_mesh(None, Settings(chunk_size=33)) is None
+    assert checks.checked_mesh(None, Settings(minutes=1.0)) is None
     monkeypatch.setattr(jax, "process_count", lambda: 2)
-    assert stepping.checked_mesh(None, Settings()) is None
+    assert checks.checked_mesh(None, Settings()) is None
     with pytest.raises(ValueError, match="several processes cannot train by the clock"):
-        stepping.checked_mesh(None, Settings(minutes=1.0))
+        checks.checked_mesh(None, Settings(minutes=1.0))
 
 
 def test_all_devices_learn_the_same(parts) -> None:
