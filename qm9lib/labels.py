@@ -140,65 +140,28 @@ class LabelTable(Mapping[str, Label]):
         return "\n".join(rows)
 
 
-LABELS = LabelTable(
-    (
-        Label(0, "index", r"i", "-", "number of the molecule, from 1", "neither"),
-        Label(1, "A", r"A", "GHz", "rotational constant", "neither"),
-        Label(2, "B", r"B", "GHz", "rotational constant", "neither"),
-        Label(3, "C", r"C", "GHz", "rotational constant", "neither"),
-        Label(4, "mu", r"\mu", "D", "dipole moment", "neither"),
-        Label(5, "alpha", r"\alpha", "bohr^3", "isotropic polarizability", "extensive"),
-        Label(
-            6,
-            "homo",
-            r"\epsilon_\mathrm{HOMO}",
-            "hartree",
-            "energy of the highest occupied orbital",
-            "intensive",
-        ),
-        Label(
-            7,
-            "lumo",
-            r"\epsilon_\mathrm{LUMO}",
-            "hartree",
-            "energy of the lowest unoccupied orbital",
-            "intensive",
-        ),
-        Label(
-            8,
-            "gap",
-            r"\epsilon_\mathrm{gap}",
-            "hartree",
-            "lumo minus homo",
-            "intensive",
-            "difference",
-        ),
-        Label(
-            9, "r2", r"\langle R^2 \rangle", "bohr^2", "spatial extent of the electrons", "neither"
-        ),
-        Label(
-            10,
-            "zpve",
-            r"\mathrm{zpve}",
-            "hartree",
-            "zero-point vibrational energy",
-            "extensive",
-            "difference",
-        ),
-        Label(11, "U0", r"U_0", "hartree", "internal energy at 0 K", "extensive", "total"),
-        Label(12, "U", r"U", "hartree", "internal energy at 298.15 K", "extensive", "total"),
-        Label(13, "H", r"H", "hartree", "enthalpy at 298.15 K", "extensive", "total"),
-        Label(14, "G", r"G", "hartree", "free energy at 298.15 K", "extensive", "total"),
-        Label(
-            15,
-            "Cv",
-            r"C_\mathrm{v}",
-            "cal/(mol K)",
-            "heat capacity at constant volume, 298.15 K",
-            "extensive",
-        ),
-    )
-)
+LABELS = LabelTable((
+    Label(0, "index", r"i", "-", "number of the molecule, from 1", "neither"),
+    Label(1, "A", r"A", "GHz", "rotational constant", "neither"),
+    Label(2, "B", r"B", "GHz", "rotational constant", "neither"),
+    Label(3, "C", r"C", "GHz", "rotational constant", "neither"),
+    Label(4, "mu", r"\mu", "D", "dipole moment", "neither"),
+    Label(5, "alpha", r"\alpha", "bohr^3", "isotropic polarizability", "extensive"),
+    Label(6, "homo", r"\epsilon_\mathrm{HOMO}", "hartree",
+          "energy of the highest occupied orbital", "intensive"),
+    Label(7, "lumo", r"\epsilon_\mathrm{LUMO}", "hartree",
+          "energy of the lowest unoccupied orbital", "intensive"),
+    Label(8, "gap", r"\epsilon_\mathrm{gap}", "hartree", "lumo minus homo", "intensive", "difference"),
+    Label(9, "r2", r"\langle R^2 \rangle", "bohr^2", "spatial extent of the electrons", "neither"),
+    Label(10, "zpve", r"\mathrm{zpve}", "hartree", "zero-point vibrational energy",
+          "extensive", "difference"),
+    Label(11, "U0", r"U_0", "hartree", "internal energy at 0 K", "extensive", "total"),
+    Label(12, "U", r"U", "hartree", "internal energy at 298.15 K", "extensive", "total"),
+    Label(13, "H", r"H", "hartree", "enthalpy at 298.15 K", "extensive", "total"),
+    Label(14, "G", r"G", "hartree", "free energy at 298.15 K", "extensive", "total"),
+    Label(15, "Cv", r"C_\mathrm{v}", "cal/(mol K)", "heat capacity at constant volume, 298.15 K",
+          "extensive"),
+))  # fmt: skip
 """The sixteen labels, in the order of the columns of ``QM9.labels``."""
 
 # atomref.txt of the published data (Ramakrishnan et al. 2014), hartree.
