@@ -111,7 +111,7 @@ def test_arrow_keys_turn_a_molecule_and_not_the_page(
     before, number = molecule.inner_html(), page.evaluate("Reveal.getIndices().h")
     molecule.focus()
     page.keyboard.press("ArrowRight")
-    assert molecule.inner_html() != before
+    checks.until(page, lambda: molecule.inner_html() != before)
     assert page.evaluate("Reveal.getIndices().h") == number
 
 

@@ -55,7 +55,8 @@ ON_LETTERS = """(form) => {
 def test_search_tells_what_it_has_found(browser: Browser, address: str) -> None:
     """An excerpt is of the text, without buttons, and a term comes with its definition, once."""
     with checks.visit(browser, f"{address}search.html?q=mask", 1280) as seen:
-        found = results(seen.page)
+        # A name in the reference is found by itself, and comes without an excerpt.
+        found = [path for path in results(seen.page) if "#qm9" not in path]
         said = "document.querySelectorAll('#search-results li .context').length"
         checks.until(seen.page, lambda: seen.page.evaluate(said) == len(found))
         (term,) = seen.page.evaluate(EXCERPTS, "book/glossary.html")
