@@ -86,8 +86,8 @@ def fit(train: QM9, label: str, *, from_zero: bool = False) -> Target:
     >>> import qm9lib
     >>> sample = qm9lib.load_sample()
     >>> gap = fit(sample, "gap")
-    >>> gap.reference.coefficients.any(), round(float(gap.standardised(sample).std()), 3)
-    (False, 1.0)
+    >>> round(float(gap.standardised(sample).std()), 3)
+    1.0
     """
     if LABELS[label].scaling == "extensive":
         reference = composition.fit(train, label)
