@@ -22,6 +22,7 @@ from qm9lib.terminal import EPILOG, MONTH, ends_at_once, positive
 
 _STARTED = time.perf_counter()
 _TRAINING = 110_000  # molecules of the dimenet split
+_PRETRAINED = Path("pretrained")  # this very object: a file may have that name
 _AFTERWARDS = 4.0  # seconds kept of a training's minutes for the last validation and the files
 
 
@@ -105,8 +106,8 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = add("evaluate", _evaluate, "print the error of a stored model, as JSON")
     evaluate.add_argument(
-        "file", type=Path, nargs="?", default=argparse.SUPPRESS,
-        help="safetensors file that train has written; by default the pretrained networks",
+        "file", type=Path, nargs="?", default=_PRETRAINED,
+        help="safetensors file that train has written, or the networks that come with the package",
     )  # fmt: skip
     evaluate.add_argument(
         "--labels", type=_labels, default=argparse.SUPPRESS,
@@ -287,17 +288,18 @@ def _check_ours(model: Path, record: Path) -> None:
 @ends_at_once
 def _evaluate(options: argparse.Namespace) -> int:
     from qm9lib import load, mae, models, pretrained, rmse
-    from qm9lib.errors import UnknownNameError
+    from qm9lib.errors import DataError
     from qm9lib.labels import LABELS
     from qm9lib.models import programs
 
     programs.check_devices()
-    given = getattr(options, "file", None)
-    stored = models.load(given) if given else pretrained.load("H")
+    ours = options.file is _PRETRAINED
+    stored = pretrained.load("H") if ours else models.load(options.file)
     labels = getattr(options, "labels", stored.labels)
-    for label in labels:
-        if label not in stored.labels:
-            raise UnknownNameError("label of this model", label, [*stored.labels])
+    if others := [label for label in labels if label not in stored.labels]:
+        raise DataError(
+            f"the model does not know {', '.join(others)}; it has {', '.join(stored.labels)}"
+        )
     part = getattr(load().split("dimenet"), options.part)
     ensemble = models.Ensemble((stored,)) if isinstance(stored, models.Model) else stored
     each = ensemble.predict_each(part)
@@ -311,7 +313,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 predicted, true = each[label][0], part.target(label)
                 errors[label][name] = error(predicted, true, unit=unit, to=to)
     result = {
-        "model": str(given or "pretrained"), "split": "dimenet", "part": options.part,
+        "model": str(options.file), "split": "dimenet", "part": options.part,
         "n": len(part), "errors": errors,
     }  # fmt: skip
     print(json.dumps(result, indent=2))

@@ -456,6 +456,27 @@ def test_each_label_has_the_readout_that_obeys_its_law(
     assert (settings.optimizer, settings.loss, settings.seed) == ("muon", "absolute", 3)
 
 
+def test_evaluate_without_a_file(
+    sample: QM9, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    """Of the pretrained networks; a file of the name that stands for them is a file."""
+    part = sample[700:720]
+    monkeypatch.setattr(qm9lib, "load", lambda: sample)
+    monkeypatch.setattr(QM9, "split", lambda *_: qm9lib.Split(sample, part, part))
+    assert main(["evaluate"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    predicted, _ = qm9lib.pretrained.load("H").predict(part)
+    errors = result.pop("errors")
+    assert result == {"model": "pretrained", "split": "dimenet", "part": "valid", "n": 20}
+    assert [*errors] == ["H"] and errors["H"]["unit"] == "kcal/mol"
+    assert errors["H"]["mae"] == pytest.approx(qm9lib.mae(predicted, part.target("H")), rel=1e-4)
+    assert main(["evaluate", "--labels", "mu"]) == 1
+    assert capsys.readouterr().err == "error: the model does not know mu; it has H\n"
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "pretrained"]) == 1
+    assert "error: there is no file pretrained" in capsys.readouterr().err
+
+
 @pytest.mark.timing
 def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
