@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int, Int8, Shaped
 
 from qm9lib.data import sources, splits
+from qm9lib.data.geometry import ATOMIC_WEIGHTS
 from qm9lib.data.molecule import Molecule
 from qm9lib.errors import UnknownNameError
 from qm9lib.labels import ATOM_REFERENCES, ELEMENTS, LABELS, check_elements
@@ -197,9 +198,30 @@ class QM9:
     @property
     def composition(self) -> Int[np.ndarray, "molecules 5"]:
         """Number of H, C, N, O and F atoms of each molecule."""
-        column = np.searchsorted(ELEMENTS, self.atomic_numbers)
-        molecule = np.repeat(np.arange(len(self)), self.n_atoms)
-        cells = np.bincount(molecule * len(ELEMENTS) + column, minlength=len(self) * len(ELEMENTS))
+        return self._by_element(None)
+
+    @property
+    def spread(self) -> Float[np.ndarray, "molecules 5"]:
+        """Sum of (distance from the centre of mass)² in Å² over the H, C, N, O and F atoms."""
+        mass = np.array([ATOMIC_WEIGHTS[z] for z in ELEMENTS])[self._element]
+        positions = self.positions.astype(np.float64)
+        moments = [np.bincount(self._owner, mass * x, len(self)) for x in positions.T]
+        centre = np.array(moments) / np.bincount(self._owner, mass, len(self))
+        squared = ((positions - centre.T[self._owner]) ** 2).sum(axis=1)
+        return self._by_element(squared).astype(np.float64)  # without a molecule it counts
+
+    @property
+    def _element(self) -> Int[np.ndarray, " atoms"]:
+        return np.searchsorted(ELEMENTS, self.atomic_numbers)
+
+    @property
+    def _owner(self) -> Int[np.ndarray, " atoms"]:
+        return np.repeat(np.arange(len(self)), self.n_atoms)
+
+    def _by_element(self, values: Float[np.ndarray, " atoms"] | None) -> np.ndarray:
+        """Add up values over the atoms of each element in each molecule; None counts them."""
+        cell = self._owner * len(ELEMENTS) + self._element
+        cells = np.bincount(cell, values, minlength=len(self) * len(ELEMENTS))
         return cells.reshape(len(self), len(ELEMENTS))
 
     @property

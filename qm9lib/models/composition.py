@@ -1,8 +1,8 @@
-"""Energy as a sum over elements: the baseline, and the reference that networks start from."""
+"""A label as a sum over elements: the baseline, and the reference that networks start from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -19,12 +19,16 @@ from qm9lib.units import convert
 class Composition:
     """A label as (number of atoms of each element) · (value of each element).
 
+    For the spatial extent r2 also (sum of squared distances from the centre of mass) · (charge).
+
     Attributes
     ----------
     label
         Name of the label.
     coefficients
         Value per atom of H, C, N, O and F in the published unit of the label; shape (5,), float64.
+    charges
+        Value per Å² of the same elements, by which `QM9.spread` counts; shape (5,), float64.
 
     Examples
     --------
@@ -37,6 +41,7 @@ class Composition:
 
     label: str
     coefficients: Float[np.ndarray, " 5"]
+    charges: Float[np.ndarray, " 5"] = field(default_factory=lambda: np.zeros(5))
 
     def predict(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
         """Return the label of each molecule as this model has it, float64.
@@ -48,7 +53,10 @@ class Composition:
         unit
             Unit of the result; by default the published one.
         """
-        return self.in_unit(qm9.composition @ self.coefficients, unit)
+        values = qm9.composition @ self.coefficients
+        if self.charges.any():
+            values = values + qm9.spread @ self.charges
+        return self.in_unit(values, unit)
 
     def in_unit(
         self, values: Float[np.ndarray, " molecules"], unit: str | None
@@ -78,7 +86,7 @@ class Composition:
         return f"Composition({self.label} in {LABELS[self.label].unit}: {', '.join(values)})"
 
 
-def fit(qm9: QM9, label: str = "H") -> Composition:
+def fit(qm9: QM9, label: str = "H", *, spread: bool = False) -> Composition:
     """Fit a composition model by exact least squares.
 
     Parameters
@@ -87,6 +95,8 @@ def fit(qm9: QM9, label: str = "H") -> Composition:
         Training molecules.
     label
         Name of the label.
+    spread
+        Fit the charges, too.
 
     Returns
     -------
@@ -103,9 +113,11 @@ def fit(qm9: QM9, label: str = "H") -> Composition:
     if not len(qm9):
         raise ValueError("cannot fit a composition model to an empty set of molecules")
     check_finite(qm9, label, "molecules")
-    counts = qm9.composition.astype(np.float64)
-    coefficients, *_ = np.linalg.lstsq(counts, qm9.target(label), rcond=None)
-    return Composition(label, coefficients)
+    features = qm9.composition.astype(np.float64)
+    if spread:
+        features = np.hstack([features, qm9.spread])
+    found, *_ = np.linalg.lstsq(features, qm9.target(label), rcond=None)
+    return Composition(label, found[:5], found[5:] if spread else np.zeros(5))
 
 
 class Descent(NamedTuple):

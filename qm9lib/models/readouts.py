@@ -185,7 +185,7 @@ READOUTS: dict[str, type[Readout]] = {
 NEED_VECTORS = {"dipole"}
 """Readouts that see the vectors of the atoms."""
 
-FROM_ZERO = {"dipole", "extent"}
+FROM_ZERO = {"dipole"}
 """Readouts whose 0 is the label's 0: a length cannot be counted from the mean."""
 
 

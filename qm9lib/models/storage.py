@@ -21,7 +21,7 @@ from qm9lib.models.painn import PaiNN
 from qm9lib.models.readouts import READOUTS
 from qm9lib.models.target import Target
 
-_FORMAT, _WHAT = "qm9lib-model-3", "model"
+_FORMAT, _WHAT = "qm9lib-model-4", "model"
 _REMEDY = "write one with `python -m qm9lib train`"
 _FEW = 16  # layers, which are made within a second
 _LARGEST = 1e9  # of mean, scale and reference, in any unit of a label
@@ -59,7 +59,8 @@ def save(model: Model, path: str | Path) -> None:
             f"cannot save weights in {', '.join(sorted(others))}: a file has float32, so that "
             "what is read predicts what was saved; cast them with jax.tree.map"
         )
-    arrays["reference"] = np.array([t.reference.coefficients for t in model.targets])
+    references = [target.reference for target in model.targets]
+    arrays["reference"] = np.array([(one.coefficients, one.charges) for one in references])
     record = {
         "network": description, "elements": model.elements,
         "targets": [
@@ -111,7 +112,7 @@ def load(path: str | Path) -> Model:
     # Many layers take long to make; each is as large as any other, so count the numbers first.
     if (layers := config["layers"]) > _FEW:
         one, two = (_numbers(shapes(layers=n)) for n in (1, 2))
-        named = one + (layers - 1) * (two - one) + len(ELEMENTS) * len(record["targets"])
+        named = one + (layers - 1) * (two - one) + 2 * len(ELEMENTS) * len(record["targets"])
         stored = sum(array.size for array in found.values())
         if named > stored:
             raise _damaged(
@@ -119,7 +120,7 @@ def load(path: str | Path) -> Model:
             )
     network = shapes()
     expected = {name: (leaf.shape, leaf.dtype) for name, leaf in trained_arrays(network).items()}
-    shape = (len(record["targets"]), len(ELEMENTS))
+    shape = (len(record["targets"]), 2, len(ELEMENTS))
     expected["reference"] = (shape, np.dtype(np.float64))
     for name in sorted({*expected, *found}):
         given = (found[name].shape, found[name].dtype) if name in found else None
@@ -133,7 +134,7 @@ def load(path: str | Path) -> Model:
         if not np.abs(array).max(initial=0) < most:
             raise _damaged(path, f"a number of its array {name} is not below {most:g}")
     targets = tuple(
-        Target(Composition(one["label"], reference), float(one["mean"]), float(one["scale"]))
+        Target(Composition(one["label"], *reference), float(one["mean"]), float(one["scale"]))
         for one, reference in zip(record["targets"], found.pop("reference"), strict=True)
     )
     trained, static = eqx.partition(network, _is_trained)

@@ -14,6 +14,7 @@ from qm9lib.models import composition
 from qm9lib.models.composition import Composition
 from qm9lib.units import convert
 
+_SPREAD = "r2"  # of the labels the one that grows with the distance of the atoms
 _ROUNDING = 1e-12  # of a label: 50 hartree to 5e-11, far below the 1e-6 of the published ones
 
 
@@ -24,7 +25,7 @@ class Target:
     Attributes
     ----------
     reference
-        Composition model that the network adds to; all zero for a label that is no sum.
+        Composition model that the network adds to; all zero for a label that is no sum over atoms.
     mean
         Mean of what it leaves over of the training molecules, in the label's published unit.
     scale
@@ -61,7 +62,8 @@ class Target:
 def fit(train: QM9, label: str, *, from_zero: bool = False) -> Target:
     """Return the target of a label, from training molecules alone.
 
-    An extensive label is counted from the composition model, any other from its mean.
+    An extensive label is counted from the composition model, r2 from one with charges (of 280 bohr²
+    it leaves 3), any other from its mean.
 
     Parameters
     ----------
@@ -89,8 +91,8 @@ def fit(train: QM9, label: str, *, from_zero: bool = False) -> Target:
     >>> round(float(gap.standardised(sample).std()), 3)
     1.0
     """
-    if LABELS[label].scaling == "extensive":
-        reference = composition.fit(train, label)
+    if LABELS[label].scaling == "extensive" or label == _SPREAD:
+        reference = composition.fit(train, label, spread=label == _SPREAD)
     else:
         reference = Composition(label, np.zeros(len(ELEMENTS)))
     residual = reference.residual(train)

@@ -10,6 +10,7 @@ from scipy import constants
 import qm9lib
 from qm9lib import QM9, Molecule
 from qm9lib.data import qm9pack
+from qm9lib.data.geometry import ATOMIC_WEIGHTS
 
 UNCHARACTERIZED = Path(__file__).parents[1] / "files" / "uncharacterized.txt"
 
@@ -247,6 +248,18 @@ def test_composition_and_formula(sample: QM9) -> None:
         numbers = sample[i].atomic_numbers.tolist()
         assert sample.composition[i].tolist() == [numbers.count(z) for z in qm9lib.ELEMENTS]
     assert [sample[i].formula for i in range(5)] == ["CH4", "H3N", "H2O", "C2H2", "CHN"]
+
+
+def test_spread_by_hand(sample: QM9) -> None:
+    """Without a centre: moments of inertia are sums over pairs (Lagrange)."""
+    for i in (0, 7, 500, 1999):
+        mass = np.array([ATOMIC_WEIGHTS[z] for z in sample[i].atomic_numbers])
+        positions = sample[i].positions.astype(np.float64)
+        squared = ((positions[:, None] - positions[None]) ** 2).sum(axis=2)
+        from_each = (squared @ mass - mass @ squared @ mass / (2 * mass.sum())) / mass.sum()
+        expected = [from_each[sample[i].atomic_numbers == z].sum() for z in qm9lib.ELEMENTS]
+        np.testing.assert_allclose(sample.spread[i], expected, rtol=1e-9, atol=1e-9)
+    assert sample[:0].spread.shape == (0, 5)
 
 
 def test_target(sample: QM9) -> None:

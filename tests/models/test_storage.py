@@ -29,7 +29,8 @@ from qm9lib.pretrained import weights
 @pytest.fixture(scope="module")
 def model() -> Model:
     network = filled(PaiNN, features=6, layers=2, radial=5, cutoff=4.0)
-    reference = Composition("H", np.array([-0.6, -38.1, -54.8, -75.3, -99.9]))
+    charges = np.array([3.3, 21.8, 25.5, 28.9, 32.5])
+    reference = Composition("H", np.array([-0.6, -38.1, -54.8, -75.3, -99.9]), charges)
     return Model(network, (Target(reference, mean=0.01, scale=0.03),))
 
 
@@ -82,12 +83,12 @@ def test_files_that_are_no_model(model: Model, tmp_path: Path, kind: str) -> Non
         save_file(arrays, path, {"format": "qm9lib-model-9", "model": "{}"})
     elif kind == "network":  # another width than that of the arrays
         record["network"]["features"] = 8
-        save_file(arrays, path, {"format": "qm9lib-model-3", "model": json.dumps(record)})
+        save_file(arrays, path, {"format": "qm9lib-model-4", "model": json.dumps(record)})
     elif kind == "class":
         record["network"]["class"] = "Transformer"
-        save_file(arrays, path, {"format": "qm9lib-model-3", "model": json.dumps(record)})
+        save_file(arrays, path, {"format": "qm9lib-model-4", "model": json.dumps(record)})
     else:
-        save_file(arrays, path, {"format": "qm9lib-model-3", "model": "[" * 100_000})
+        save_file(arrays, path, {"format": "qm9lib-model-4", "model": "[" * 100_000})
     with pytest.raises(DataError, match=r"is damaged, or no model of this version of qm9lib \("):
         models.load(path)
 
@@ -182,12 +183,13 @@ def test_files_of_this_version_stay_readable() -> None:
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     record = json.loads(metadata["model"])
-    assert metadata["format"] == "qm9lib-model-3" and record["network"]["class"] == "PaiNN"
+    assert metadata["format"] == "qm9lib-model-4" and record["network"]["class"] == "PaiNN"
     loaded, arrays = models.load(path), load_file(path)
     [target] = record["targets"]
     assert (loaded.target.mean, loaded.target.scale) == (target["mean"], target["scale"])
     assert loaded.labels == (target["label"],) and [*loaded.elements] == record["elements"]
-    np.testing.assert_array_equal([loaded.target.reference.coefficients], arrays["reference"])
+    reference = loaded.target.reference
+    np.testing.assert_array_equal([[reference.coefficients, reference.charges]], arrays["reference"])
     np.testing.assert_array_equal(loaded.network.embedding, arrays["embedding"])
     np.testing.assert_array_equal(
         loaded.network.readout.network.layers[1].bias, arrays["readout.network.layers.1.bias"]
@@ -200,7 +202,7 @@ def test_what_is_saved_can_be_read_by_others(model: Model, tmp_path: Path) -> No
     models.save(model, path)
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
-    assert metadata["format"] == "qm9lib-model-3"
+    assert metadata["format"] == "qm9lib-model-4"
     assert json.loads(metadata["model"]) == {
         "network": {
             "class": "PaiNN", "features": 6, "layers": 2, "radial": 5, "cutoff": 4.0,
@@ -227,7 +229,7 @@ def test_files_with_numbers_that_are_none(model: Model, tmp_path: Path, kind: st
     elif kind == "label":
         record["targets"][0]["label"] = "energy"
     elif kind == "elements":
-        arrays["reference"] = arrays["reference"][:, :4]
+        arrays["reference"] = arrays["reference"][..., :4]
     else:
         arrays["embedding" if kind == "weight" else kind].flat[0] = np.nan
     save_file(arrays, path, metadata | {"model": json.dumps(record)})
@@ -302,7 +304,7 @@ def test_numbers_that_numpy_does_not_know(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     for kind, size in (("F8_E4M3", 2), ("BF16", 4), ("F4", 1)):
         header = {
-            "__metadata__": {"format": "qm9lib-model-3", "model": "{}"},
+            "__metadata__": {"format": "qm9lib-model-4", "model": "{}"},
             "embedding": {"dtype": kind, "shape": [2], "data_offsets": [0, size]},
         }
         text = json.dumps(header).encode()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import qm9lib
-from qm9lib import LABELS, QM9
+from qm9lib import ELEMENTS, LABELS, QM9
 from qm9lib.errors import DataError
 from qm9lib.models import composition, target
 
@@ -17,8 +17,18 @@ def test_there_and_back(label: str, sample: QM9) -> None:
     assert learned[:1000].mean() == pytest.approx(0.0, abs=1e-6)
     assert learned[:1000].std() == pytest.approx(1.0, rel=1e-6)
     is_sum = LABELS[label].scaling == "extensive"
-    reference = composition.fit(sample[:1000], label).coefficients if is_sum else np.zeros(5)
+    fitted = composition.fit(sample[:1000], label, spread=label == "r2")
+    reference = fitted.coefficients if is_sum or label == "r2" else np.zeros(5)
     np.testing.assert_array_equal(found.reference.coefficients, reference)
+    assert found.reference.charges.any() == (label == "r2")
+
+
+def test_charges_know_most_of_the_extent(sample: QM9) -> None:
+    """Ten numbers leave a hundredth of it; they are near the charges of the nuclei, in bohr²."""
+    extent = target.fit(sample, "r2")
+    assert extent.scale < 0.02 * sample.target("r2").std()
+    nuclear = np.array(ELEMENTS) * qm9lib.convert(1.0, "Å", "bohr") ** 2
+    np.testing.assert_allclose(extent.reference.charges[1:], nuclear[1:], rtol=0.05)
 
 
 def test_a_length_is_counted_from_zero(sample: QM9) -> None:
