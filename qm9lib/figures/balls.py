@@ -24,12 +24,17 @@ BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030",
 _DIVERGING = "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac".split()
 _SEQUENTIAL = "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725".split()
 
+_ARROW = "#b8590a"  # darker than the orange of the plots: seen on white, on black, and on balls
+_HEAD = 40.0  # length of the head of an arrow
 _WIDTH = 320  # pixels, where no style says how wide
 _UNIT = 100  # of the drawing per Å
 _STICK = 9.0  # half the width of a bond, in these units
 _SMALLEST = 1.9  # Å; molecules with a smaller radius are drawn no larger
 _TILT = (0.936, 0.352, 0.96, 0.28)  # cosine and sine of two angles, so that depth is seen
 _LOWEST, _HIGHEST = 0.45, 0.8  # height of a drawing by its width
+
+
+Point = tuple[float, float, float]
 
 
 class Scene(NamedTuple):
@@ -47,13 +52,16 @@ class Scene(NamedTuple):
         Of the outermost ball from the centre: the width holds it however the molecule is turned.
     aside
         Of the outermost ball from the long axis, which is x.
+    arrow
+        Its tail and its tip, if there is one.
     """
 
-    positions: list[tuple[float, float, float]]
+    positions: list[Point]
     radii: list[float]
     bonds: list[list[int]]
     reach: float
     aside: float
+    arrow: list[Point] | None
 
     @property
     def aspect(self) -> float:
@@ -61,10 +69,17 @@ class Scene(NamedTuple):
         return min(max(self.aside / self.reach, _LOWEST), _HIGHEST)
 
 
-def scene(molecule: Molecule) -> Scene:
+def scene(molecule: Molecule, arrow: Sequence[float] | None = None) -> Scene:
     """Return how a molecule lies before the reader: flat, its long axis across, a little tilted.
 
     The same to the last bit on every machine.
+
+    Parameters
+    ----------
+    molecule
+        What to show.
+    arrow
+        A vector that turns with it, in Å as drawn: its middle is that of the molecule.
 
     Examples
     --------
@@ -73,23 +88,33 @@ def scene(molecule: Molecule) -> Scene:
     [(0.0, 27.8, 10.5), (72.6, -20.4, -30.3), (-72.6, -35.3, 9.4)]
     """
     axes: list[list[float]] = principal_axes(molecule.positions).tolist()
-    # Without a matrix product, whose last bit may differ from one processor to the next.
-    turned = [
-        [a[0] * x + a[1] * y + a[2] * z for a in axes] for x, y, z in molecule.positions.tolist()
-    ]
+
+    def along(x: float, y: float, z: float) -> list[float]:
+        # Without a matrix product, whose last bit may differ from one processor to the next.
+        return [a[0] * x + a[1] * y + a[2] * z for a in axes]
+
+    turned = [along(*at) for at in molecule.positions.tolist()]
     middle = [(min(column) + max(column)) / 2 for column in zip(*turned, strict=True)]
-    ca, sa, cb, sb = _TILT
-    positions = []
-    for atom in turned:
-        x, y, z = (_UNIT * (v - m) for v, m in zip(atom, middle, strict=True))
-        x, z = cb * x + sb * z, cb * z - sb * x
-        y, z = ca * y - sa * z, ca * z + sa * y
-        positions.append((_round(x), _round(y), _round(z)))
+    positions = [
+        _tilted(*(_UNIT * (v - m) for v, m in zip(atom, middle, strict=True))) for atom in turned
+    ]
+    ends = None
+    if arrow is not None:
+        half = [_UNIT * v / 2 for v in along(*map(float, arrow))]
+        ends = [_tilted(*(sign * v for v in half)) for sign in (-1, 1)]
     radii = [_round(_UNIT * (0.2 + 0.3 * COVALENT_RADII[int(z)])) for z in molecule.atomic_numbers]
-    reach = max(math.hypot(*at) + r for at, r in zip(positions, radii, strict=True))
-    aside = max(math.hypot(*at[1:]) + r for at, r in zip(positions, radii, strict=True))
+    outermost = [*zip(positions, radii, strict=True), *((end, 0.0) for end in ends or [])]
+    reach = max(math.hypot(*at) + r for at, r in outermost)
+    aside = max(math.hypot(*at[1:]) + r for at, r in outermost)
     pairs = bonds(molecule.atomic_numbers, molecule.positions).tolist()
-    return Scene(positions, radii, pairs, reach, aside)
+    return Scene(positions, radii, pairs, reach, aside, ends)
+
+
+def _tilted(x: float, y: float, z: float) -> Point:
+    ca, sa, cb, sb = _TILT
+    x, z = cb * x + sb * z, cb * z - sb * x
+    y, z = ca * y - sa * z, ca * z + sa * y
+    return _round(x), _round(y), _round(z)
 
 
 class Scale:
@@ -191,13 +216,13 @@ def drawing(
     >>> drawing(water, scene(water), 0.5, colors, None, "A water molecule.", "")[:31]
     '<qm9-molecule data-name="H2O" d'
     """
-    positions, radii, pairs, reach, aside = scene
+    positions, radii, pairs, reach, aside, arrow = scene
     camera = _round(4 * max(reach, _UNIT * _SMALLEST))
     # A little more, for the perspective; and for what is written below the outermost atoms.
     more = 1.1 if tags else 1.04
     half = math.ceil(more * max(reach, aside / aspect, _UNIT * _SMALLEST))
     high = math.ceil(aspect * half)
-    content = repr((positions, radii, colors, tags, alt))
+    content = repr((positions, radii, colors, tags, alt, arrow))
     name = f"qm9-{hashlib.sha256(content.encode()).hexdigest()[:8]}"  # no two drawings share one
     parts: list[tuple[float, str]] = []
     for i, (x, y, z) in enumerate(positions):
@@ -218,6 +243,8 @@ def drawing(
             f'<path fill="url(#{name}-stick)" d="{path}"/></g>'
         )))  # fmt: skip
     parts.sort(key=lambda part: part[0])  # what is far is painted first
+    if arrow:  # and the arrow last, as half of it lies within the balls
+        parts.append((math.inf, _arrow(*arrow, camera)))
     atoms = ";".join(
         " ".join(_put(v) for v in (*position, r))
         for position, r in zip(positions, radii, strict=True)
@@ -256,6 +283,22 @@ def _half_bond(
     transform = " ".join([*(_put(v, 3) for v in (c, s, -s, c)), _put(x), _put(y)])
     path = f"M0-{at_start}L{along}-{at_end}{head}L0 {at_start}{tail}"
     return (start[2] + end[2]) / 2, f"matrix({transform})", path
+
+
+def _arrow(tail: Point, tip: Point, camera: float) -> str:
+    """Return the arrow; as in viewer.js."""
+    (x, y), (x2, y2) = (
+        (x * camera / (camera - z), -y * camera / (camera - z)) for x, y, z in (tail, tip)
+    )
+    long = math.hypot(x2 - x, y2 - y)
+    c, s = ((x2 - x) / long, (y2 - y) / long) if long > 0 else (1.0, 0.0)
+    neck, transform = long - min(_HEAD, long), " ".join(_put(v, 3) for v in (c, s, -s, c))
+    path = f"M0-6H{_put(neck)}v-12L{_put(long)} 0L{_put(neck)} 18v-12H0z"
+    return (
+        f'<path data-arrow="{" ".join(_put(v) for v in (*tail, *tip))}" fill="{_ARROW}" '
+        f'stroke="#fff" stroke-width="3" paint-order="stroke" '
+        f'transform="matrix({transform} {_put(x)} {_put(y)})" d="{path}"/>'
+    )
 
 
 def _tag(value: float, radius: float, size: float) -> str:

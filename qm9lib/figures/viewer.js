@@ -2,6 +2,7 @@
 (() => {
   if (customElements.get("qm9-molecule")) return;
   const STEP = Math.PI / 12;
+  const HEAD = 40; // length of the head of an arrow
   // key or name of a button -> turn about the screen's x, about its y, zoom
   const MOVES = {
     ArrowLeft: [0, -STEP, 1], ArrowRight: [0, STEP, 1], ArrowUp: [-STEP, 0, 1], ArrowDown: [STEP, 0, 1],
@@ -34,7 +35,8 @@
       }
       for (const e of shade) e.id += `-${seen}`;
       this.layer = svg.querySelector("g");
-      this.parts = [...this.layer.children].map((e) => [e, ...e.dataset.n.split(" ").map(Number)]);
+      this.arrow = this.layer.querySelector("[data-arrow]");
+      this.parts = [...this.layer.querySelectorAll("[data-n]")].map((e) => [e, ...e.dataset.n.split(" ").map(Number)]);
       this.parts.sort((p, q) => p.length - q.length || p[1] - q[1] || p[2] - q[2]);
       Object.assign(this, { role: "group", tabIndex: 0, ariaLabel: `Turn ${this.dataset.name}` });
       this.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab has other uses for keys
@@ -106,10 +108,11 @@
       this.frame = requestAnimationFrame(() => this.draw());
     }
 
-    // The same as in view.py, which makes the first drawing.
+    // The same as in balls.py, which makes the first drawing.
     draw() {
       const { camera, width, zoom } = this;
-      const at = this.atoms.map((p) => this.axes.map((a) => a[0] * p[0] + a[1] * p[1] + a[2] * p[2]));
+      const turned = (p) => this.axes.map((a) => a[0] * p[0] + a[1] * p[1] + a[2] * p[2]);
+      const at = this.atoms.map(turned);
       const see = ([x, y, z]) => {
         const f = (zoom * camera) / (camera - z);
         return [x * f, -y * f, f];
@@ -139,6 +142,15 @@
         return [(start[2] + end[2]) / 2, e];
       });
       this.layer.append(...order.sort((p, q) => p[0] - q[0]).map((p) => p[1]));
+      if (!this.arrow) return;
+      const ends = this.arrow.dataset.arrow.split(" ").map(Number);
+      const [[x, y], [x2, y2]] = [ends.slice(0, 3), ends.slice(3)].map((p) => see(turned(p)));
+      const long = Math.hypot(x2 - x, y2 - y);
+      const [c, s] = long > 0 ? [(x2 - x) / long, (y2 - y) / long] : [1, 0];
+      const neck = num(long - Math.min(HEAD, long));
+      this.arrow.setAttribute("d", `M0-6H${neck}v-12L${num(long)} 0L${neck} 18v-12H0z`);
+      this.arrow.setAttribute("transform", `matrix(${[c, s, -s, c].map((v) => num(v, 3)).join(" ")} ${num(x)} ${num(y)})`);
+      this.layer.append(this.arrow);
     }
   });
 })();

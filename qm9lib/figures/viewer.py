@@ -61,6 +61,8 @@ def view(
     label: str = "",
     unit: str = "",
     tags: bool = False,
+    arrow: Shaped[np.ndarray, "..."] | Sequence[float] | None = None,
+    arrow_label: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> View:
     """Show molecules as balls and sticks that can be turned and zoomed.
@@ -80,6 +82,11 @@ def view(
         What the values are, such as ``"Mulliken charge"`` and ``"e"``.
     tags
         Whether each atom carries its value in figures.
+    arrow
+        For one molecule: a vector of three finite numbers to draw through its middle, an ångström
+        long for each unit of it.
+    arrow_label
+        What the vector is, with its unit, such as ``"dipole moment, 2.2 D"``.
     labels
         Labels of QM9 to write below each molecule, by name, and the unit of each:
         ``{"gap": "eV"}``. Formula, SMILES and number are always there.
@@ -93,10 +100,11 @@ def view(
     Raises
     ------
     TypeError
-        If a molecule is no `Molecule`, or molecules and values are not both for a gallery.
+        If a molecule is no `Molecule`, molecules and values are not both for a gallery, or a
+        gallery is to have an arrow.
     ValueError
-        If there is no molecule or no atom, a position or value is not finite, or there is not one
-        value per atom.
+        If there is no molecule or no atom, a position or value is not finite, there is not one
+        value per atom, or the arrow is not three numbers.
     UnknownNameError
         If there is no such label or unit.
 
@@ -119,11 +127,16 @@ def view(
     numbers, scale = _numbers(molecules, values, several), None
     if numbers:
         scale = Scale([value for of_one in numbers.values() for value in of_one])
-    scenes = {title: scene(one) for title, one in molecules.items()}
+    vector = None if arrow is None else _vector(arrow, several)
+    scenes = {title: scene(one, vector) for title, one in molecules.items()}
     aspect = max(scene.aspect for scene in scenes.values())  # of all, so that cards are in line
     figures, alternatives = [], []
     for title, one in molecules.items():
         alt = _alternative(one, scenes[title].bonds, numbers.get(title), label, unit)
+        if vector:
+            ahead = np.argmax(one.positions.astype(float) @ np.array(vector))
+            end = SYMBOLS[int(one.atomic_numbers[ahead])]
+            alt += f"; an arrow{f' for the {arrow_label}' if arrow_label else ''}, towards {end}"
         alt = f"{title}: {alt}" if title else alt
         colors = [BALLS[int(z)] for z in one.atomic_numbers]
         if scale:
@@ -161,6 +174,15 @@ def _check(molecule: object, title: str) -> None:
         )
     if not np.all(np.isfinite(molecule.positions)):
         raise ValueError(f"{name} has positions that are not finite, expected numbers in Å")
+
+
+def _vector(arrow: object, several: bool) -> list[float]:
+    if several:
+        raise TypeError("an arrow is for one molecule: show each of several by itself")
+    array = np.asarray(arrow, float)
+    if array.shape != (3,) or not np.all(np.isfinite(array)):
+        raise ValueError(f"an arrow is three finite numbers, x, y and z; given {arrow!r:.60}")
+    return array.tolist()
 
 
 def _numbers(

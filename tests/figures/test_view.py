@@ -18,7 +18,7 @@ import pytest
 
 import qm9lib
 from qm9lib.data import geometry
-from qm9lib.figures import embed
+from qm9lib.figures import balls, embed
 from qm9lib.figures.viewer import View
 
 
@@ -227,6 +227,23 @@ def test_letters_can_be_read() -> None:
         assert (high + 0.05) / (low + 0.05) >= 4.5, color
 
 
+def test_arrow(sample: qm9lib.QM9) -> None:
+    """It is as long as it is said to be, along the axes of the atoms, and within the drawing."""
+    molecule = find(sample, "C=O")
+    x = molecule.positions.astype(float)
+    vector = 3.0 * (x[1] - x[0]) / np.linalg.norm(x[1] - x[0])
+    view = qm9lib.view(molecule, arrow=vector, arrow_label="bond, <3 Å>")
+    assert view.alt.endswith("; an arrow for the bond, <3 Å>, towards O.")
+    [arrow] = [a for a in Page(view).all("path") if "data-arrow" in a]
+    tail, tip = np.array(arrow["data-arrow"].split(), float).reshape(2, 3)
+    atoms = np.array(balls.scene(molecule).positions)
+    assert np.linalg.norm(tip - tail) == pytest.approx(300, abs=0.3)
+    np.testing.assert_allclose((tip - tail) / 300, (atoms[1] - atoms[0]) / 120.3, atol=0.01)
+    [svg] = Page(qm9lib.view(molecule, arrow=[0.0, 0.0, 9.0])).all("svg")
+    assert float(svg["viewbox"].split()[2]) > 900
+    assert "data-arrow" not in qm9lib.view(molecule).html.split("<script>")[0]
+
+
 def test_errors_tell_what_to_do(sample: qm9lib.QM9) -> None:
     view = inspect.unwrap(qm9lib.view)  # as students have it, without the tests' checks of types
     water = find(sample, "O")
@@ -262,6 +279,10 @@ def test_errors_tell_what_to_do(sample: qm9lib.QM9) -> None:
         view({"x": water}, values=[1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="unknown label 'Gap'"):
         view(water, labels={"Gap": "eV"})
+    with pytest.raises(ValueError, match=r"three finite numbers, x, y and z; given \[1.0, 2.0\]"):
+        view(water, arrow=[1.0, 2.0])
+    with pytest.raises(TypeError, match=r"an arrow is for one molecule: show each of several"):
+        view({"x": water}, arrow=[1.0, 2.0, 0.0])
 
 
 def test_script_and_style_are_small_and_ask_no_host(sample: qm9lib.QM9) -> None:

@@ -189,7 +189,9 @@ def test_files_of_this_version_stay_readable() -> None:
     assert (loaded.target.mean, loaded.target.scale) == (target["mean"], target["scale"])
     assert loaded.labels == (target["label"],) and [*loaded.elements] == record["elements"]
     reference = loaded.target.reference
-    np.testing.assert_array_equal([[reference.coefficients, reference.charges]], arrays["reference"])
+    np.testing.assert_array_equal(
+        [[reference.coefficients, reference.charges]], arrays["reference"]
+    )
     np.testing.assert_array_equal(loaded.network.embedding, arrays["embedding"])
     np.testing.assert_array_equal(
         loaded.network.readout.network.layers[1].bias, arrays["readout.network.layers.1.bias"]

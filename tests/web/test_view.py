@@ -89,6 +89,29 @@ def test_script_draws_what_python_drew(show: Show) -> None:
         assert first == re.sub("</(circle|path)>", "", second)
 
 
+def test_arrow_turns_with_the_molecule(show: Show) -> None:
+    """It is along the bond of CO in formaldehyde, before a turn and after: and drawn last."""
+    formaldehyde = next(molecule for molecule in SAMPLE if molecule.smiles == "C=O")
+    x = formaldehyde.positions.astype(float)
+    view = qm9lib.view(formaldehyde, arrow=2 * (x[1] - x[0]))
+    before = re.findall(r"</defs><g>(.*?)</g></svg>", embed.inlined(view.html))
+    page = show(view.html)
+    first, [second] = before[0].replace("/>", ">"), settled(page)
+    assert re.sub(r"#qm9-[\w-]+", "", first) == re.sub(
+        r"</(circle|path)>|#qm9-[\w-]+", "", second.replace("/>", ">")
+    )
+    page.keyboard.press("Tab")
+    for key in ("", "ArrowRight", "ArrowUp", "ArrowUp", "+"):
+        if key:
+            page.keyboard.press(key)
+        carbon, oxygen = places(page)[:2, :2]
+        arrow = page.locator("svg > g > :last-child")
+        assert arrow.get_attribute("data-arrow")
+        c, s = map(float, re.findall(r"-?\d*\.?\d+", arrow.get_attribute("transform"))[:2])
+        along = (oxygen - carbon) / np.linalg.norm(oxygen - carbon)
+        assert along @ [c, s] > 0.99
+
+
 def test_keys_turn_zoom_and_reset(show: Show) -> None:
     page = show(qm9lib.view(ETHANOL).html)
     atoms, camera = in_space(page)
