@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qm9lib import terminal
@@ -123,7 +123,11 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--model", type=Path, nargs="+", action="extend", default=argparse.SUPPRESS,
         metavar="MODEL",
-        help="safetensors files that train has written; by default the pretrained networks of H",
+        help="safetensors files that train has written; by default the pretrained networks",
+    )  # fmt: skip
+    predict.add_argument(
+        "--labels", type=_labels, default=argparse.SUPPRESS,
+        help="names of labels, with commas between; by default all that the models have",
     )  # fmt: skip
 
     return parser
@@ -141,6 +145,16 @@ def _labels(text: str) -> list[str]:
     if len({*found}) < len(found):
         raise argparse.ArgumentTypeError(f"{text} names a label twice")
     return found
+
+
+def _chosen(options: argparse.Namespace, known: Sequence[str]) -> Sequence[str]:
+    """Return the labels that are asked for: all that are known, or those named."""
+    from qm9lib.errors import DataError
+
+    labels: Sequence[str] = getattr(options, "labels", known)
+    if others := [label for label in labels if label not in known]:
+        raise DataError(f"the model does not know {', '.join(others)}; it has {', '.join(known)}")
+    return labels
 
 
 def _size(text: str) -> int:
@@ -288,21 +302,18 @@ def _check_ours(model: Path, record: Path) -> None:
 @ends_at_once
 def _evaluate(options: argparse.Namespace) -> int:
     from qm9lib import load, mae, models, pretrained, rmse
-    from qm9lib.errors import DataError
     from qm9lib.labels import LABELS
     from qm9lib.models import programs
 
     programs.check_devices()
-    ours = options.file is _PRETRAINED
-    stored = pretrained.load("H") if ours else models.load(options.file)
-    labels = getattr(options, "labels", stored.labels)
-    if others := [label for label in labels if label not in stored.labels]:
-        raise DataError(
-            f"the model does not know {', '.join(others)}; it has {', '.join(stored.labels)}"
-        )
+    if options.file is _PRETRAINED:
+        labels = _chosen(options, pretrained.labels())
+        ensembles = pretrained.load_each(labels)
+    else:
+        model = models.load(options.file)
+        labels, ensembles = _chosen(options, model.labels), [models.Ensemble((model,))]
     part = getattr(load().split("dimenet"), options.part)
-    ensemble = models.Ensemble((stored,)) if isinstance(stored, models.Model) else stored
-    each = ensemble.predict_each(part)
+    each = {label: both for one in ensembles for label, both in one.predict_each(part).items()}
     errors: dict[str, dict[str, str | float]] = {}
     for label in labels:
         unit, small = LABELS[label].unit, LABELS[label].error_unit
@@ -325,7 +336,7 @@ def _predict(options: argparse.Namespace) -> int:
     from qm9lib.data import xyz
 
     molecules = xyz.read(options.file)  # before JAX is loaded: what is wrong here is told at once
-    from qm9lib import models
+    from qm9lib import models, pretrained
     from qm9lib.errors import DataError
     from qm9lib.models import programs
     from qm9lib.pretrained.predict import predict
@@ -343,7 +354,8 @@ def _predict(options: argparse.Namespace) -> int:
             ensemble = models.Ensemble(tuple(models.load(path) for path in options.model))
         except ValueError as error:
             raise DataError(str(error)) from error
-    results = predict(molecules, ensemble)
+    known = ensemble.labels if ensemble else pretrained.labels()
+    results = predict(molecules, ensemble, _chosen(options, known))
     print(json.dumps(results, indent=2))
     for result in results:
         for warning in result["warnings"]:

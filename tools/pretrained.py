@@ -35,9 +35,11 @@ import qm9lib
 from qm9course import ladder
 from qm9lib import models, pretrained, training
 from qm9lib.data.files import replacing
+from qm9lib.labels import LABELS
 from qm9lib.models import composition, gnn, painn
 from qm9lib.models.readouts import readout_for
 from qm9lib.pretrained import domain, weights
+from qm9lib.units import written
 
 CHECKPOINTS = Path(__file__).parents[1] / "_build" / "members"
 FRAGMENT = Path(__file__).parents[1] / "book" / "_static" / "ladder.html"
@@ -201,32 +203,58 @@ def live(options: argparse.Namespace) -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Measure the ensemble, and write its results and the model card."""
-    results = weights.FOLDER / f"{LABEL}.json"
-    if results.exists():
+    """Choose the networks of each label on the validation set, measure them, and write the card."""
+    path = weights.FOLDER / "results.json"
+    if path.exists():
         raise SystemExit(
-            f"{results} exists: the test set is looked at once. After new training, remove it"
+            f"{path} exists: the test set is looked at once. After new training, remove it"
         )
     split = qm9lib.load().split("dimenet")
-    ensemble = pretrained.load(LABEL)
     pretrained.save_domain(domain.measure(split.train))
-    record: dict[str, Any] = {"label": LABEL, "unit": UNIT, "split": "dimenet"}
-    for part in ("valid", "test"):
-        qm9 = getattr(split, part)
-        predicted = np.array([member.predict(qm9) for member in ensemble.members])
-        mean = predicted.mean(axis=0)
-        charged = np.array(["+" in smiles for smiles in qm9.smiles])
-        deviation = qm9lib.convert(predicted.std(axis=0, ddof=1), "hartree", UNIT)
-        if part == "valid":
-            record["calibration"] = calibrate(deviation, _absolute(mean, qm9))
-        record[part] = {
-            **_error(mean, qm9),
-            "members": [_error(values, qm9)["mae"] for values in predicted],
-            "by_heavy_atoms": by_heavy_atoms(mean, qm9),
-            "zwitterions": _error(mean[charged], qm9[charged]),
-        }
-    _write(weights.FOLDER, LABEL, record)
+    networks = {file.stem: models.load(file) for file in sorted(weights.FOLDER.glob("*-?.saf*"))}
+    found = {
+        part: {name: model.predict_each(getattr(split, part)) for name, model in networks.items()}
+        for part in ("valid", "test")
+    }
+    records = {}
+    for label in LABELS:
+        if known := [name for name, model in networks.items() if label in model.labels]:
+            unit = LABELS[label].error_unit
+            valid = {name: found["valid"][name][label] for name in known}
+            chosen = choose(valid, split.valid, label)
+            record: dict[str, Any] = {
+                "label": label, "unit": unit, "split": "dimenet", "networks": chosen,
+            }  # fmt: skip
+            for part in ("valid", "test"):
+                qm9 = getattr(split, part)
+                predicted = np.array([found[part][name][label] for name in chosen])
+                mean = predicted.mean(axis=0)
+                charged = np.array(["+" in smiles for smiles in qm9.smiles])
+                if part == "valid":
+                    spread = qm9lib.convert(predicted.std(axis=0, ddof=1), LABELS[label].unit, unit)
+                    record["calibration"] = calibrate(spread, _absolute(mean, qm9, label))
+                    [scale] = {networks[name].only(label).target.deviation for name in chosen}
+                    record["calibration"]["most"] = float(f"{4 * scale:.1g}")
+                record[part] = {
+                    **_error(mean, qm9, label),
+                    "members": [_error(values, qm9, label)["mae"] for values in predicted],
+                    "by_heavy_atoms": by_heavy_atoms(mean, qm9, label),
+                    "zwitterions": _error(mean[charged], qm9[charged], label),
+                }
+            records[label] = record
+    _write(weights.FOLDER, "results", records)
     (weights.FOLDER / "README.md").write_text(card(), encoding="utf-8")
+
+
+def choose(predicted: dict[str, np.ndarray], valid: qm9lib.QM9, label: str) -> list[str]:
+    """Return the networks, best first, whose mean has the least error: at least two of them."""
+    order = sorted(predicted, key=lambda name: _error(predicted[name], valid, label)["mae"])
+
+    def error(count: int) -> float:
+        mean = np.mean([predicted[name] for name in order[:count]], axis=0)
+        return _error(mean, valid, label)["mae"]
+
+    return order[: min(range(2, len(order) + 1), key=error)]
 
 
 def draw_ladder(options: argparse.Namespace) -> None:
@@ -250,9 +278,9 @@ def calibrate(deviation: np.ndarray, error: np.ndarray) -> dict[str, float]:
     }  # fmt: skip
 
 
-def by_heavy_atoms(predicted: np.ndarray, qm9: qm9lib.QM9) -> list[dict[str, float]]:
+def by_heavy_atoms(predicted: np.ndarray, qm9: qm9lib.QM9, label: str) -> list[dict[str, float]]:
     """Return number of molecules and error for each number of heavy atoms."""
-    error = _absolute(predicted, qm9)
+    error = _absolute(predicted, qm9, label)
     return [
         {"heavy": int(n), "molecules": int(np.sum(which)), "mae": float(np.mean(error[which]))}
         for n in np.unique(qm9.n_heavy)
@@ -262,50 +290,65 @@ def by_heavy_atoms(predicted: np.ndarray, qm9: qm9lib.QM9) -> list[dict[str, flo
 
 def card() -> str:
     """Return the model card, made of the stored results and runs alone."""
-    results, runs = pretrained.results(LABEL), pretrained.runs(LABEL)
-    members = "\n".join(
-        f"| `{LABEL}-{run.settings.seed}.safetensors` | {run.network['features']} | "
-        f"{run.network['layers']} | {run.history[-1].seconds / 60:.0f} | {len(run.history)} | "
-        f"{valid:.3f} | {test:.3f} |"
-        for run, valid, test in zip(
-            runs, results["valid"]["members"], results["test"]["members"], strict=True
-        )
+    found = {label: pretrained.results(label) for label in pretrained.labels()}
+    runs = {
+        name: run
+        for label, result in found.items()
+        for name, run in zip(result["networks"], pretrained.runs(label), strict=True)
+    }
+    errors = "\n".join(
+        f"| {label} | {', '.join(result['networks'])} | {_in_units(result, 'valid')} | "
+        f"**{_in_units(result, 'test')}** | {written(result['test']['rmse'], 3)} |"
+        for label, result in found.items()
+    )
+    networks = "\n".join(
+        f"| `{name}.safetensors` | {run.label.replace(',', ', ')} | {run.network['features']} | "
+        f"{run.network['layers']} | {'yes' if run.network['norm'] else 'no'} | "
+        f"{len(run.history)} | {run.history[-1].seconds / 3600:.1f} |"
+        for name, run in sorted(runs.items())
     )
     sizes = "\n".join(
         f"| {row['heavy']} | {row['molecules']:,} | {row['mae']:.3f} |"
-        for row in results["test"]["by_heavy_atoms"]
+        for row in found[LABEL]["test"]["by_heavy_atoms"]
     )
-    test, valid = results["test"], results["valid"]
+    uncertainties = "\n".join(
+        f"| {label} | {result['unit']} | "
+        + " | ".join(written(result["calibration"][key], 3) for key in calibrated)
+        + " |"
+        for calibrated in [("floor", "scale", "limit", "most")]
+        for label, result in found.items()
+    )
+    test, valid = found[LABEL]["test"], found[LABEL]["valid"]
     zwitterions = test["zwitterions"]
-    mev = qm9lib.convert(test["mae"], UNIT, "meV")
-    environment, calibration = runs[0].environment, results["calibration"]
-    return f"""# Model card: enthalpy H of small organic molecules
+    some = next(iter(runs.values()))
+    environment = some.environment
+    return f"""# Model card: labels of small organic molecules
 
 Made by `tools/pretrained.py measure`; a test makes it again and compares.
 
-- **What**: {len(runs)} PaiNN networks (Schütt et al. 2021); the prediction is their mean.
-- **For**: the enthalpy at 298.15 K, B3LYP/6-31G(2df,p), of neutral molecules of H, C, N, O and F
-  with up to nine heavy atoms, at a geometry relaxed with that method. Teaching, not production.
+- **What**: {len(runs)} PaiNN networks (Schütt et al. 2021). Each label has an ensemble of those that
+  were best for it on the validation molecules; the prediction is their mean.
+- **For**: labels of QM9 at B3LYP/6-31G(2df,p), of neutral molecules of H, C, N, O and F with up to
+  nine heavy atoms, at a geometry relaxed with that method. Teaching, not production.
 - **Data**: QM9 (Ramakrishnan et al. 2014) without the 3,054 uncharacterized molecules, `dimenet`
-  split: {runs[0].n_train:,} molecules for training, {runs[0].n_valid:,} to choose epochs and
-  settings, {test["molecules"]:,} for the test, which were looked at once.
+  split: {some.n_train:,} molecules for training, {some.n_valid:,} to choose epochs, settings and
+  networks, {test["molecules"]:,} for the test, which were looked at once.
 - **Trained on**: {environment["processors"]} CPU cores in all, one core for each network;
   jax {environment["jax"]}, Python {environment["python"]}. The records beside the weights hold
   settings, versions and the history of each.
 
 ## Errors
 
-| of the ensemble | molecules | MAE (kcal/mol) | MAE (meV) | RMSE (kcal/mol) |
+| label | networks | MAE, validation ({valid["molecules"]:,}) | MAE, test ({test["molecules"]:,}) | \
+RMSE, test |
 |---|---|---|---|---|
-| validation | {valid["molecules"]:,} | {valid["mae"]:.3f} | \
-{qm9lib.convert(valid["mae"], UNIT, "meV"):.1f} | {valid["rmse"]:.3f} |
-| **test** | {test["molecules"]:,} | **{test["mae"]:.3f}** | **{mev:.1f}** | {test["rmse"]:.3f} |
+{errors}
 
-| member | features | layers | minutes | epochs | validation MAE | test MAE (kcal/mol) |
+| network | labels | features | layers | norm | epochs | hours |
 |---|---|---|---|---|---|---|
-{members}
+{networks}
 
-By size, on the test set:
+The enthalpy {LABEL} by size, on the test set:
 
 | heavy atoms | molecules | MAE (kcal/mol) |
 |---|---|---|
@@ -313,18 +356,23 @@ By size, on the test set:
 
 ## Uncertainty
 
-`python -m qm9lib predict` states the absolute error to be expected:
-hypot({calibration["floor"]:.3f}, {calibration["scale"]:.2f} × standard deviation of the members)
-kcal/mol, fitted to the validation set. That is right on average over molecules like those of QM9,
-and tells little of a single one: it is nearly the same for all of them, and where a kind is harder,
-such as the zwitterions below, the error is several times as large as stated. A warning tells where
-the members disagree by more than {calibration["limit"]:.2f} kcal/mol, as one validation molecule in
-a thousand does.
+`python -m qm9lib predict` states the absolute error to be expected: hypot(floor, scale × standard
+deviation of the networks), fitted to the validation set. That is right on average over molecules
+like those of QM9, and tells little of a single one: it is nearly the same for all of them, and
+where a kind is harder, such as the zwitterions below, the error is several times as large as
+stated. A warning tells where the networks disagree by more than the limit, as for one validation
+molecule in a thousand. Where they disagree by more than four times the standard deviation of the
+label, there is no prediction.
+
+| label | unit | floor | scale | limit | no prediction beyond |
+|---|---|---|---|---|---|
+{uncertainties}
 
 ## Limits
 
 - Zwitterions, where a proton has moved within the molecule: {zwitterions["molecules"]} of the test
-  molecules, with a MAE of {zwitterions["mae"]:.1f} kcal/mol.
+  molecules, with a MAE of {zwitterions["mae"]:.1f} kcal/mol for {LABEL}.
+- Networks without the norm may give an unusual molecule any number; with it, a wrong one.
 - Other elements: no prediction.
 - Ions and radicals: the networks see elements and positions only, and take them for neutral
   molecules. A warning comes where the atomic numbers add up to an odd number, or where the comment
@@ -333,16 +381,27 @@ a thousand does.
   one another), and atoms with too few or too many bonds (missing hydrogens): a number with a
   warning. `domain.safetensors` holds the distances and valences of the training molecules.
 - QM9 has minima only: the networks' forces have never been trained.
+- The dipole moment is learned as a length: the network's vector may point the other way.
 - The error is measured against B3LYP, which itself is some kcal/mol off experiment.
 """
 
 
-def _absolute(predicted: np.ndarray, qm9: qm9lib.QM9) -> np.ndarray:
-    return np.abs(qm9lib.convert(predicted - qm9.target(LABEL), "hartree", UNIT))
+def _in_units(result: dict[str, Any], part: str) -> str:
+    """Write an error in its unit, and an energy also in the one that papers have."""
+    error, unit = result[part]["mae"], result["unit"]
+    text = f"{written(error, 3)} {unit}"
+    if unit == UNIT:
+        text += f" = {written(qm9lib.convert(error, unit, 'meV'), 3)} meV"
+    return text
 
 
-def _error(predicted: np.ndarray, qm9: qm9lib.QM9) -> dict[str, float]:
-    error = _absolute(predicted, qm9)
+def _absolute(predicted: np.ndarray, qm9: qm9lib.QM9, label: str = LABEL) -> np.ndarray:
+    unit, to = LABELS[label].unit, LABELS[label].error_unit
+    return np.abs(qm9lib.convert(predicted - qm9.target(label), unit, to))
+
+
+def _error(predicted: np.ndarray, qm9: qm9lib.QM9, label: str = LABEL) -> dict[str, float]:
+    error = _absolute(predicted, qm9, label)
     return {
         "molecules": len(qm9), "mae": float(np.mean(error)),
         "rmse": float(np.sqrt(np.mean(error**2))),

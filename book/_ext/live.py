@@ -9,6 +9,7 @@ viewer draws it.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import functools
 import gzip
 import hashlib
@@ -29,7 +30,6 @@ from qm9lib.data import geometry
 from qm9lib.figures.balls import BALLS
 from qm9lib.models.storage import trained_arrays
 from qm9lib.pretrained import domain
-from qm9lib.pretrained.predict import MOST_APART
 
 LABEL = "H"
 FOLDER = "live"
@@ -71,12 +71,11 @@ def model() -> dict[str, Any]:
         })  # fmt: skip
     return {
         "label": LABEL,
-        "mostApart": MOST_APART,
         "factor": convert(1.0, "hartree", "kcal/mol"),
         "freeAtoms": ATOM_REFERENCES[LABEL],
         "members": members,
         "weights": base64.b64encode(np.concatenate(weights).tobytes()).decode(),
-        "calibration": {name: getattr(calibration, name) for name in ("floor", "scale", "limit")},
+        "calibration": dataclasses.asdict(calibration),
         "domain": {
             "elements": ELEMENTS, "symbols": SYMBOLS, "radii": geometry.COVALENT_RADII,
             "drawn": geometry.BONDED, "reach": domain.BONDED, "mostHeavy": domain.MOST_HEAVY,

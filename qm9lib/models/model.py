@@ -72,20 +72,20 @@ class Model:
         """
         return self.targets[self._number(None)]
 
-    def only(self, label: str) -> Model:
-        """Return the model of one of the labels; its network leaves out the others.
+    def only(self, *labels: str) -> Model:
+        """Return the model of some of the labels; its network leaves out the others.
 
         Raises
         ------
         UnknownNameError
-            If it is none of them.
+            If the model does not have one of them.
         """
-        number, network = self._number(label), self.network
+        numbers, network = [self._number(label) for label in labels], self.network
         if isinstance(network, PaiNN):
-            network = network.only(number)
+            network = network.only(*numbers)
         elif len(self.targets) > 1:
-            raise TypeError(f"a {type(network).__name__} cannot be cut down to one label")
-        return Model(network, (self.targets[number],), self.elements)
+            raise TypeError(f"a {type(network).__name__} cannot be cut down to some labels")
+        return Model(network, tuple(self.targets[n] for n in numbers), self.elements)
 
     def predict(
         self, qm9: QM9, unit: str | None = None, label: str | None = None

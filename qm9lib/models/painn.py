@@ -277,8 +277,8 @@ class PaiNN(eqx.Module):
             "norm": self.norm,
         }
 
-    def only(self, number: int) -> PaiNN:
-        """Return the network with one of its readouts.
+    def only(self, *numbers: int) -> PaiNN:
+        """Return the network with some of its readouts; with one it returns one number.
 
         Examples
         --------
@@ -288,7 +288,9 @@ class PaiNN(eqx.Module):
         """
         if not isinstance(self.readout, tuple):
             return self
-        return eqx.tree_at(lambda network: network.readout, self, self.readout[number])
+        chosen = tuple(self.readout[number] for number in numbers)
+        left = chosen if len(chosen) > 1 else chosen[0]
+        return eqx.tree_at(lambda network: network.readout, self, left)
 
     # The shapes are checked by hand: the error is one that a student can read.
     def features(self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]) -> Atoms:

@@ -8,6 +8,7 @@ from qm9lib.pretrained.weights import (
     calibration,
     labels,
     load,
+    load_each,
     results,
     runs,
     save_domain,
@@ -15,6 +16,6 @@ from qm9lib.pretrained.weights import (
 )  # fmt: skip
 
 __all__ = [
-    "Calibration", "calibration", "training_domain", "labels", "load", "results", "runs",
+    "Calibration", "calibration", "training_domain", "labels", "load", "load_each", "results", "runs",
     "save_domain",
 ]  # fmt: skip

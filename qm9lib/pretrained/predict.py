@@ -15,16 +15,11 @@ from qm9lib.models.model import Ensemble
 from qm9lib.pretrained.weights import Calibration
 from qm9lib.units import convert, written
 
-MOST_APART = 100
-"""Disagreement of the pretrained networks, kcal/mol, beyond which there is no prediction.
-
-It is the energy of a bond. Far outside what they know their numbers grow without limit.
-"""
-
 
 def predict(
     molecules: Sequence[xyz.XYZMolecule],
     ensemble: Ensemble | None = None,
+    labels: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     r"""Predict the labels of molecules that may be unlike those of QM9.
 
@@ -33,7 +28,9 @@ def predict(
     molecules
         As `qm9lib.data.xyz.read` returns them.
     ensemble
-        Models to predict with; by default the pretrained ones of H.
+        Models to predict with; by default the pretrained ones.
+    labels
+        Names of the labels; by default all that the models have.
 
     Returns
     -------
@@ -41,28 +38,37 @@ def predict(
         For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, each
         label with its unit, its ``uncertainty`` with its unit, and ``warnings``. A label is None
         for a molecule with other elements than H, C, N, O and F, or than the training molecules,
-        and where the pretrained networks disagree by more than `MOST_APART`. The uncertainty is the
-        absolute error to be expected, calibrated on validation molecules; of your own models it is
-        the standard deviation over them, and None if there is one alone.
+        and where the pretrained networks disagree too much (`Calibration.most`). The uncertainty is
+        the absolute error to be expected, calibrated on validation molecules; of your own models it
+        is the standard deviation over them, and None if there is one alone.
+
+    Raises
+    ------
+    UnknownNameError
+        If the models do not have one of the labels.
 
     Examples
     --------
     >>> hydrogen = xyz.parse("2\n\nH 0 0 0\nH 0 0 0.74\n")
-    >>> [result] = predict(hydrogen)
+    >>> [result] = predict(hydrogen, labels=["H"])
     >>> result["formula"], result["warnings"]
     ('H2', ['2 atoms; QM9 has molecules of 3 and more', 'H and H are 0.74 Å apart; ...'])
     """
-    calibration = None
     if ensemble is None:
-        ensemble, calibration = pretrained.load("H"), pretrained.calibration("H")
+        names = pretrained.labels() if labels is None else labels
+        ensembles = pretrained.load_each(names)
+    else:
+        names = ensemble.labels if labels is None else labels
+        ensembles = [ensemble]
+    calibrations = {} if ensemble else {name: pretrained.calibration(name) for name in names}
     results: list[dict[str, Any]] = [
         {
             "line": molecule.line, "comment": molecule.comment, "formula": molecule.formula,
-            **{key: None for label in ensemble.labels for key in _keys(label)}, "warnings": [],
+            **{key: None for label in names for key in _keys(label)}, "warnings": [],
         }
         for molecule in molecules
     ]  # fmt: skip
-    known, unseen = [], _unseen(ensemble)
+    known, unseen = [], _unseen(ensembles)
     for i, (molecule, result) in enumerate(zip(molecules, results, strict=True)):
         if others := molecule.foreign:
             reason = f"the models know H, C, N, O and F, not {', '.join(others)}"
@@ -77,10 +83,12 @@ def predict(
         qm9 = xyz.to_qm9([molecules[i] for i in known])
         domain = pretrained.training_domain()
         concerns = [domain.concerns(one.atomic_numbers, one.positions) for one in qm9]
-        for label, found in ensemble.predict_each(qm9).items():
-            for i, concern, one in zip(
-                known, concerns, _judged(label, *found, calibration), strict=True
-            ):
+        found = {
+            label: both for one in ensembles for label, both in one.predict_each(qm9).items()
+        }
+        for label in names:
+            judged = _judged(label, *found[label], calibrations.get(label))
+            for i, concern, one in zip(known, concerns, judged, strict=True):
                 value, error = _keys(label)
                 results[i] |= {value: one.value, error: one.uncertainty}
                 results[i]["warnings"] += one.refusals + concern + one.doubts
@@ -95,9 +103,10 @@ def _keys(label: str) -> tuple[str, str]:
     )  # fmt: skip
 
 
-def _unseen(ensemble: Ensemble) -> set[str]:
+def _unseen(ensembles: Sequence[Ensemble]) -> set[str]:
     """Return the elements that the training molecules of one of the models did not have."""
-    return {SYMBOLS[z] for member in ensemble.members for z in {*ELEMENTS} - {*member.elements}}
+    members = [member for ensemble in ensembles for member in ensemble.members]
+    return {SYMBOLS[z] for member in members for z in {*ELEMENTS} - {*member.elements}}
 
 
 def _warn_of_comments(
@@ -144,17 +153,18 @@ def _judged(
     expected = deviation if calibration is None else calibration.uncertainty(deviation)
     for value, spread, error in zip(mean, deviation, expected, strict=True):
         reason, doubts = "", []
-        if calibration is not None and not spread <= MOST_APART:  # NaN, where numbers overflow
-            reason = f"the networks disagree by more than {MOST_APART} kcal/mol"
+        if calibration is not None and not spread <= calibration.most:  # NaN: numbers overflow
+            reason = f"the networks disagree by more than {calibration.most:g} {small}"
         elif not np.isfinite(value):
             reason = "the networks give no number for these positions"
         elif calibration is not None and spread > calibration.limit:
             doubts.append(
-                f"the networks disagree by {written(float(spread), 2)} {small}, more than for 999 "
-                "of 1,000 molecules of QM9: the error may be far larger than the uncertainty says"
+                f"the networks disagree about {label} by {written(float(spread), 2)} {small}, more "
+                "than for 999 of 1,000 molecules of QM9: the error may be far larger than the "
+                "uncertainty says"
             )
         if reason:
-            yield _Judged(None, None, [f"no prediction: {reason}"], [])
+            yield _Judged(None, None, [f"no prediction of {label}: {reason}"], [])
         else:
             alone = calibration is None and np.isnan(spread)
             yield _Judged(float(value), None if alone else float(error), [], doubts)

@@ -1,14 +1,15 @@
 """Trained networks that come with the package, and what was measured of them.
 
-The folder ``stored`` holds, for a label such as H: the members of the ensemble
-(``H-0.safetensors`` and so on), the record of each one's training (``H-0.json``), what was measured
-with all of them (``H.json``), and the model card for people (``README.md``).
+The folder ``stored`` holds the networks (``H-0.safetensors``, ``all-0.safetensors`` and so on), the
+record of each one's training (``H-0.json``), for each label which of them predict it and what was
+measured with these (``results.json``), and the model card for people (``README.md``).
 ``tools/pretrained.py`` makes them.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jaxtyping import Float
 from qm9lib import models
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import UnknownNameError
+from qm9lib.labels import LABELS
 from qm9lib.models.model import Ensemble
 from qm9lib.pretrained.domain import SHAPE, VALENCE_SHAPE, Domain
 from qm9lib.training.run import Run
@@ -36,37 +38,42 @@ class Calibration:
     Attributes
     ----------
     floor
-        Expected error where all members agree, kcal/mol.
+        Expected error where all members agree, in the unit of the label's errors.
     scale
         Expected error per standard deviation of the members, where they disagree much.
     limit
-        Standard deviation (kcal/mol) that one in a thousand validation molecules exceeds.
+        Standard deviation that one in a thousand validation molecules exceeds.
+    most
+        Standard deviation beyond which there is no prediction: four times that of the label itself.
+        Far outside of what they know, the networks' numbers grow without limit.
     """
 
     floor: float
     scale: float
     limit: float
+    most: float
 
     def uncertainty(self, deviation: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        """Return the expected absolute error, given the members' standard deviation (kcal/mol).
+        """Return the expected absolute error, given the members' standard deviation.
 
         Examples
         --------
-        >>> Calibration(floor=0.3, scale=2.0, limit=1.0).uncertainty(np.array([0.0, 0.2]))
+        >>> found = Calibration(floor=0.3, scale=2.0, limit=1.0, most=100.0)
+        >>> found.uncertainty(np.array([0.0, 0.2]))
         array([0.3, 0.5])
         """
         return np.hypot(self.floor, self.scale * deviation)
 
 
 def labels() -> list[str]:
-    """Return the labels that there are weights for.
+    """Return the labels that there are networks for, in the order of ``LABELS``.
 
     Examples
     --------
-    >>> labels()
-    ['H']
+    >>> "H" in labels()
+    True
     """
-    return sorted({path.name.split("-")[0] for path in FOLDER.glob("*-0.safetensors")})
+    return [label for label in LABELS if label in _results()]
 
 
 def load(label: str = "H") -> Ensemble:
@@ -80,7 +87,7 @@ def load(label: str = "H") -> Ensemble:
     Raises
     ------
     UnknownNameError
-        If there are no weights for the label.
+        If there is no network for the label.
 
     Examples
     --------
@@ -90,7 +97,30 @@ def load(label: str = "H") -> Ensemble:
     >>> bool(abs(predicted - molecules.target("H", "kcal/mol")).max() < 10)
     True
     """
-    return Ensemble(tuple(models.load(path) for path in _members(label)))
+    [ensemble] = load_each([label])
+    return ensemble
+
+
+def load_each(labels: Sequence[str]) -> list[Ensemble]:
+    """Return ensembles that have the labels together; those of the same networks share one.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no network for a label.
+
+    Examples
+    --------
+    >>> [ensemble.labels for ensemble in load_each(["H"])]
+    [('H',)]
+    """
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for label in labels:
+        shared.setdefault(tuple(results(label)["networks"]), []).append(label)
+    return [
+        Ensemble(tuple(models.load(_file(name)).only(*group) for name in names))
+        for names, group in shared.items()
+    ]
 
 
 def runs(label: str = "H") -> list[Run]:
@@ -101,26 +131,28 @@ def runs(label: str = "H") -> list[Run]:
     >>> runs("H")[0].n_train
     110000
     """
-    texts = [path.with_suffix(".json").read_text(encoding="utf-8") for path in _members(label)]
-    return [Run.from_dict(json.loads(text)) for text in texts]
+    files = [_file(name).with_suffix(".json") for name in results(label)["networks"]]
+    return [Run.from_dict(json.loads(file.read_text(encoding="utf-8"))) for file in files]
 
 
 def results(label: str = "H") -> dict[str, Any]:
-    """Return what was measured with the ensemble of a label, as on the model card; kcal/mol.
+    """Return what was measured with the ensemble of a label, as on the model card.
+
+    Errors are in the ``unit`` that it names.
 
     Raises
     ------
     UnknownNameError
-        If there are no weights for the label.
+        If there is no network for the label.
 
     Examples
     --------
     >>> results("H")["test"]["molecules"]
     10831
     """
-    if label not in labels():
+    if label not in _results():
         raise UnknownNameError("pretrained label", label, labels())
-    found: dict[str, Any] = json.loads((FOLDER / f"{label}.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = _results()[label]
     return found
 
 
@@ -162,7 +194,10 @@ def save_domain(measured: Domain, folder: Path = FOLDER) -> None:
     )
 
 
-def _members(label: str) -> list[Path]:
-    if label not in labels():
-        raise UnknownNameError("pretrained label", label, labels())
-    return sorted(FOLDER.glob(f"{label}-*.safetensors"))
+def _results() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _file(name: str) -> Path:
+    return FOLDER / f"{name}.safetensors"

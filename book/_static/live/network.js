@@ -326,19 +326,20 @@ globalThis.qm9Network = (() => {
       const square = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
       const spread = Math.sqrt(square / (values.length - 1)) * model.factor; // kcal/mol
       const warnings = concerns(domain, z, x);
-      if (!(spread <= model.mostApart)) {
+      if (!(spread <= calibration.most)) {
         // or not a number
-        const reason = `the networks disagree by more than ${model.mostApart} kcal/mol`;
+        const reason = `the networks disagree by more than ${calibration.most} kcal/mol`;
         return {
           value: null,
           uncertainty: null,
-          warnings: [`no prediction: ${reason}`, ...warnings],
+          warnings: [`no prediction of ${model.label}: ${reason}`, ...warnings],
         };
       }
       if (spread > calibration.limit) {
         warnings.push(
-          `the networks disagree by ${written(spread, 2)} kcal/mol, more than for 999 of 1,000 ` +
-            "molecules of QM9: the error may be far larger than the uncertainty says",
+          `the networks disagree about ${model.label} by ${written(spread, 2)} kcal/mol, more ` +
+            "than for 999 of 1,000 molecules of QM9: the error may be far larger than the " +
+            "uncertainty says",
         );
       }
       const free = z.reduce((sum, one) => sum + model.freeAtoms[one], 0);
@@ -363,7 +364,7 @@ globalThis.qm9Network = (() => {
         return {
           value: null,
           uncertainty: null,
-          warnings: [`no prediction: ${reason}`, ...comments],
+          warnings: [`no prediction of ${model.label}: ${reason}`, ...comments],
         };
       }
       const z = molecule.symbols.map((symbol) => SYMBOLS.indexOf(symbol) + 1);
