@@ -326,8 +326,8 @@ def card() -> str:
 
 Made by `tools/pretrained.py measure`; a test makes it again and compares.
 
-- **What**: {len(runs)} PaiNN networks (Schütt et al. 2021). Each label has an ensemble of those that
-  were best for it on the validation molecules; the prediction is their mean.
+- **What**: {len(runs)} PaiNN networks (Schütt et al. 2021). Each label has an ensemble of those
+  that were best for it on the validation molecules; the prediction is their mean.
 - **For**: labels of QM9 at B3LYP/6-31G(2df,p), of neutral molecules of H, C, N, O and F with up to
   nine heavy atoms, at a geometry relaxed with that method. Teaching, not production.
 - **Data**: QM9 (Ramakrishnan et al. 2014) without the 3,054 uncharacterized molecules, `dimenet`
@@ -339,8 +339,7 @@ Made by `tools/pretrained.py measure`; a test makes it again and compares.
 
 ## Errors
 
-| label | networks | MAE, validation ({valid["molecules"]:,}) | MAE, test ({test["molecules"]:,}) | \
-RMSE, test |
+| label | networks | MAE, validation | MAE, test | RMSE, test |
 |---|---|---|---|---|
 {errors}
 

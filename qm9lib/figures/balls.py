@@ -61,7 +61,7 @@ class Scene(NamedTuple):
     bonds: list[list[int]]
     reach: float
     aside: float
-    arrow: list[Point] | None
+    arrow: tuple[Point, Point] | None
 
     @property
     def aspect(self) -> float:
@@ -101,9 +101,9 @@ def scene(molecule: Molecule, arrow: Sequence[float] | None = None) -> Scene:
     ends = None
     if arrow is not None:
         half = [_UNIT * v / 2 for v in along(*map(float, arrow))]
-        ends = [_tilted(*(sign * v for v in half)) for sign in (-1, 1)]
+        ends = _tilted(*(-v for v in half)), _tilted(*half)
     radii = [_round(_UNIT * (0.2 + 0.3 * COVALENT_RADII[int(z)])) for z in molecule.atomic_numbers]
-    outermost = [*zip(positions, radii, strict=True), *((end, 0.0) for end in ends or [])]
+    outermost = [*zip(positions, radii, strict=True), *((end, 0.0) for end in ends or ())]
     reach = max(math.hypot(*at) + r for at, r in outermost)
     aside = max(math.hypot(*at[1:]) + r for at, r in outermost)
     pairs = bonds(molecule.atomic_numbers, molecule.positions).tolist()

@@ -16,6 +16,6 @@ from qm9lib.pretrained.weights import (
 )  # fmt: skip
 
 __all__ = [
-    "Calibration", "calibration", "training_domain", "labels", "load", "load_each", "results", "runs",
-    "save_domain",
+    "Calibration", "calibration", "labels", "load", "load_each", "results", "runs", "save_domain",
+    "training_domain",
 ]  # fmt: skip

@@ -83,9 +83,7 @@ def predict(
         qm9 = xyz.to_qm9([molecules[i] for i in known])
         domain = pretrained.training_domain()
         concerns = [domain.concerns(one.atomic_numbers, one.positions) for one in qm9]
-        found = {
-            label: both for one in ensembles for label, both in one.predict_each(qm9).items()
-        }
+        found = {label: both for one in ensembles for label, both in one.predict_each(qm9).items()}
         for label in names:
             judged = _judged(label, *found[label], calibrations.get(label))
             for i, concern, one in zip(known, concerns, judged, strict=True):

@@ -63,7 +63,7 @@ def test_expected_error_and_disagreement(monkeypatch: pytest.MonkeyPatch) -> Non
     calibration = pretrained.Calibration(floor=0.03, scale=2.0, limit=6 * per_atom, most=100.0)
     ensemble = opposite("H", [-0.6, -38.0, -54.8, -75.2, -99.9])
     monkeypatch.setattr(pretrained, "labels", lambda: ["H"])
-    monkeypatch.setattr(pretrained, "load_each", {("H",): [ensemble]}.__getitem__)
+    monkeypatch.setattr(pretrained, "load_each", lambda _: [ensemble])
     monkeypatch.setattr(pretrained, "calibration", {"H": calibration}.__getitem__)
     methane, silicon, ethane = predict.predict(
         [*published(1), *xyz.parse("1\n\nSi 0 0 0\n"), *published(7)]
@@ -188,7 +188,9 @@ def test_what_is_no_number_is_no_prediction() -> None:
 def test_networks_that_differ_by_a_bond_predict_nothing(times: float) -> None:
     """The calibrated ones; of your own, nobody knows what much is."""
     molecules = xyz.parse(WATER)
-    apart = times * pretrained.calibration("H").most * np.sqrt(2) / convert(1.0, "hartree", "kcal/mol")
+    apart = (
+        times * pretrained.calibration("H").most * np.sqrt(2) / convert(1.0, "hartree", "kcal/mol")
+    )
     zero, network = Composition("H", np.zeros(5)), PaiNN(4, 1, key=jax.random.key(0))
     ensemble = Ensemble(
         tuple(models.Model(network, (Target(zero, mean, 1.0),)) for mean in (0.0, apart))
@@ -197,7 +199,9 @@ def test_networks_that_differ_by_a_bond_predict_nothing(times: float) -> None:
     [judged] = predict._judged("H", *found, pretrained.calibration("H"))
     assert (judged.value is None) == (judged.uncertainty is None) == (times > 1)
     [said] = judged.refusals if times > 1 else judged.doubts
-    wanted = "by more than 100 kcal/mol" if times > 1 else "about H by 100 kcal/mol, more than for 999"
+    wanted = (
+        "by more than 100 kcal/mol" if times > 1 else "about H by 100 kcal/mol, more than for 999"
+    )
     assert wanted in said
     [result] = predict.predict(molecules, ensemble)
     assert result["H (hartree)"] is not None
