@@ -1,11 +1,12 @@
 """Make what `qm9lib.pretrained` reads: weights, and what the *accuracy* chapter tells of them.
 
-Seven steps, each of which takes what the others do not need to repeat::
+Eight steps, each of which takes what the others do not need to repeat::
 
     python tools/pretrained.py train --seed 1   # one more member, in hours; again to go on
     python tools/pretrained.py train --seed 0 --labels mu,alpha,homo  # one network for several
     python tools/pretrained.py stability # five seeds with the norm, and with other cures
     python tools/pretrained.py curve     # a network for each of five sizes of the training set
+    python tools/pretrained.py together  # twelve labels by one network, and each by its own
     python tools/pretrained.py simple    # the simpler models of the book, for the error ladder
     python tools/pretrained.py live      # five seeds of `python -m qm9lib train`; a quiet machine
     python tools/pretrained.py measure   # all members, on the validation set and, once, on the test
@@ -68,8 +69,10 @@ def main() -> None:
     one.add_argument("--seed", type=int, required=True)
     one.add_argument("--learning-rate", type=float, default=4e-3)
     one.add_argument("--labels", default=LABEL, help="names, with commas between")
+    one.add_argument("--name", help="of the files: by default that of the label, or `all`")
     commands.add_parser("stability", help="what cures the leaps of the training error")
     commands.add_parser("curve", help="the learning curve")
+    commands.add_parser("together", help="one network for twelve labels, or twelve networks")
     commands.add_parser("simple", help="the models of the earlier chapters")
     seeds = commands.add_parser("live", help="five seeds of the live run")
     seeds.add_argument("--minutes", type=float, default=1)
@@ -77,7 +80,7 @@ def main() -> None:
     commands.add_parser("ladder", help="the figure of the landing page")
     options = parser.parse_args()
     steps: dict[str, Callable[[argparse.Namespace], None]] = {
-        "train": train, "stability": stability, "curve": curve, "simple": simple, "live": live,
+        "train": train, "stability": stability, "curve": curve, "together": together, "simple": simple, "live": live,
         "measure": measure, "ladder": draw_ladder,
     }  # fmt: skip
     steps[options.command](options)
@@ -90,7 +93,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 def train(options: argparse.Namespace) -> None:
     """Train a member, or go on where the last call was ended."""
     labels = options.labels.split(",")
-    name = f"{labels[0] if len(labels) == 1 else TOGETHER}-{options.seed}"
+    name = f"{options.name or (labels[0] if len(labels) == 1 else TOGETHER)}-{options.seed}"
     CHECKPOINTS.mkdir(parents=True, exist_ok=True)
     split = qm9lib.load().split("dimenet")
     settings = training.Settings.for_painn(
@@ -144,6 +147,33 @@ def curve(options: argparse.Namespace) -> None:
         points.append({"run": run.to_dict(), "mae": _error(model.predict(judging), judging)["mae"]})
         print(f"{size:,}: {points[-1]['mae']:.3f} {UNIT}", flush=True)
     _write(ladder.FOLDER, "curve", {"molecules": len(judging), "unit": UNIT, "points": points})
+
+
+def together(options: argparse.Namespace) -> None:
+    """Train one network on twelve labels, and one on each, with the same few molecules.
+
+    The first half of the 2,000 validation molecules chooses the epoch; the errors are those of the
+    others.
+    """
+    split = qm9lib.load().split("dimenet")
+    train, choosing, judging = split.train[:10_000], split.valid[:1_000], split.valid[1_000:2_000]
+    path = ladder.FOLDER / "together.json"
+    done = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
+    twelve = [*ladder.TWELVE]
+    for labels in [twelve, *([label] for label in twelve)][len(done) :]:
+        poolings = tuple(map(readout_for, labels))
+        network = painn.PaiNN(
+            pooling=poolings if len(labels) > 1 else poolings[0], key=jax.random.key(0)
+        )
+        settings = training.Settings.for_painn(epochs=10)
+        model, run = training.fit(network, train, choosing, labels, settings)
+        found = model.predict_each(judging)
+        done.append({
+            "errors": {label: _error(found[label], judging, label)["mae"] for label in labels},
+            "run": run.to_dict(),
+        })  # fmt: skip
+        _write(ladder.FOLDER, "together", {"molecules": len(judging), "runs": done})
+        print(done[-1]["errors"], flush=True)
 
 
 def simple(options: argparse.Namespace) -> None:
@@ -318,7 +348,7 @@ def card() -> str:
         for calibrated in [("floor", "scale", "limit", "most")]
         for label, result in found.items()
     )
-    test, valid = found[LABEL]["test"], found[LABEL]["valid"]
+    test = found[LABEL]["test"]
     zwitterions = test["zwitterions"]
     some = next(iter(runs.values()))
     environment = some.environment
