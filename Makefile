@@ -95,6 +95,7 @@ notebooks: $(INSTALLED) ## derive and execute the chapters (NAMES="labels data":
 bench: $(INSTALLED) ## measure reading and training; results go to benchmarks/results
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/targets.py
 
 bench-peers: $(INSTALLED) $(PEERS)/.installed ## measure our training against SchNetPack and PyG
 	$(BIN)/python benchmarks/accuracy.py $(BENCH)

@@ -54,7 +54,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """What a chapter's kernel is given, here and (by conftest.py) when the tests run the notebooks."""
 
-RESUMED = ("gnn", "accuracy")
+RESUMED = ("gnn", "accuracy", "targets")
 """Chapters that train for minutes, most of which the tests are spared by checkpoints.
 
 `execute` trains from the beginning and keeps a checkpoint of each training, which says that the

@@ -80,8 +80,8 @@ def main() -> None:
     commands.add_parser("ladder", help="the figure of the landing page")
     options = parser.parse_args()
     steps: dict[str, Callable[[argparse.Namespace], None]] = {
-        "train": train, "stability": stability, "curve": curve, "together": together, "simple": simple, "live": live,
-        "measure": measure, "ladder": draw_ladder,
+        "train": train, "stability": stability, "curve": curve, "together": together,
+        "simple": simple, "live": live, "measure": measure, "ladder": draw_ladder,
     }  # fmt: skip
     steps[options.command](options)
 
@@ -250,6 +250,8 @@ def measure(options: argparse.Namespace) -> None:
     for label in LABELS:
         if known := [name for name, model in networks.items() if label in model.labels]:
             unit = LABELS[label].error_unit
+            own = [name for name in known if networks[name].labels == (label,)]
+            known = own if len(own) > 1 else known  # an ensemble of like networks, if there is one
             valid = {name: found["valid"][name][label] for name in known}
             chosen = choose(valid, split.valid, label)
             record: dict[str, Any] = {
