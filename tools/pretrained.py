@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ from scipy.optimize import minimize
 import qm9lib
 from qm9course import ladder
 from qm9lib import models, pretrained, training
-from qm9lib.data.files import replacing
+from qm9lib.data.files import replacing, write_safetensors
 from qm9lib.labels import LABELS
 from qm9lib.models import composition, gnn, painn
 from qm9lib.models.readouts import readout_for
@@ -275,7 +276,21 @@ def measure(options: argparse.Namespace) -> None:
                 }
             records[label] = record
     _write(weights.FOLDER, "results", records)
+    write_safetensors(
+        ladder.FOLDER / "explored.safetensors", explored(), {"format": ladder.EXPLORED_FORMAT}
+    )
     (weights.FOLDER / "README.md").write_text(card(), encoding="utf-8")
+
+
+def explored() -> dict[str, np.ndarray]:
+    """Predict the explorer's molecules, and round to a tenth of the expected error."""
+    molecules, found = qm9lib.load()[:: ladder.EXPLORED], {}
+    for ensemble in pretrained.load_each(pretrained.labels()):
+        for name, (mean, _) in ensemble.predict_each(molecules).items():
+            label, error = LABELS[name], pretrained.results(name)["valid"]["mae"]
+            error = qm9lib.convert(error, label.error_unit, label.unit)
+            found[name] = mean.round(1 - math.floor(math.log10(error)))
+    return found
 
 
 def choose(predicted: dict[str, np.ndarray], valid: qm9lib.QM9, label: str) -> list[str]:

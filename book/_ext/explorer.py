@@ -27,10 +27,11 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 import qm9lib
+from qm9course import ladder
 from qm9lib import LABELS, QM9, SYMBOLS
 
-STEP = 43
-"""One molecule in so many is shown; a prime, so that no period of the list is met."""
+STEP = ladder.EXPLORED
+"""One molecule in so many is shown."""
 
 START = ("mu", "gap", "unsaturation")
 """What the map and its picture show at first: across, upwards, colour."""
@@ -138,7 +139,10 @@ def data_script(qm9: QM9) -> str:
         "formula": [molecule.formula for molecule in qm9],
         "smiles": [str(smiles) for smiles in qm9.smiles],
     }
-    told = {"dataset": data, "decimals": columns, "molecules": molecules}
+    told = {
+        "dataset": data, "decimals": columns, "molecules": molecules,
+        "predicted": {name: values.tolist() for name, values in ladder.explored().items()},
+    }  # fmt: skip
     return f"const qm9Explorer = {json.dumps(told, separators=(',', ':'), allow_nan=False)};\n"
 
 

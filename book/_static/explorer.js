@@ -237,13 +237,16 @@
     const ask = make("a", {}, "Ask the network about this molecule");
     const picked = (i) => {
       name.textContent = `${formula[i]}, number ${index[i]}`;
-      const entry = (term, about, value) =>
-        make("div", {}, make("dt", {}, term, make("small", {}, ` ${about}`)), make("dd", {}, value));
+      const entry = (term, about, ...value) =>
+        make("div", {}, make("dt", {}, term, make("small", {}, ` ${about}`)), make("dd", {}, ...value));
       card.replaceChildren(
         entry("SMILES", "the molecule as a line of text", smiles[i]),
         ...Object.entries(data.decimals).map(([key, decimals]) => {
           const { values, units = "", description } = properties[key];
-          return entry(key, description, `${written(values[i], decimals)} ${units}`.trim());
+          const value = `${written(values[i], decimals)} ${units}`.trim();
+          const predicted = data.predicted[key]?.[i];
+          const about = make("small", {}, ` networks: ${String(predicted).replace("-", "−")}`);
+          return entry(key, description, value, predicted === undefined ? "" : about);
         }),
       );
       ask.href = `ask.html#gdb${index[i]}`;
