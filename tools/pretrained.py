@@ -1,12 +1,13 @@
 """Make what `qm9lib.pretrained` reads: weights, and what the *accuracy* chapter tells of them.
 
-Eight steps, each of which takes what the others do not need to repeat::
+Nine steps, each of which takes what the others do not need to repeat::
 
     python tools/pretrained.py train --seed 1   # one more member, in hours; again to go on
     python tools/pretrained.py train --seed 0 --labels mu,alpha,homo  # one network for several
     python tools/pretrained.py stability # five seeds with the norm, and with other cures
     python tools/pretrained.py curve     # a network for each of five sizes of the training set
     python tools/pretrained.py together  # twelve labels by one network, and each by its own
+    python tools/pretrained.py sizes     # trained on small molecules, judged on larger ones
     python tools/pretrained.py simple    # the simpler models of the book, for the error ladder
     python tools/pretrained.py live      # five seeds of `python -m qm9lib train`; a quiet machine
     python tools/pretrained.py measure   # all members, on the validation set and, once, on the test
@@ -48,6 +49,7 @@ FRAGMENT = Path(__file__).parents[1] / "book" / "_static" / "ladder.html"
 LABEL = "H"
 TOGETHER = "all"  # name of a network of several labels
 CURVE = (1_000, 3_000, 10_000, 30_000, 110_000)
+SMALL = 8  # heavy atoms
 STEPS = 12_000  # of each network of the curve
 SEEDS = range(5)
 CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
@@ -74,6 +76,7 @@ def main() -> None:
     commands.add_parser("stability", help="what cures the leaps of the training error")
     commands.add_parser("curve", help="the learning curve")
     commands.add_parser("together", help="one network for twelve labels, or twelve networks")
+    commands.add_parser("sizes", help="trained on small molecules, judged on larger ones")
     commands.add_parser("simple", help="the models of the earlier chapters")
     seeds = commands.add_parser("live", help="five seeds of the live run")
     seeds.add_argument("--minutes", type=float, default=1)
@@ -82,7 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     steps: dict[str, Callable[[argparse.Namespace], None]] = {
         "train": train, "stability": stability, "curve": curve, "together": together,
-        "simple": simple, "live": live, "measure": measure, "ladder": draw_ladder,
+        "sizes": sizes, "simple": simple, "live": live, "measure": measure, "ladder": draw_ladder,
     }  # fmt: skip
     steps[options.command](options)
 
@@ -175,6 +178,45 @@ def together(options: argparse.Namespace) -> None:
         })  # fmt: skip
         _write(ladder.FOLDER, "together", {"molecules": len(judging), "runs": done})
         print(done[-1]["errors"], flush=True)
+
+
+def sizes(options: argparse.Namespace) -> None:
+    """Train on molecules with up to eight heavy atoms, and on as many of all sizes.
+
+    Two seeds of each, which make an ensemble. Of the validation molecules, the first thousand
+    choose the epoch (those of the kind that is trained on), and the others judge.
+    """
+    split = qm9lib.load().split("dimenet")
+    small = split.train[split.train.n_heavy <= SMALL]
+    choosing, judging = split.valid[:1_000], split.valid[1_000:]
+    kinds = {
+        f"up to {SMALL} heavy atoms": (small, choosing[choosing.n_heavy <= SMALL]),
+        "all sizes": (split.train[: len(small)], choosing),
+    }
+    larger = judging.n_heavy > SMALL
+    rows = []
+    for name, (train, choose_by) in kinds.items():
+        models_of, runs = [], []
+        for seed in range(2):
+            network = painn.PaiNN(key=jax.random.key(seed))
+            settings = training.Settings.for_painn(epochs=15, seed=seed)
+            model, run = training.fit(network, train, choose_by, LABEL, settings)
+            models_of.append(model)
+            runs.append(run.to_dict())
+        mean, deviation = models.Ensemble(tuple(models_of)).predict(judging)
+        deviation = qm9lib.convert(deviation, "hartree", UNIT)
+        rows.append({
+            "name": name, "molecules": len(train), "runs": runs,
+            "judged": [
+                {
+                    "heavy": kind, **_error(mean[which], judging[which]),
+                    "deviation": float(np.mean(deviation[which])),
+                }
+                for kind, which in ((f"up to {SMALL}", ~larger), ("9", larger))
+            ],
+        })  # fmt: skip
+        print(rows[-1]["judged"], flush=True)
+    _write(ladder.FOLDER, "sizes", {"unit": UNIT, "rows": rows})
 
 
 def simple(options: argparse.Namespace) -> None:
