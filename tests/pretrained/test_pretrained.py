@@ -169,6 +169,15 @@ def test_the_ladder_is_written_for_the_landing_page(
     assert (tmp_path / "ladder.html").read_text(encoding="utf-8") == ladder.picture().html + "\n"
 
 
+def test_the_wavenumber_in_the_chapter_is_that_of_the_record() -> None:
+    record = (BOOK.parent / "tests" / "files" / "dsgdb9nsd_000007.xyz").read_text(encoding="utf-8")
+    wavenumbers = record.splitlines()[-3].split()
+    assert len(wavenumbers) == 3 * 8 - 6
+    assert f"highest = {max(wavenumbers, key=float)}  # cm" in (BOOK / "accuracy.md").read_text(
+        encoding="utf-8"
+    )
+
+
 def test_labels_without_weights() -> None:
     assert pretrained.labels() == ["H"]
     with pytest.raises(UnknownNameError, match="unknown pretrained label 'mu'; use one of:? H"):
