@@ -86,6 +86,8 @@ _GAPS: Parts = {
     ),
     "the sign of the gap is lost: where the lumo of one lies below the homo of the other, it is "
     "negative": lambda one, other: abs(_joint_gap(one, other)),
+    "this takes the lowest and the highest of all four numbers: the lumos have a lowest one of "
+    "their own, and the homos a highest": lambda one, other: min(*one, *other) - max(*one, *other),
     "homo and lumo were added: the gap is their difference": (
         lambda one, other: min(one[1], other[1]) + max(one[0], other[0])
     ),
@@ -122,6 +124,8 @@ _TRUTHS: Parts = {
     "other way round: both count": lambda one, other: one[0] > other[0] and other[1] < one[1],
     "the second result is True where the second molecule gives and the first takes, and not the "
     "other way round: both count": lambda one, other: other[0] > one[0] and one[1] < other[1],
+    "the second result is True where the first molecule has both orbitals; asked for is whether "
+    "they lie on different molecules": lambda one, other: one[0] > other[0] and one[1] < other[1],
     "the second result is True where the gap is negative, so that the electron moves by itself; "
     "asked for is whether homo and lumo lie on different molecules": (
         lambda one, other: _joint_gap(one, other) < 0
@@ -151,6 +155,8 @@ def _plain_truth(answer: Answer) -> str | None:
 
     for case in _pairs():
         found = plain(*case.arguments)
+        if isinstance(found, tuple) and [isinstance(x, bool | np.bool_) for x in found] == [1, 0]:
+            return "the results are exchanged: first the gap, then True or False"
         if isinstance(found, tuple) and len(found) == 3 and as_numbers(found) is not None:
             return (
                 "it returns three results, expected two: the gap, and True or False, as in `return "
@@ -232,6 +238,8 @@ _PLACES: Parts = {
     "the padded places are not zero: they have the numbers that they had before": (
         lambda q, s, m: np.where(m, q - s, q)
     ),
+    "the padded places were set to zero first, and took part in the shift then: set them to zero "
+    "last": lambda q, s, m: np.where(m, q, 0.0) - s,
     "the padded places have left the array: keep its shape, with 0 in them": (
         lambda q, s, m: (q - s)[m]
     ),
@@ -346,6 +354,10 @@ _CENTRES: Parts = {
     ),
     "the centre was divided by the number of atoms: divide the sum of mass times position by the "
     "sum of the masses": lambda q, m, x: m @ x / len(m),
+    "the centre was divided by the number of atoms and by the sum of the masses: divide the sum "
+    "of mass times position by the sum of the masses alone": (
+        lambda q, m, x: m @ x / m.sum() / len(m)
+    ),
     "the sum of mass times position is no place yet: divide it by the sum of the masses": (
         lambda q, m, x: m @ x
     ),
@@ -510,7 +522,11 @@ _MEANS: Parts = {
     "the weighted numbers were divided by the number of atoms as well: weights that add up to 1 "
     "make the mean by themselves": lambda n, w, m: np.sum(w * n) / m.sum(),
     "these are the weights: multiply them by the numbers, and add up": lambda n, w, m: w,
+    "these are the weights of the real atoms: multiply them by the numbers, and add up": (
+        lambda n, w, m: w[m]
+    ),
     "each atom has its own product here: add them up": lambda n, w, m: w * n,
+    "each real atom has its own product here: add them up": lambda n, w, m: (w * n)[m],
     "the weights were squared: once is enough": lambda n, w, m: np.sum(w**2 * n),
 }
 _POOLED_MISTAKES: dict[str, Answer] = {
@@ -734,8 +750,8 @@ def _line(x: Any, y: Any, place: int = 0) -> float:
     return float(np.polyfit(x, y, 1)[place])
 
 
-def _growth(error: Part = lambda e: e, fit: Part = _line) -> Answer:
-    return lambda e, n: 1000 * fit(n, error(e))
+def _growth(error: Part = lambda e: e, fit: Part = _line, factor: Part = lambda: 1000.0) -> Answer:
+    return lambda e, n: factor() * fit(n, error(e))
 
 
 def _neighbours(n: Any, e: Any) -> float:
@@ -758,6 +774,9 @@ _FITS: Parts = {
     "the axes are exchanged: the number of atoms is x, and the error y": lambda n, e: _line(e, n),
     "this is the intercept: np.polyfit gives the slope first": lambda n, e: _line(n, e, 1),
     "these are slope and intercept: return the slope alone": lambda n, e: np.polyfit(n, e, 1),
+    "these are intercept and slope: return the slope alone": (
+        lambda n, e: np.polyfit(n, e, 1)[::-1]
+    ),
     "this is the mean of error per atom, without a line: an error that all molecules share is no "
     "growth": lambda n, e: float(np.mean(e / n)),
     "this is the sum of the errors over the sum of the atoms, without a line": (
@@ -807,11 +826,18 @@ _FITS: Parts = {
         lambda n, e: _line(n, e) / float(n.mean())
     ),
 }
+_PER_ATOM: Parts = {
+    "the slope is in eV per atom: 1 eV is 1,000 meV": lambda: 1.0,
+    "the slope was divided by 1,000: a meV is the smaller unit, so its numbers are larger": (
+        lambda: 1e-3
+    ),
+    "the factor of 1,000 is there twice": lambda: 1e6,
+    "the factor was that of hartree: the errors come in eV, and 1 eV is 1,000 meV": lambda: _MEV,
+}
 _judge_growth = compared(
     _growth(),
     _sizes,
-    alone_and_together(_growth, error=_SIGNS, fit=_FITS),
-    unit="meV",
+    alone_and_together(_growth, error=_SIGNS, fit=_FITS, factor=_PER_ATOM),
     rtol=1e-3,
     atol=1e-4,
 )
@@ -934,13 +960,13 @@ def _formulas() -> list[Case]:
     carbon, oxygen = rng.randint(2, 20, 30), rng.randint(0, 4, 30)
     composition = np.asarray(sample().composition[:10])
     return [
-        Case("C₂H₄, C₃H₆ and C₄H₈ (columns H, C)", (np.array([[4, 2], [6, 3], [8, 4]]),)),
-        Case("CH₄, C₂H₆ and C₂H₄ (H, C)", (np.array([[4, 1], [6, 2], [4, 2]]),)),
-        Case("C₂H₄, C₂H₂O and C₄H₆O (H, C, O)", (np.array([[4, 2, 0], [2, 2, 1], [6, 4, 1]]),)),
         Case(
-            "CH₄, H₂O and NH₃ (H, C, N, O)",
+            "CH₄, H₂O and NH₃ (columns H, C, N, O)",
             (np.array([[4, 1, 0, 0], [2, 0, 0, 1], [3, 0, 1, 0]]),),
         ),
+        Case("C₂H₄, C₃H₆ and C₄H₈ (H, C)", (np.array([[4, 2], [6, 3], [8, 4]]),)),
+        Case("CH₄, C₂H₆ and C₂H₄ (H, C)", (np.array([[4, 1], [6, 2], [4, 2]]),)),
+        Case("C₂H₄, C₂H₂O and C₄H₆O (H, C, O)", (np.array([[4, 2, 0], [2, 2, 1], [6, 4, 1]]),)),
         Case(
             "30 molecules with two hydrogens for each carbon (H, C, O)",
             (np.stack([2 * carbon, carbon, oxygen], axis=1),),
@@ -1039,7 +1065,7 @@ def _not_hidden(counts: np.ndarray, vector: np.ndarray, change: float) -> str:
     """Return what a vector of length 1 is that changes energies although another does not."""
 
     def along(other: np.ndarray) -> bool:
-        return abs(float(vector @ other)) > 0.9999 * float(np.linalg.norm(other))
+        return np.allclose(np.abs(vector), np.abs(other), atol=1e-3)
 
     u, _, vt = np.linalg.svd(counts)
     said = f"counts @ c is not zero: an energy changes by {change:.2g}"
@@ -1057,6 +1083,8 @@ def _not_hidden(counts: np.ndarray, vector: np.ndarray, change: float) -> str:
         return (
             f"{said}. This is a column of Vᵀ: np.linalg.svd returns the vectors as its rows, vt[-1]"
         )
+    if along(vt[::-1, 0]):
+        return f"{said}. np.linalg.eigh returns the vectors as columns: take vectors[:, 0]"
     if along(vt[:, 0]):
         return f"{said}. This is a column of Vᵀ, and the first: take a row, and the last, vt[-1]"
     if vector.min() >= 0 and np.allclose(vector, vector.max()):

@@ -647,7 +647,7 @@ def growth(error, n_atoms):
     return 1000 * np.polyfit(error, n_atoms, 1)[0]
 
 
-@wrong("7.6", "the number is in eV; the exercise asks for meV")
+@wrong("7.6", "the slope is in eV per atom: 1 eV is 1,000 meV")
 def growth(error, n_atoms):
     return np.polyfit(n_atoms, error, 1)[0]
 
@@ -697,7 +697,7 @@ def growth(error, n_atoms):
     return 1000 * np.polyfit(n_atoms, error / n_atoms, 1)[0]
 
 
-@wrong("7.6", "this line goes through the origin", "And the number is in eV")
+@wrong("7.6", "this line goes through the origin", "And the slope is in eV per atom")
 def growth(error, n_atoms):
     return n_atoms @ error / (n_atoms @ n_atoms)
 
@@ -843,7 +843,7 @@ def hidden(counts):
     return vt[s < 1e-9][0] if (s < 1e-9).any() else None
 
 
-@wrong("7.8", "for C₂H₄, C₃H₆ and C₄H₈ (columns H, C) the vector has the length 2.236")
+@wrong("7.8", "for CH₄, H₂O and NH₃ (columns H, C, N, O) the vector has the length 5.477")
 def hidden(counts):
     _, s, vt = np.linalg.svd(counts)
     if len(s) == len(vt) and s[-1] > 1e-6 * s[0]:
@@ -921,7 +921,7 @@ def hidden(counts):
     return vt[rank:] if rank < len(vt) - 1 else vt[-1]
 
 
-@wrong("7.8", "it returns an array of shape (2, 1), expected (2,): give the vector one axis")
+@wrong("7.8", "it returns an array of shape (4, 1), expected (4,): give the vector one axis")
 def hidden(counts):
     space = scipy.linalg.null_space(counts)
     return space[:, :1] if space.size else None
@@ -942,3 +942,26 @@ def hidden(counts):
 def hidden(counts):
     values, vectors = np.linalg.eig(counts)
     return vectors[:, 0] if values[0] == 0 else None
+
+
+@wrong("7.1", "the results are exchanged: first the gap, then True or False")
+def frontier(one, other):
+    moves = (one[0] > other[0]) != (one[1] < other[1])
+    return moves, min(one[1], other[1]) - max(one[0], other[0])
+
+
+@wrong("7.2", "set to zero first, and took part in the shift then: set them to zero last")
+def neutral(charges, mask):
+    real = np.where(mask, charges, 0.0)
+    return real - real.sum() / mask.sum()
+
+
+@wrong("7.6", "the slope was divided by 1,000: a meV is the smaller unit")
+def growth(error, n_atoms):
+    return np.polyfit(n_atoms, error, 1)[0] / 1000
+
+
+@wrong("7.8", "np.linalg.eigh returns the vectors as columns: take vectors[:, 0]")
+def hidden(counts):
+    values, vectors = np.linalg.eigh(counts.T @ counts)
+    return vectors[0] if values[0] < 1e-10 * values[-1] else None
