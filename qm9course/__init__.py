@@ -23,7 +23,7 @@ from qm9lib.errors import UnknownNameError
 
 __all__ = ["check", "examine", "exercises", "hint", "progress"]
 
-CHAPTERS: tuple[str, ...] = ("labels", "data", "baseline", "kernels", "gnn", "accuracy")
+CHAPTERS: tuple[str, ...] = ("labels", "data", "baseline", "kernels", "gnn", "accuracy", "targets")
 """The sets, in the order of the book: exercise 2.1 is the first one of the second."""
 
 BY_NUMBER: Mapping[str, str] = {str(i): chapter for i, chapter in enumerate(CHAPTERS, 1)}

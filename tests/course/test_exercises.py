@@ -118,7 +118,7 @@ def test_what_is_no_name_of_an_exercise_is_told(name, session, capsys):
         said = " ".join(capsys.readouterr().out.split())
         assert said == (
             'An exercise is named by its number, in quotes: "1.1", "2.1", "3.1", "4.1", "5.1", '
-            '"6.1" and so on.'
+            '"6.1", "7.1" and so on.'
         )
 
 

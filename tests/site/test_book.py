@@ -181,7 +181,7 @@ def test_minutes_of_the_landing_page_follow_from_the_chapters():
     landing = (ROOT / "book/index.md").read_text("utf-8")
     told = re.findall(r":link: (\w+)\n:link-type: doc\n.*?(\d+) \+ (\d+) min", landing, re.DOTALL)
     seconds = json.loads((ROOT / "book" / notebooks.RUNTIMES).read_text("utf-8"))
-    chapters = ["labels", "data", "baseline", "kernels", "gnn", "accuracy"]
+    chapters = ["labels", "data", "baseline", "kernels", "gnn", "accuracy", "targets"]
     assert [name for name, _, _ in told] == chapters
     for name, read, run in told:
         cells = notebooks.from_markdown(ROOT / f"book/{name}.md", REPOSITORY).cells

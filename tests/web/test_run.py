@@ -279,6 +279,7 @@ def test_a_figure_is_shown_as_a_picture_where_the_cell_shows_it(
         ("kernels", "4.2", "✓ 4.2 right"),
         ("gnn", "5.1", "✓ 5.1 right"),
         ("accuracy", "6.6", "✓ 6.6 right"),
+        ("targets", "7.4", "✓ 7.4 right"),
     ],
 )
 def test_each_set_has_its_solution_run(
