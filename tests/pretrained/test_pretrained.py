@@ -13,7 +13,7 @@ from jax import tree
 
 import pretrained as tool
 from qm9course import ladder
-from qm9lib import QM9, mae, models, pretrained
+from qm9lib import LABELS, QM9, convert, mae, models, pretrained
 from qm9lib.errors import DataError, UnknownNameError
 from qm9lib.models import Ensemble
 from qm9lib.pretrained import domain, weights
@@ -178,12 +178,50 @@ def test_the_wavenumber_in_the_chapter_is_that_of_the_record() -> None:
     )
 
 
+def test_all_twelve_labels(qm9: QM9) -> None:
+    """Half a thousand molecules have about the error that is stored of ten thousand."""
+    few = qm9.split("dimenet").valid[:500]
+    assert {*pretrained.labels()} == {*ladder.TWELVE}
+    ensembles = pretrained.load_each(pretrained.labels())
+    assert len(ensembles) < 5  # labels of the same networks share one
+    found = {k: v for ensemble in ensembles for k, v in ensemble.predict_each(few).items()}
+    assert {*found} == {*ladder.TWELVE}
+    for label, (mean, deviation) in found.items():
+        stored, published = pretrained.results(label), LABELS[label]
+        assert stored["unit"] == published.error_unit and len(stored["networks"]) > 1
+        error = mae(mean, few.target(label), unit=published.unit, to=published.error_unit)
+        assert error == pytest.approx(stored["valid"]["mae"], rel=0.25), label
+        assert stored["valid"]["mae"] == pytest.approx(stored["test"]["mae"], rel=0.1), label
+        assert np.median(deviation) > 0
+
+
+def test_published_errors_that_the_networks_reach() -> None:
+    """At least nine of twelve are at or below SchNet's, and all within 1.5 times of it."""
+    ratios = []
+    for label, published in ladder.TWELVE.items():
+        stored = pretrained.results(label)
+        unit = "meV" if stored["unit"] == "kcal/mol" else stored["unit"]
+        error = convert(stored["test"]["mae"], stored["unit"], unit)
+        ratios.append(error / published["SchNet"])
+    assert sum(ratio <= 1 for ratio in ratios) >= 9 and max(ratios) <= 1.5
+
+
+def test_what_the_explorer_shows(qm9: QM9) -> None:
+    """The stored predictions are those of the stored networks, to the last digit but one."""
+    stored, few = ladder.explored(), qm9[:: ladder.EXPLORED][:40]
+    for ensemble in pretrained.load_each(["H", "gap", "mu"]):
+        for label, (mean, _) in ensemble.predict_each(few).items():
+            unit, error = LABELS[label].unit, pretrained.results(label)
+            size = convert(error["valid"]["mae"], error["unit"], unit)
+            assert len(stored[label]) == len(qm9[:: ladder.EXPLORED])
+            np.testing.assert_allclose(stored[label][:40], mean, rtol=0, atol=0.15 * size)
+
+
 def test_labels_without_weights() -> None:
-    assert pretrained.labels() == ["H"]
-    with pytest.raises(UnknownNameError, match="unknown pretrained label 'mu'; use one of:? H"):
-        pretrained.load("mu")
-    with pytest.raises(UnknownNameError, match="unknown pretrained label 'mu'; use one of:? H"):
-        pretrained.results("mu")
+    with pytest.raises(UnknownNameError, match="unknown pretrained label 'A'; use one of: mu, "):
+        pretrained.load("A")
+    with pytest.raises(UnknownNameError, match="unknown pretrained label 'A'; use one of: mu, "):
+        pretrained.results("A")
 
 
 def test_calibration_finds_what_made_the_errors() -> None:
