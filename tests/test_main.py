@@ -468,13 +468,31 @@ def test_evaluate_without_a_file(
     predicted, _ = qm9lib.pretrained.load("H").predict(part)
     errors = result.pop("errors")
     assert result == {"model": "pretrained", "split": "dimenet", "part": "valid", "n": 20}
-    assert [*errors] == ["H"] and errors["H"]["unit"] == "kcal/mol"
+    assert [*errors] == qm9lib.pretrained.labels() and errors["H"]["unit"] == "kcal/mol"
     assert errors["H"]["mae"] == pytest.approx(qm9lib.mae(predicted, part.target("H")), rel=1e-4)
-    assert main(["evaluate", "--labels", "mu"]) == 1
-    assert capsys.readouterr().err == "error: the model does not know mu; it has H\n"
+    assert main(["evaluate", "--labels", "mu"]) == 0
+    assert json.loads(capsys.readouterr().out)["errors"] == {
+        "mu": pytest.approx(errors["mu"], rel=1e-4)
+    }
+    assert main(["evaluate", "--labels", "A"]) == 1
+    assert "error: the model does not know A; it has mu, alpha, " in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", "pretrained"]) == 1
     assert "error: there is no file pretrained" in capsys.readouterr().err
+
+
+def test_predict_some_labels(capsys: Any) -> None:
+    """In the order in which they are asked for; hydrogen cyanide, whose dipole is 2.9 D."""
+    command = COMMANDS["predict"]
+    assert main([*command, "--labels", "mu,gap"]) == 0
+    [result] = json.loads(capsys.readouterr().out)
+    told = [key for key in result if "(" in key]
+    assert told == [
+        "mu (D)", "uncertainty of mu (D)", "gap (hartree)", "uncertainty of gap (kcal/mol)"
+    ]  # fmt: skip
+    assert result["mu (D)"] == pytest.approx(2.9, abs=0.5)
+    assert main([*command, "--labels", "mu,A"]) == 1
+    assert "error: the model does not know A; it has mu, alpha, " in capsys.readouterr().err
 
 
 @pytest.mark.timing
