@@ -1567,8 +1567,8 @@ EXERCISES = (
             "channels). Now choose a function of it, without dividing by zero.",
             "return vectors * length / (1 + length)",
         ),
-        "an activation of vectors acts on lengths and leaves directions alone; it works for every "
-        "equivariant network",
+        "an activation of vectors acts on lengths and leaves directions alone; the same recipe "
+        "works in any network with vector features",
         explain=_explain_lengths,
     ),
     Exercise(

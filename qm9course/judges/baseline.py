@@ -1178,7 +1178,8 @@ EXERCISES = (
             "np.linalg.solve(counts.T @ counts, counts.T @ energies), or the first result of "
             "np.linalg.lstsq(counts, energies, rcond=None).",
         ),
-        "a linear model needs no training: its best weights are the solution of five equations",
+        "a linear model needs no gradient descent: its best weights are the solution of five "
+        "equations",
     ),
     Exercise(
         "3.3",
@@ -1201,8 +1202,8 @@ EXERCISES = (
             "np.mean(np.abs(a - b)) is in hartree; one hartree is 627.5095 kcal/mol.",
             "A network returns a column. Make both flat: np.ravel(predicted) - np.ravel(true).",
         ),
-        "arrays that differ in shape are the most frequent silent error in this trade: look at "
-        ".shape before you subtract",
+        "arrays that differ in shape are among the commonest silent errors in machine learning: "
+        "look at .shape before you subtract",
     ),
     Exercise(
         "3.4",
@@ -1294,7 +1295,7 @@ EXERCISES = (
             'np.column_stack([qm9.composition, [[s.count(p) for p in ("=", "#", "1", "2", "3", '
             '"#N", "N#")] for s in qm9.smiles]]).',
         ),
-        "What the formula lacks is what is bonded to what; the next chapter lets a network find "
-        "that in the positions",
+        "What the formula lacks is what is bonded to what; the next two chapters find that in the "
+        "positions, first with a kernel, then with a network",
     ),
 )

@@ -550,7 +550,7 @@ def _hand(answer: Answer) -> str | None:
     if scale == 0:
         return (
             "it is exactly zero for every molecule, and zero is its own mirror image. Return a "
-            "number with a size and a sign, such as the signed volume that four atoms span"
+            "number with a size and a sign"
         )
     if _only_rounding(pairs):
         return (
@@ -565,8 +565,8 @@ def _hand(answer: Answer) -> str | None:
         )
     if turned[0] > 1e-3 * scale:
         return (
-            f"it changes when the molecule is turned ({turned[1]}): use lengths, dot products and "
-            "triple products of vectors between atoms, and none of the axes x, y and z by itself"
+            f"it changes when the molecule is turned ({turned[1]}): use only what a rotation of "
+            "all vectors between atoms keeps, and none of the axes x, y and z by itself"
         )
     mirrored = pairs["in the mirror"]
     if all(abs(after + before) <= 1e-3 * scale for before, after in mirrored):
@@ -576,8 +576,8 @@ def _hand(answer: Answer) -> str | None:
             return "it is the same number for every molecule, whatever the positions are"
         return (
             f"the mirror image has the same number ({mirrored[0][0]:.4g}). Lengths, angles, "
-            "squares and absolute values do not know left from right; the sign of a triple product "
-            "does"
+            "squares and absolute values cannot tell left from right. Which quantity has a sign "
+            "that a mirror reverses?"
         )
     before, after = max(mirrored, key=lambda pair: abs(pair[1] + pair[0]))
     return (

@@ -863,8 +863,8 @@ EXERCISES = (
             "np.sum(k * (numbers_a[:, None] == numbers_b[None, :])), where k are the Gaussian "
             "kernels of all pairs of atoms.",
         ),
-        "with a sum over pairs of atoms, a prediction is a sum over atoms, too: a molecule twice "
-        "as large may have twice the energy",
+        "with a sum over pairs of atoms, a prediction is a sum over atoms, too: two copies of a "
+        "molecule get exactly twice the energy",
         explain=_explain_atoms,
     ),
     Exercise(
@@ -906,8 +906,8 @@ EXERCISES = (
         "twins",
         judge_twins,
         (
-            "Stay in a plane, and let four of the distances come in two pairs of equal ones: a "
-            "kite and a trapezium have that.",
+            "Stay in a plane, and let four of the distances come in two equal pairs. Keep three "
+            "atoms fixed, and look for two places for the fourth.",
             "Put two atoms at (0, 0) and (4, 0), and a third one at (1, 1), in both arrangements. "
             "From each of the first two, the third one has the distance √2 or √10. Where can the "
             "fourth one be, so that its distances from them are √2 and √10 again?",

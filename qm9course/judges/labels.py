@@ -130,9 +130,10 @@ def _rule_by_rule(answer: Answer) -> str | None:
             return reason
         wrong.setdefault(rule, []).append(name)
     given = ", and ".join(f"{rule} for {', '.join(names)}" for rule, names in wrong.items())
+    which = "this label" if sum(map(len, wrong.values())) == 1 else "these labels"
     return (
-        f"of the two values you return {given}. But alpha, zpve, H and Cv add up, homo is the "
-        "highest of the pair, and lumo the lowest"
+        f"of the two values you return {given}. Is that right for {which}? Check your conditions, "
+        'too: `name == "H" or "Cv"` is always true'
     )
 
 
@@ -422,8 +423,9 @@ EXERCISES = (
             atol=2e-6,
         ),
         (
-            "H = U + PV. What is PV for one mole of an ideal gas?",
-            "PV = RT, with R = 8.314 J/(mol K). In which unit is U?",
+            "U is in hartree. In which unit does RT come out?",
+            "R is in J/(mol K), but 1 hartree is given in kJ/mol: bring both to kJ first, then "
+            "divide.",
             "R = 8.314462618e-3 / 2625.4996 hartree/K; return internal_energy + R * temperature.",
         ),
         "RT is 0.6 kcal/mol at room temperature: the same for all molecules, so that it tells no "
@@ -481,11 +483,13 @@ EXERCISES = (
             unit="eV",
         ),
         (
-            "The gap is what it costs to lift an electron from the homo to the lumo.",
+            "The gap is the difference between two orbital energies. (It is only a rough guide to "
+            "the light that the molecule absorbs.) Which of the two lies higher?",
             "The lumo lies higher, so the gap is lumo - homo, in hartree.",
             "1 hartree is 27.2114 eV.",
         ),
-        "organic molecules have gaps of some eV: they absorb ultraviolet light",
+        "organic molecules have gaps of several eV; most of them absorb only ultraviolet light, "
+        "although the gap is not the excitation energy itself",
     ),
     Exercise(
         "1.5",

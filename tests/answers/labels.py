@@ -560,7 +560,7 @@ def of_the_pair(name, one, other):
     return sum(values)
 
 
-@wrong("1.5", "of the two values you return the sum for lumo. But alpha, zpve, H")
+@wrong("1.5", "of the two values you return the sum for lumo. Is that right for this")
 def of_the_pair(name, one, other):
     if name == "homo":
         return max(one, other)
@@ -570,14 +570,14 @@ def of_the_pair(name, one, other):
         return min(one, other)
 
 
-@wrong("1.5", "of the two values you return the mean for Cv. But alpha, zpve, H")
+@wrong("1.5", "of the two values you return the mean for Cv. Is that right for this")
 def of_the_pair(name, one, other):
     rules = {"homo": max, "lumo": min, "Cv": lambda a, b: (a + b) / 2}
     rule = rules.get(name, lambda a, b: a + b)
     return rule(one, other)
 
 
-@wrong("1.5", "of the two values you return the higher one for alpha. But alpha,")
+@wrong("1.5", "of the two values you return the higher one for alpha. Is that right")
 def of_the_pair(name, one, other):
     if name in ("alpha", "homo"):
         return max(one, other)
@@ -586,7 +586,7 @@ def of_the_pair(name, one, other):
     return one + other
 
 
-@wrong("1.5", "of the two values you return the lower one for H, Cv. But alpha,")
+@wrong("1.5", "of the two values you return the lower one for H, Cv. Is that right")
 def of_the_pair(name, one, other):
     name = name.lower()
     extensive = {"alpha", "zpve", "H", "Cv"}
@@ -595,7 +595,7 @@ def of_the_pair(name, one, other):
     return max(one, other) if name == "homo" else min(one, other)
 
 
-@wrong("1.5", "of the two values you return the mean for zpve. But alpha, zpve,")
+@wrong("1.5", "of the two values you return the mean for zpve. Is that right for this")
 def of_the_pair(name, one, other):
     match name:
         case "homo":
@@ -608,7 +608,7 @@ def of_the_pair(name, one, other):
             return one + other
 
 
-@wrong("1.5", "of the two values you return the sum for homo. But alpha, zpve, H")
+@wrong("1.5", "of the two values you return the sum for homo. Is that right for this")
 def of_the_pair(name, one, other):
     if "H" in name.upper():
         return one + other  # alpha, H, and by mistake homo
