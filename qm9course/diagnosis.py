@@ -341,9 +341,9 @@ def _reshaped(numbers: np.ndarray, wanted: np.ndarray, rtol: float, atol: float)
     row = "value" if wanted.ndim == 1 else "row"
     if len(wanted) > 2:
         if equal(numbers.ravel(), wanted[0].ravel()):
-            yield f"this is the first {row} alone. Does `return` stand inside the loop?"
+            yield f"this is the first {row} alone. Is `return` inside the loop?"
         if equal(numbers.ravel(), wanted[-1].ravel()):
-            yield f"this is the last {row} alone. Does each turn of the loop overwrite the result?"
+            yield f"this is the last {row} alone. Does each pass of the loop overwrite the result?"
     if len(wanted) > 1:
         if equal(numbers, wanted[:-1]):
             yield f"the last {row} is missing"
@@ -404,7 +404,7 @@ def _relation(pairs: _Pairs, unit: str | None, rtol: float, atol: float) -> str 
             return "this was multiplied by the number of atoms"
     square = [b for _, b, _ in pairs if b.ndim == 2 and b.shape[0] == b.shape[1]]
     if len(square) == len(pairs) and holds(lambda b, n: b.T):
-        return "the array is transposed: rows and columns are exchanged"
+        return "the array is transposed: rows and columns are swapped"
     for words, change in _CHANGES.items():
         with np.errstate(all="ignore"):  # such as 1/0
             same_as_asked = [np.allclose(change(b), b, max(rtol, 1e-3), atol) for _, b, _ in pairs]

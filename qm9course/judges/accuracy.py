@@ -96,10 +96,10 @@ _DIPOLE_MISTAKES: Mapping[str, Answer] = {
     "only the most positive and the most negative atom count here: add up all of them": (
         lambda q, x: _DEBYE * q.max() * (x[np.argmax(q)] - x[np.argmin(q)])
     ),
-    "this is the first atom alone: does `return` stand inside the loop?": (
+    "this is the first atom alone: is `return` inside the loop?": (
         lambda q, x: _DEBYE * q[0] * x[0]
     ),
-    "this is the last atom alone: does each turn of the loop overwrite the sum?": (
+    "this is the last atom alone: does each pass of the loop overwrite the sum?": (
         lambda q, x: _DEBYE * q[-1] * x[-1]
     ),
     "each charge is multiplied by a direction, a vector of length 1: multiply by the position": (
@@ -201,7 +201,7 @@ _judge_cutoff = compared(
         "just inside the cutoff it is 1/2: the brackets go round the sum of cosine and 1": (
             _inside(lambda u: 0.5 * np.cos(np.pi * u) + 1)
         ),
-        "inside and outside are exchanged: near atoms count, and far ones do not": (
+        "inside and outside are swapped: near atoms count, and far ones do not": (
             lambda r, c: np.where(r > c, 0.5 * (np.cos(np.pi * r / c) + 1), 0.0)
         ),
         "it rises from 0 to 1 and should fall from 1 to 0: minus in place of plus": (
@@ -351,7 +351,7 @@ _judge_radial = compared(
         ),
         "np.sinc(z) is sin(pi z)/(pi z), with its own pi: give it k r / c, and multiply by "
         "k pi / c": _waves(lambda r, k, c: np.sqrt(2 / c) * np.sinc(k * np.pi * r / c)),
-        "the values are in the wrong places: reshape does not exchange rows and columns; use .T": (
+        "the values are in the wrong places: reshape does not swap rows and columns; use .T": (
             lambda r, n, c: _bessel(r, n, c).T.reshape(len(r), n)
         ),
         "the last function is missing: np.arange(1, n) stops at n - 1": (
@@ -717,7 +717,7 @@ _judge_forces = compared(
         ),
         "the forces were converted from hartree/bohr: the energy is in kcal/mol and the positions "
         "are in Å already": lambda energy, x: _forces(energy, x) * 627.5095 / 0.529177,
-        "the sum of the forces is zero here: was the mean force taken off, or the mean position "
+        "the sum of the forces is zero here: was the mean force subtracted, or the mean position "
         "inside the derivative? An outer field, here a bowl, may act on all atoms": (
             lambda energy, x: _forces(energy, x) - _forces(energy, x).mean(axis=0)
         ),
@@ -867,7 +867,7 @@ _judge_ensemble = compared(
         "take them from the mean, and divide by n - 1": _spread(
             lambda p: np.sqrt(((p - p[0]) ** 2).mean(axis=0))
         ),
-        "the results are exchanged: first the mean, then the standard deviation": (
+        "the results are swapped: first the mean, then the standard deviation": (
             lambda p: _ensemble(p)[::-1]
         ),
         "the sum is divided by n - 1 for the mean, too, and the deviations are taken from that "
@@ -893,7 +893,7 @@ _judge_ensemble = compared(
         "for is the standard deviation": _spread(
             lambda p: np.abs(p - p.mean(axis=0)).sum(axis=0) / (len(p) - 1)
         ),
-        "the mean is zero, since it was taken off before: compute it first, and keep it in a name "
+        "the mean is zero, since it was subtracted before: compute it first, and keep it in a name "
         "of its own": lambda p: (0 * p.mean(axis=0), p.std(axis=0, ddof=1)),
         "for two networks the deviation is divided by n: n - 1 is right for any number": (
             _spread(lambda p: p.std(axis=0, ddof=1 if len(p) > 2 else 0))
@@ -986,7 +986,7 @@ _judge_learning = compared(
         "this is the intercept, of base 10: np.polyfit gives the slope first": (
             lambda n, e: _slope(np.log10(n), np.log10(e), 1)
         ),
-        "the axes are exchanged: the sizes are x, and the errors y": (
+        "the axes are swapped: the sizes are x, and the errors y": (
             lambda n, e: _slope(np.log(e), np.log(n))
         ),
         "two kinds of logarithms were mixed, base 10 and base e: take one for both": (
@@ -1245,7 +1245,7 @@ _judge_comparison = compared(
         "both numbers are right, but the verdict is the other way round: True if the improvement "
         "is larger than two standard errors": _opposite,
         "the order is reversed: return improvement, error, clearly": _reversed,
-        "improvement and standard error are exchanged: return improvement, error, clearly": (
+        "improvement and standard error are swapped: return improvement, error, clearly": (
             _exchanged
         ),
         "this uncertainty is zero: were old and new overwritten by their means? Compute the "
@@ -1256,7 +1256,7 @@ _judge_comparison = compared(
         "the number of runs of the new model was used for both: each model has its own": (
             _with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)) / np.sqrt(len(new)))
         ),
-        "the numbers of runs are exchanged: each standard deviation is divided by the root of its "
+        "the numbers of runs are swapped: each standard deviation is divided by the root of its "
         "own": _with(
             lambda old, new: np.hypot(
                 old.std(ddof=1) / np.sqrt(len(new)), new.std(ddof=1) / np.sqrt(len(old))
@@ -1323,8 +1323,8 @@ _judge_comparison = compared(
         "first": (_with(lambda old, new: np.sqrt(_standard_error(old) + _standard_error(new)))),
         "both numbers are right, but a new model that is worse is not clearly better: take no "
         "absolute value": _either_way,
-        "old and new were exchanged: the improvement is the error of the old model minus that of "
-        "the new one": _swapped,
+        "old and new were swapped: the improvement is the error of the old model minus that of the "
+        "new one": _swapped,
         "the improvement has the wrong sign: it is the error of the old model minus that of the "
         "new one": _backwards,
     },

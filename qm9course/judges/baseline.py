@@ -204,8 +204,8 @@ _FIT_MISTAKES: dict[str, Answer] = {
     ),
     "counts and energies were divided by the number of atoms. Then an error counts "
     "less in a large molecule, and the fit is another one": _fit_all_per_atom,
-    "the mean was taken off the energies, and not off the counts: use the energies as "
-    "they are": lambda counts, energies: _fit(counts, energies - energies.mean()),
+    "the mean was subtracted from the energies, and not from the counts: use the energies as they "
+    "are": lambda counts, energies: _fit(counts, energies - energies.mean()),
     "each element was fitted as if there were no others, so that hydrogen is paid for "
     "the carbon next to it: solve the five equations together": _fit_one_by_one,
     "this is the right side Xᵀy of the equations: they still need to be solved": (
@@ -407,7 +407,7 @@ def _or_step(judge: Judge) -> Judge:
 
 
 _GRADIENT_MISTAKES: dict[str, Answer] = {
-    "this is the last molecule alone: does each turn of the loop overwrite the gradient? Add to "
+    "this is the last molecule alone: does each pass of the loop overwrite the gradient? Add to "
     "it, with +=": lambda w, x, y: 2 * (x[-1] @ w - y[-1]) * x[-1],
     "the features were squared: the derivative of (X w - y)² is 2 (X w - y) times X": (
         lambda w, x, y: 2 * (x**2).T @ (x @ w - y) / len(y)
@@ -456,7 +456,7 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     "molecule, with its sign, by its features": (
         lambda w, x, y: 2 * np.mean(np.abs(x @ w - y)) * x.mean(axis=0)
     ),
-    "this is the gradient of the first molecule alone: does `return` stand inside the loop?": (
+    "this is the gradient of the first molecule alone: is `return` inside the loop?": (
         lambda w, x, y: _gradient(w, x[:1], y[:1])
     ),
     "this is the gradient of the last molecule alone: add up all of them": (
@@ -591,15 +591,15 @@ _RATE_MISTAKES: dict[str, Answer] = {
     ),
     "singular values of X are the square roots of the eigenvalues of XᵀX: square the "
     "largest": lambda x: len(x) / np.linalg.svd(x, compute_uv=False)[0],
-    "the covariance has the means taken off: that is another matrix than XᵀX / N": (
+    "the covariance has the means subtracted: that is another matrix than XᵀX / N": (
         lambda x: 1 / np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
     ),
     "this is the bound for steps with the one largest molecule: here each step sees "
     "the mean over all": lambda x: 1 / np.max(np.sum(x**2, axis=1)),
-    "np.cov takes the mean off; here there is no constant, so the mean counts: use "
-    "XᵀX / N": lambda x: 1 / _covariance(x),
-    "np.cov takes the mean off; here there is no constant, so the mean counts. And the "
-    "curvatures are twice the eigenvalues of XᵀX / N": lambda x: 2 / _covariance(x),
+    "np.cov subtracts the mean; here there is no constant, so the mean counts: use XᵀX / "
+    "N": lambda x: 1 / _covariance(x),
+    "np.cov subtracts the mean; here there is no constant, so the mean counts. And the curvatures "
+    "are twice the eigenvalues of XᵀX / N": lambda x: 2 / _covariance(x),
     "the largest sum of a row is never less than the largest eigenvalue: this rate is "
     "safe, but not the exact bound": lambda x: 1 / _row_sum(x),
     "these are the bounds of all directions: the smallest of them counts for all": (
@@ -786,8 +786,8 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "mean and spread come from both sets together: so training has seen the other "
     "molecules. Use those of the training set alone": _both_together,
     "this was divided by the variance; divide by its root, the standard deviation": (_by_variance),
-    "the mean was not taken off": _not_centred,
-    "the mean was taken off; now divide by the standard deviation": _only_centred,
+    "the mean was not subtracted": _not_centred,
+    "the mean was subtracted; now divide by the standard deviation": _only_centred,
     "one mean and one spread for the whole table: each column needs its own, axis=0": (
         _by_all_numbers
     ),
@@ -811,7 +811,7 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "1 was added to each spread: divide by 1 only where the spread is 0": _scaled_by(
         _mean, lambda train, other: train.std(axis=0) + 1
     ),
-    "where the spread is 0, the mean was not taken off: only the division is another one": (
+    "where the spread is 0, the mean was not subtracted: only the division is another one": (
         _scaled_by(
             lambda train, other: np.where(train.std(axis=0) == 0, 0, _mean(train, other)), _std
         )
@@ -826,8 +826,8 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "the other set lost its own mean: mean and spread are those of the training set": _scaled_by(
         _mean, _std, lambda train, other: (other.mean(axis=0), _std(train, other))
     ),
-    "the mean was not taken off the other set. Or was it computed when train had been centred? It "
-    "is 0 by then": _scaled_by(
+    "the mean was not subtracted from the other set. Or was it computed when train had been "
+    "centred? It is 0 by then": _scaled_by(
         _mean, _std, lambda train, other: (0 * _mean(train, other), _std(train, other))
     ),
     "the other set was not divided by the spread": _scaled_by(
@@ -844,14 +844,14 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "is the spread around the mean": _scaled_by(
         _mean, lambda train, other: _or_one(np.sqrt(np.mean(train**2, axis=0)))
     ),
-    "brackets are missing: the mean is taken off before the division": _without_brackets,
+    "brackets are missing: the mean is subtracted before the division": _without_brackets,
 }
 
 
 # 3.7
 
 _GOAL = 13.0  # kcal/mol; the composition alone reaches 17.4 on the second half
-_COLUMNS = 500  # with as many columns as training molecules anything can be learnt by heart
+_COLUMNS = 500  # with as many columns as training molecules anything can be learned by heart
 _COUNTS_HELP = "keep the counts: np.column_stack([qm9.composition, your_columns])"
 
 
@@ -904,9 +904,7 @@ def _misshapen(found: object, qm9: QM9) -> str | None:
         return f"the array is transposed, of shape {numbers.shape}: each molecule needs a row"
     if numbers.ndim != 2 or len(numbers) != n or not numbers.shape[1]:
         given = f"an array of shape {numbers.shape}" if numbers.ndim else describe(numbers)
-        inside = (
-            ". Does `return` stand inside the loop?" if len(np.atleast_1d(numbers)) == 1 else ""
-        )
+        inside = ". Is `return` inside the loop?" if len(np.atleast_1d(numbers)) == 1 else ""
         return f"it returns {given}, expected {form}{inside}"
     if numbers.shape[1] > _COLUMNS:
         return (
@@ -941,8 +939,8 @@ def _unlawful(answer: Answer) -> str | None:
         )
     if not _alike(first, other_labels):
         return (
-            "the features change if labels and charges are exchanged between the molecules, so "
-            "they are made from those. Both come out of the very calculation that the model is to "
+            "the features change if labels and charges are swapped between the molecules, so they "
+            "are made from those. Both come out of the very calculation that the model is to "
             "replace. Use atomic_numbers, positions and smiles alone"
         )
     if not _alike(first, np.asarray(answer(_with_numbers_of_others(few)), float)):
@@ -1144,8 +1142,8 @@ EXERCISES = (
                 "the column of fluorine is always zero: its atomic number is 9": (
                     lambda z, offsets: _count(z, offsets, (1, 6, 7, 8, 10))
                 ),
-                "only the first molecule is counted, and the other rows are zero: does `return` "
-                "stand inside the loop?": lambda z, offsets: (
+                "only the first molecule is counted, and the other rows are zero: is `return` "
+                "inside the loop?": lambda z, offsets: (
                     _count(z, offsets) * (np.arange(len(offsets) - 1) == 0)[:, None]
                 ),
             },

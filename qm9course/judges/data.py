@@ -418,8 +418,8 @@ _compare_atoms = compared(
         "needs sorted numbers, index == number does not": _cut(
             lambda number, index: int(np.searchsorted(index, number))
         ),
-        "the last atom is missing: a slice ends before its second number, so nothing is "
-        "to be taken off": _cut(_row_of, last=-1),
+        "the last atom is missing: a slice ends before its second number, so nothing is to be "
+        "subtracted": _cut(_row_of, last=-1),
         "the first atom of the next molecule is there, too: a slice ends before its "
         "second number, and offsets[row + 1] is that atom": _cut(_row_of, last=1),
         "the first atom is missing: the molecule begins at offsets[row]": (_cut(_row_of, first=1)),
@@ -432,7 +432,7 @@ _compare_atoms = compared(
         ),
         "this is one atom, at the place of the row: the atoms of the molecule run from "
         "offsets[row] to offsets[row + 1]": _rows_as_atoms,
-        "the results are exchanged: return the atomic numbers first": _exchanged_arrays,
+        "the results are swapped: return the atomic numbers first": _exchanged_arrays,
         "the positions are those of one atom, positions[row]: take all of the molecule's, from "
         "offsets[row] to offsets[row + 1]": (
             lambda number, index, offsets, z, x: (
@@ -790,8 +790,11 @@ _compare_one_hot = compared(
         "the columns are in the reverse order; H, C, N, O, F is asked for": (
             lambda z: (_one_hot(z, ELEMENTS[::-1]), z > 0)
         ),
-        "rows and columns are exchanged: one row for each slot, one column for each "
-        "element": lambda z: (_one_hot(z).T, z > 0),
+        "rows and columns are swapped: one row for each slot, one column for each "
+        "element": lambda z: (
+            _one_hot(z).T,
+            z > 0,
+        ),
         "these are the sixteen columns of the chapter; here five are asked for, H, C, N, "
         "O, F": _sixteen,
         "the columns hold atomic numbers; a one-hot vector has a 1": (
@@ -800,7 +803,7 @@ _compare_one_hot = compared(
         "the padded slots are gone: keep them, as rows of zeros and False in the mask": (
             _without_padding
         ),
-        "the results are exchanged: return the one-hot vectors first": (
+        "the results are swapped: return the one-hot vectors first": (
             lambda z: (z > 0, _one_hot(z))
         ),
         "np.eye(10)[z] has a column for each number from 0 to 9: keep those of H, C, N, O and F, "
@@ -1062,7 +1065,7 @@ def _mixed() -> dict[str, Answer]:
     for what, places in places_of.items():
         for mean in sources:
             for std in sources:
-                first = f"the mean is that of {mean}" if mean else "no mean was taken off"
+                first = f"the mean is that of {mean}" if mean else "no mean was subtracted"
                 second = (
                     f"the standard deviation is that of {std}"
                     if std
@@ -1090,7 +1093,7 @@ _compare_standardised = compared(
         "deviation computed after train had been standardised? They are 0 and 1 by then": (
             lambda train, test: (_scaled(train, test)[0], test)
         ),
-        "the mean is taken off, and the division by the standard deviation is missing": _changed(
+        "the mean is subtracted, and the division by the standard deviation is missing": _changed(
             lambda y, t: y - t.mean()
         ),
         "this was divided by the variance: its square root, the standard deviation, has the unit "
@@ -1098,8 +1101,8 @@ _compare_standardised = compared(
         "this was multiplied by the standard deviation: divide by it": _changed(
             lambda y, t: (y - t.mean()) * t.std()
         ),
-        "the mean is missing: take it off first": _changed(lambda y, t: y / t.std()),
-        "brackets are missing: the mean is to be taken off before the division": _changed(
+        "the mean is missing: subtract it first": _changed(lambda y, t: y / t.std()),
+        "brackets are missing: the mean is to be subtracted before the division": _changed(
             lambda y, t: y - t.mean() / t.std()
         ),
         "the mean was divided out: divide by the standard deviation": _changed(
@@ -1109,10 +1112,10 @@ _compare_standardised = compared(
         "extreme molecule can spoil. Use mean and standard deviation": _changed(
             lambda y, t: (y - t.min()) / (t.max() - t.min())
         ),
-        "the results are exchanged: return those of the training set first": (
+        "the results are swapped: return those of the training set first": (
             lambda train, test: _scaled(train, test)[::-1]
         ),
-        "the mean was added: take it off": _changed(lambda y, t: (y + t.mean()) / t.std()),
+        "the mean was added: subtract it": _changed(lambda y, t: (y + t.mean()) / t.std()),
         "this was divided by the root of the sum of squares: the standard deviation is the root of "
         "their mean": _changed(lambda y, t: (y - t.mean()) / (t.std() * np.sqrt(len(t)))),
         "this was divided by the standard error of the mean, which is smaller than the standard "
@@ -1125,7 +1128,7 @@ _compare_standardised = compared(
         ),
         "this was divided by the mean absolute deviation; the standard deviation is the root of "
         "the mean square": _changed(lambda y, t: (y - t.mean()) / np.mean(np.abs(t - t.mean()))),
-        "the median was taken off: take the mean": _changed(
+        "the median was subtracted: take the mean": _changed(
             lambda y, t: (y - np.median(t)) / t.std()
         ),
         "the deviation was divided by n - 2: n or n - 1 is right": _changed(

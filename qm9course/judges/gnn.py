@@ -951,7 +951,7 @@ def _judge_gaps(found: np.ndarray) -> str | None:
         )
         if abs(found.mean()) < 1.0:
             return (
-                f"{means}. Was a mean taken off before the training, and not added again? The "
+                f"{means}. Was a mean subtracted before the training, and not added again? The "
                 "network's own output is standardised, too; model.predict adds the mean"
             )
         for label in ("homo", "lumo"):
@@ -1034,9 +1034,9 @@ EXERCISES = (
                 "each atom hears itself, too: leave out the diagonal of the edges": (
                     lambda edges, features: edges @ features
                 ),
-                "sender and receiver are exchanged: in edges[i, j] it is j that sends and i that "
+                "sender and receiver are swapped: in edges[i, j] it is j that sends and i that "
                 "hears": lambda edges, features: _off_diagonal(edges).T @ features,
-                "sender and receiver are exchanged (in edges[i, j] it is j that sends), and the "
+                "sender and receiver are swapped (in edges[i, j] it is j that sends), and the "
                 "diagonal takes part": lambda edges, features: edges.T @ features,
                 "1 was subtracted from the diagonal of the edges, which does not make it zero: "
                 "multiply the edges by 1 - np.eye(len(edges))": (
@@ -1094,7 +1094,7 @@ EXERCISES = (
                 "what is negative became 0, as in an activation function: none is asked for": (
                     lambda edges, features: np.maximum(_step(edges, features), 0)
                 ),
-                "only the last message is left: does each turn of the loop overwrite the sum? Add "
+                "only the last message is left: does each pass of the loop overwrite the sum? Add "
                 "to it, with +=": _last_message,
                 "the last atom is not heard: range(n - 1) ends before it": (
                     lambda edges, features: _off_diagonal(edges)[:, :-1] @ features[:-1]
@@ -1214,7 +1214,7 @@ EXERCISES = (
                 "by their number, and not by the length of the row": (
                     lambda energies, mask: _pool(energies, mask) / mask.sum(axis=1) * mask.shape[1]
                 ),
-                "a mean over the whole batch was taken off: the energy of a molecule does not "
+                "a mean over the whole batch was subtracted: the energy of a molecule does not "
                 "depend on the others": lambda energies, mask: (
                     _pool(energies, mask) - _pool(energies, mask).mean()
                 ),
@@ -1295,7 +1295,7 @@ EXERCISES = (
                 "only the last array was counted: add each to what there is, n += ...": (
                     lambda network: _leaves(network)[-1].size
                 ),
-                "only the first array was counted: does `return` stand inside the loop?": (
+                "only the first array was counted: is `return` inside the loop?": (
                     lambda network: _leaves(network)[0].size
                 ),
                 "arrays of the same size were counted once: a set holds equal numbers once": (

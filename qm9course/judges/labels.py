@@ -151,8 +151,8 @@ _judge_pairs = compared(
                 _pair(name, one, other) if name in ("homo", "lumo") else (one + other) / 2
             )
         ),
-        "homo is the highest occupied orbital of all, and lumo the lowest free one: they "
-        "were exchanged": _exchanged,
+        "homo is the highest occupied orbital of all, and lumo the lowest free one: they were "
+        "swapped": _exchanged,
         "the value of the first molecule alone: which of the two is the highest, or the "
         "lowest, depends on the molecules": (
             lambda name, one, other: one if name in ("homo", "lumo") else one + other
@@ -264,19 +264,19 @@ EXERCISES = (
             _atomization,
             _molecules,
             {
-                "this is the total enthalpy: take off the enthalpies of the free atoms": (
+                "this is the total enthalpy: subtract the enthalpies of the free atoms": (
                     lambda z, total, atoms: _HARTREE * total
                 ),
                 "the hydrogen atoms are missing: they are free atoms, too": _heavy_only,
                 "each element was counted once; count each atom": _each_once,
-                "this is the sum of the free atoms: it is to be taken off the total": (
+                "this is the sum of the free atoms: subtract it from the total": (
                     lambda z, total, atoms: _HARTREE * sum(atoms[int(n)] for n in z)
                 ),
-                "the total is in kcal/mol and the free atoms are in hartree: take them off first, "
+                "the total is in kcal/mol and the free atoms are in hartree: subtract them first, "
                 "and then turn the difference into kcal/mol": (
                     lambda z, total, atoms: _HARTREE * total - sum(atoms[int(n)] for n in z)
                 ),
-                "this takes off one atom of every element in references: take off those that the "
+                "this subtracts one atom of every element in references: subtract those that the "
                 "molecule has, each as often as it has it": (
                     lambda z, total, atoms: _HARTREE * (total - sum(atoms.values()))
                 ),
@@ -296,12 +296,11 @@ EXERCISES = (
                 "hartree: put the difference in brackets": (
                     lambda z, total, atoms: total - _HARTREE * sum(atoms[int(n)] for n in z)
                 ),
-                "only the first atom was taken off: does `return` stand inside the loop?": (
+                "only the first atom was subtracted: is `return` inside the loop?": (
                     lambda z, total, atoms: _atomization(z[:1], total, atoms)
                 ),
-                "only the last atom was taken off: does each turn of the loop overwrite the sum?": (
-                    lambda z, total, atoms: _atomization(z[-1:], total, atoms)
-                ),
+                "only the last atom was subtracted: does each pass of the loop overwrite the "
+                "sum?": (lambda z, total, atoms: _atomization(z[-1:], total, atoms)),
                 "the last atom is missing": (
                     lambda z, total, atoms: _atomization(z[:-1], total, atoms)
                 ),
@@ -332,7 +331,7 @@ EXERCISES = (
                         "nitrogen, oxygen and fluorine": (1, 6),
                     }.items()
                 },
-                "the free atoms were added; take them off": (
+                "the free atoms were added; subtract them": (
                     lambda z, total, atoms: _HARTREE * (total + sum(atoms[int(n)] for n in z))
                 ),
             },
@@ -340,8 +339,8 @@ EXERCISES = (
         ),
         (
             "Zero is the free atoms. How far below zero is the molecule?",
-            "Add references[z] for each z in atomic_numbers, hydrogen too, and take the sum off "
-            "the total.",
+            "Add references[z] for each z in atomic_numbers, hydrogen too, and subtract the sum "
+            "from the total.",
             "sum(references[int(z)] for z in atomic_numbers); then convert to kcal/mol.",
         ),
         "negative, since a bound molecule lies below its atoms; about -100 kcal/mol a bond",
@@ -380,7 +379,7 @@ EXERCISES = (
                 "3/2 RT is the kinetic energy, which U holds already; PV = RT is to be added": (
                     lambda energy, temperature: energy + 1.5 * _GAS_CONSTANT * temperature
                 ),
-                "the temperature is given in kelvin: 273.15 is not to be taken off": (
+                "the temperature is given in kelvin: 273.15 is not to be subtracted": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * (temperature - 273.15)
                 ),
                 "the argument `temperature` is not used: the enthalpy is always that at 298.15 K": (

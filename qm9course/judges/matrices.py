@@ -120,7 +120,7 @@ _DIAGONALS: Parts = {
     "0.5 Z^2.4 was added to Z², which the diagonal had already: replace it": (
         lambda z: z**2 + 0.5 * z**2.4
     ),
-    "factor and exponent are exchanged on the diagonal: 0.5 * Z ** 2.4, and not 2.4 * Z ** 0.5": (
+    "factor and exponent are swapped on the diagonal: 0.5 * Z ** 2.4, and not 2.4 * Z ** 0.5": (
         lambda z: 2.4 * z**0.5
     ),
     "the atomic numbers are on the diagonal: 0.5 Z^2.4 belongs there": lambda z: z,

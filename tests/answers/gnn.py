@@ -372,12 +372,12 @@ def message_step(edges, features):
     return edges @ features
 
 
-@wrong("5.3", "sender and receiver are exchanged: in")
+@wrong("5.3", "sender and receiver are swapped: in")
 def message_step(edges, features):
     return (edges * (1 - np.eye(len(edges)))).T @ features
 
 
-@wrong("5.3", "sender and receiver are exchanged (in")
+@wrong("5.3", "sender and receiver are swapped (in")
 def message_step(edges, features):
     return np.einsum("ij,ik->jk", edges, features)
 
@@ -1414,7 +1414,7 @@ def pair_distances(positions):
     return np.abs(way[:, None] - way[None, :])
 
 
-@wrong("5.3", "does each turn of the loop overwrite the sum? Add to it, with +=")
+@wrong("5.3", "does each pass of the loop overwrite the sum? Add to it, with +=")
 def message_step(edges, features):
     out = np.zeros(features.shape)
     for i in range(len(edges)):

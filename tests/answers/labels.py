@@ -138,7 +138,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * total
 
 
-@wrong("1.2", "this is the total enthalpy: take off the enthalpies of the free atoms. And the")
+@wrong("1.2", "this is the total enthalpy: subtract the enthalpies of the free atoms. And the")
 def atomization_enthalpy(atomic_numbers, total, references):
     return total
 
@@ -174,7 +174,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * (total + sum(references[z] for z in atomic_numbers))
 
 
-@wrong("1.2", "take them off first")
+@wrong("1.2", "subtract them first")
 def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * total - sum(references[z] for z in atomic_numbers)
 
@@ -227,7 +227,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return total - free * 627.5095
 
 
-@wrong("1.2", "only the first atom was taken off: does `return` stand inside the")
+@wrong("1.2", "only the first atom was subtracted: is `return` inside the")
 def atomization_enthalpy(atomic_numbers, total, references):
     energy = total
     for z in atomic_numbers:
@@ -507,7 +507,7 @@ def of_the_pair(name, one, other):
     return (one + other) / 2
 
 
-@wrong("1.5", "exchanged")
+@wrong("1.5", "swapped")
 def of_the_pair(name, one, other):
     if name == "homo":
         return min(one, other)

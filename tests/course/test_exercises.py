@@ -397,7 +397,7 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
     ("found", "expected", "says"),
     [
         ([np.eye(3)[:, :2]], [np.eye(3)[:2]], "transposed array: its shape is"),
-        ([[[0, 1], [2, 3]]], [np.array([[0, 2], [1, 3]])], "rows and columns are exchanged"),
+        ([[[0, 1], [2, 3]]], [np.array([[0, 2], [1, 3]])], "rows and columns are swapped"),
         ([np.array([1.0, 4.0])], [np.array([1.0, 2.0])], "squares"),
         ([np.array([2.0, 4.0])], [np.array([1.0, 2.0])], "twice"),
         ([np.array([0.5, 1.0])], [np.array([1.0, 2.0])], "half"),
