@@ -220,10 +220,9 @@ _judge_cutoff = compared(
         "at the cutoff it is 0, and the slope is not: this is a quarter of a period": _inside(
             lambda u: np.cos(0.5 * np.pi * u)
         ),
-        "this is a polynomial that is 1, 1/2 and 0 at the same places: a cosine is asked for": (
-            _inside(lambda u: 1 - 3 * u**2 + 2 * u**3)
-        ),
-        "this is a polynomial that is 1 and 0 at the same places: a cosine is asked for": (
+        "this is a polynomial that is 1, 1/2 and 0 at the same places: the exercise asks for a "
+        "cosine": (_inside(lambda u: 1 - 3 * u**2 + 2 * u**3)),
+        "this is a polynomial that is 1 and 0 at the same places: the exercise asks for a cosine": (
             _inside(lambda u: (1 - u**2) ** 2)
         ),
         "where the first distance lies beyond the cutoff, decimals are cut off: np.vectorize takes "
@@ -745,7 +744,7 @@ _GRAD_MISUSED: Mapping[str, str] = {
     "bad operand type for unary -: 'function'": "energy and jax.grad(energy) are functions, "
     "and a function has no minus: put the minus before what jax.grad(energy)(positions) returns",
     "xpected a callable": "jax.grad takes the function energy itself, not the number that it "
-    "returns: jax.grad(energy), and then (positions) behind it",
+    "returns: jax.grad(energy), and then (positions) after it",
     "only integer scalar arrays": "the second argument of jax.grad is not the positions: give "
     "them to the function that jax.grad(energy) returns, in brackets of their own",
 }
@@ -855,12 +854,12 @@ _judge_ensemble = compared(
         "and ddof=1": _spread(lambda p: p.var(axis=0)),
         "the mean is right. The second result is the range, from smallest to largest, which grows "
         "with the number of networks": _spread(lambda p: np.ptp(p, axis=0)),
-        "the mean is right. The second result is the standard error of the mean; asked for is how "
-        "far one network is from the others": (
+        "the mean is right. The second result is the standard error of the mean; the exercise asks "
+        "how far one network is from the others": (
             _spread(lambda p: p.std(axis=0, ddof=1) / np.sqrt(len(p)))
         ),
-        "the mean is right. The second result is the mean absolute deviation; asked for is the "
-        "standard deviation": _spread(lambda p: np.abs(p - p.mean(axis=0)).mean(axis=0)),
+        "the mean is right. The second result is the mean absolute deviation; the exercise asks "
+        "for the standard deviation": _spread(lambda p: np.abs(p - p.mean(axis=0)).mean(axis=0)),
         "the mean is right. The deviations are taken from the first network: take them from the "
         "mean": _spread(lambda p: np.sqrt(((p - p[0]) ** 2).sum(axis=0) / (len(p) - 1))),
         "the mean is right. The deviations are taken from the first network, and divided by n: "
@@ -889,8 +888,8 @@ _judge_ensemble = compared(
         ),
         "the mean is right. The second result is the range over the root of 2: right for two "
         "networks alone": _spread(lambda p: np.ptp(p, axis=0) / np.sqrt(2)),
-        "the mean is right. The second result is the mean absolute deviation, with n - 1; asked "
-        "for is the standard deviation": _spread(
+        "the mean is right. The second result is the mean absolute deviation, with n - 1; the "
+        "exercise asks for the standard deviation": _spread(
             lambda p: np.abs(p - p.mean(axis=0)).sum(axis=0) / (len(p) - 1)
         ),
         "the mean is zero, since it was subtracted before: compute it first, and keep it in a name "
@@ -1033,9 +1032,8 @@ _judge_learning = compared(
         "np.cov divides by n - 1 and np.var by n: take both in the same way, with ddof": (
             lambda n, e: _slope(np.log(n), np.log(e)) * len(n) / (len(n) - 1)
         ),
-        "this is the coefficient of correlation, between -1 and 1: the slope is asked for": (
-            lambda n, e: float(np.corrcoef(np.log(n), np.log(e))[0, 1])
-        ),
+        "this is the coefficient of correlation, between -1 and 1: the exercise asks for the "
+        "slope": (lambda n, e: float(np.corrcoef(np.log(n), np.log(e))[0, 1])),
         "this is a coefficient of a parabola: fit a straight line, of degree 1": (
             lambda n, e: float(np.polyfit(np.log(n), np.log(e), 2)[1])
         ),
@@ -1384,7 +1382,7 @@ def _own_molecule(answer: Answer) -> str | None:
         about_form = "ends after" in str(error) or "expected the number of atoms" in str(error)
         return f"{error}. {_FORMAT}" if about_form else str(error)
     if len(molecules) > 1:
-        return f"your text has {len(molecules)} molecules, one behind the other: return one"
+        return f"your text has {len(molecules)} molecules, one after the other: return one"
     return _judge_molecule(sample, molecules[0])
 
 
@@ -1403,7 +1401,7 @@ def _no_text(text: object) -> str | None:
         return f"{len(text):,} characters are too many: a molecule of QM9 needs about a thousand"
     if not text.partition("\n")[0].strip():
         return (
-            "the first line of the text is empty: write the number of atoms directly behind the "
+            "the first line of the text is empty: write the number of atoms directly after the "
             "quotation marks"
         )
     return None
@@ -1552,8 +1550,8 @@ EXERCISES = (
             "has shape (pairs, n).",
             "return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / r",
         ),
-        "a network gets one distance as several numbers, of which each sees another scale: far "
-        "easier to learn from",
+        "a network gets one distance as several numbers, each of which resolves a different length "
+        "scale: far easier to learn from",
     ),
     Exercise(
         "6.4",
@@ -1613,8 +1611,8 @@ EXERCISES = (
             "logarithms.",
             "return np.polyfit(np.log(sizes), np.log(errors), 1)[0]",
         ),
-        "with an exponent of -0.5, half of the error costs four times the molecules; with -0.25, "
-        "sixteen times",
+        "with an exponent of -0.5, halving the error takes four times as many molecules; with "
+        "-0.25, sixteen times as many",
     ),
     Exercise(
         "6.8",
@@ -1638,15 +1636,16 @@ EXERCISES = (
         (
             "Start from a molecule of the sample that has what you need, such as pyridine, "
             "qm9[201], and change one thing: another atom, or an OH group turned about its bond. "
-            "(Brackets take the row; molecule.index is the number in QM9, for pyridine 215.)",
+            "(The argument qm9 is the sample: pyridine is in its row 201, and has the number 215 "
+            "in QM9.)",
             "Put the new atom on the line of the old bond, at its own bond length: C-F 1.34 Å in a "
             "ring such as pyridine, C-O 1.42 Å, O-H 0.97 Å. Copy the positions before you change "
             "them: molecule.positions.copy().",
             'Lines: f"{symbol} {x:.4f} {y:.4f} {z:.4f}" for each atom. The text: '
             '"\\n".join([str(len(lines)), "a comment", *lines]).',
         ),
-        "no warning means only that nothing is known against the prediction: whether this is a "
-        "minimum, nobody has asked",
+        "no warning means only that nothing is known against the prediction: nobody has checked "
+        "that this geometry is a minimum",
         needs_jax=True,
     ),
 )

@@ -271,10 +271,10 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "this is the mean of the squares, in (kcal/mol)²: take the absolute values": (
         lambda predicted, true: np.mean((_HARTREE * (predicted - true)) ** 2)
     ),
-    "this is the median, the error in the middle: a mean is asked for": (
+    "this is the median, the error in the middle: the exercise asks for a mean": (
         lambda predicted, true: _HARTREE * np.median(np.abs(predicted - true))
     ),
-    "this is the largest error of all: a mean is asked for": (
+    "this is the largest error of all: the exercise asks for a mean": (
         lambda predicted, true: _HARTREE * np.max(np.abs(predicted - true))
     ),
     "absolute values of the energies were subtracted, so that signs are lost: first the "
@@ -288,15 +288,13 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "this was divided by n - 1: a mean divides by the number of molecules": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)) / (len(predicted) - 1)
     ),
-    "these are relative errors, divided by the true energies: an error in kcal/mol is asked for": (
-        lambda predicted, true: _HARTREE * np.mean(np.abs((predicted - true) / true))
-    ),
-    "these are relative errors, divided by the true energies: kcal/mol are asked for": (
+    "these are relative errors, divided by the true energies: the exercise asks for an error in "
+    "kcal/mol": (lambda predicted, true: _HARTREE * np.mean(np.abs((predicted - true) / true))),
+    "these are relative errors, divided by the true energies: the exercise asks for kcal/mol": (
         lambda predicted, true: np.mean(np.abs((predicted - true) / true))
     ),
-    "these are errors in per cent of the true energies: an error in kcal/mol is asked for": (
-        lambda predicted, true: 100 * np.mean(np.abs((predicted - true) / true))
-    ),
+    "these are errors in per cent of the true energies: the exercise asks for an error in "
+    "kcal/mol": (lambda predicted, true: 100 * np.mean(np.abs((predicted - true) / true))),
     "the last molecule is missing in the sum: range(len(true)) ends before its end": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)[:-1]) / len(predicted)
     ),
@@ -439,7 +437,7 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     ),
     "this is the mean over the weights, too: each weight has its own derivative, so "
     "take it along axis=0": lambda w, x, y: np.mean(2 * (x @ w - y)[:, None] * x),
-    "this is the mean squared error itself: its derivatives are asked for": (
+    "this is the mean squared error itself: the exercise asks for its derivatives": (
         lambda w, x, y: np.mean((x @ w - y) ** 2)
     ),
     "this is the gradient of the mean absolute error": _of_absolute_error,
@@ -792,8 +790,8 @@ _SCALE_MISTAKES: dict[str, Answer] = {
         _by_all_numbers
     ),
     "each molecule was scaled by its own atoms: a mean over molecules is axis=0": (_by_rows),
-    "this brings each column between 0 and 1: asked for are mean 0 and standard "
-    "deviation 1": _from_zero_to_one,
+    "this brings each column between 0 and 1: the exercise asks for mean 0 and standard deviation "
+    "1": _from_zero_to_one,
     "the other set came back as it was": _not_the_other,
     "a small number added to the spread avoids the division by zero, and multiplies "
     "other molecules by a hundred million: divide by 1 where the spread is 0": (_with_small_number),
@@ -909,7 +907,7 @@ def _misshapen(found: object, qm9: QM9) -> str | None:
     if numbers.shape[1] > _COLUMNS:
         return (
             f"{numbers.shape[1]:,} columns are too many for 1,000 training molecules: least "
-            f"squares would learn them by heart. Choose at most {_COLUMNS}, better a few dozen"
+            f"squares would memorise them. Choose at most {_COLUMNS}, better a few dozen"
         )
     with np.errstate(over="ignore"):  # of longer floats
         bad = np.flatnonzero(~np.isfinite(numbers.astype(float)).all(axis=1))
@@ -1100,9 +1098,9 @@ EXERCISES = (
             _count,
             _flat_molecules,
             {
-                "the columns are in the order C, H, N, O, F; asked for is H, C, N, O, F, by atomic "
+                "the columns are in the order C, H, N, O, F; expected: H, C, N, O, F, by atomic "
                 "number": _hill,
-                "the columns are in alphabetical order; asked for is H, C, N, O, F, by atomic "
+                "the columns are in alphabetical order; expected: H, C, N, O, F, by atomic "
                 "number": _alphabet,
                 "the hydrogen atoms are missing: they have energy, too, and the first column": (
                     _heavy

@@ -145,12 +145,12 @@ def _explain_reading(error: BaseException, _: tuple[Any, ...]) -> str | None:
         )
     if re.fullmatch(r"[-+]?[\d.]+e[-+]?", word[2]):
         return (
-            f"{word[2]} was cut off behind its e: numbers have different lengths, so take whole "
+            f"{word[2]} was cut off after its e: numbers have different lengths, so take whole "
             "words, line.split()"
         )
     if "\\t" in word[2] or "\t" in word[2]:
         return (
-            "the columns are separated by tabs, some with a space behind: line.split(), with "
+            "the columns are separated by tabs, some with a space after them: line.split(), with "
             "nothing in the brackets, takes both"
         )
     if not re.search("[A-Za-z]", word[2]):
@@ -541,7 +541,7 @@ def _judge_leak(answer: Answer) -> str | None:
     cases = _pairs_of_sets()
     results = [snapshot(answer(*case.arguments)) for case in cases]
     if any(isinstance(found, QM9) for found in results):
-        return "this is a set of molecules, and their numbers are asked for: take its .index"
+        return "this is a set of molecules; the exercise asks for their numbers: take its .index"
     sets = [_as_set(found) for found in results]
     if any(isinstance(found, set | frozenset | list) and _has_text(found) for found in sets):
         return "these are texts, and the numbers of molecules are integers: int(text) makes one"
@@ -596,7 +596,7 @@ def _has_text(found: set[Any] | frozenset[Any] | list[Any]) -> bool:
 
 def _difference_of(found: set[Any] | frozenset[Any], wanted: set[int]) -> str:
     parts = []
-    for word, some in (("lacks", wanted - found), ("must not have", found - wanted)):
+    for word, some in (("lacks", wanted - found), ("wrongly includes", found - wanted)):
         if some:
             numbers = [x for x in some if isinstance(x, int | np.integer)]
             names = sorted(numbers) if len(numbers) == len(some) else sorted(map(describe, some))
@@ -626,15 +626,14 @@ _compare_leaks = compared(
         "the other way round: these test molecules are not in the training set": (
             lambda train, test: set(test.index.tolist()) - set(train.index.tolist())
         ),
-        "these are the molecules of either set; those in both are asked for": (
+        "these are the molecules of either set; the exercise asks for those in both": (
             lambda train, test: set(train.index.tolist()) | set(test.index.tolist())
         ),
-        "these are the molecules of one of the sets alone; those in both are asked for": (
+        "these are the molecules of one of the sets alone; the exercise asks for those in both": (
             lambda train, test: set(train.index.tolist()) ^ set(test.index.tolist())
         ),
-        "it finds the right molecules, and gives their SMILES: their numbers are asked for": (
-            lambda train, test: set(train.smiles.tolist()) & set(test.smiles.tolist())
-        ),
+        "it finds the right molecules, and gives their SMILES: the exercise asks for their "
+        "numbers": (lambda train, test: set(train.smiles.tolist()) & set(test.smiles.tolist())),
         "this is a mask of the training set; train.index[mask] are the numbers": (
             lambda train, test: np.isin(train.index, test.index)
         ),
@@ -771,7 +770,7 @@ _compare_one_hot = compared(
     lambda z: (_one_hot(z), z > 0),
     _padded,
     {
-        "the columns are in the order C, H, N, O, F; H, C, N, O, F is asked for": (
+        "the columns are in the order C, H, N, O, F; expected: H, C, N, O, F": (
             lambda z: (_one_hot(z, (6, 1, 7, 8, 9)), z > 0)
         ),
         "a slot of padding was counted as hydrogen: its row must be zeros alone": (_padding_as(0)),
@@ -784,10 +783,10 @@ _compare_one_hot = compared(
         "the mask says True everywhere: slots with atomic number 0 hold no atom": (
             lambda z: (_one_hot(z), z >= 0)
         ),
-        "the columns are in the order of the alphabet; H, C, N, O, F is asked for": (
+        "the columns are in the order of the alphabet; expected: H, C, N, O, F": (
             lambda z: (_one_hot(z, (6, 9, 1, 7, 8)), z > 0)
         ),
-        "the columns are in the reverse order; H, C, N, O, F is asked for": (
+        "the columns are in the reverse order; expected: H, C, N, O, F": (
             lambda z: (_one_hot(z, ELEMENTS[::-1]), z > 0)
         ),
         "rows and columns are swapped: one row for each slot, one column for each "
@@ -795,8 +794,8 @@ _compare_one_hot = compared(
             _one_hot(z).T,
             z > 0,
         ),
-        "these are the sixteen columns of the chapter; here five are asked for, H, C, N, "
-        "O, F": _sixteen,
+        "these are the sixteen columns of the chapter; the exercise asks for five: H, C, "
+        "N, O, F": _sixteen,
         "the columns hold atomic numbers; a one-hot vector has a 1": (
             lambda z: (_one_hot(z) * z[:, None], z > 0)
         ),
@@ -912,8 +911,8 @@ def _defect_of_parts(parts: list[np.ndarray], wanted: list[int]) -> str | None:
         if len(np.unique(part)) < len(part):
             twice = len(part) - len(np.unique(part))
             return (
-                f"{twice} rows of {name} are there more than once: draw without putting back, "
-                "which a permutation does"
+                f"{twice} rows of {name} are there more than once: draw without replacement, which "
+                "a permutation does"
             )
     for i, j in ((0, 2), (0, 1), (1, 2)):
         common = len(np.intersect1d(parts[i], parts[j]))
@@ -1178,8 +1177,8 @@ def _judge_sizes(answer: Answer) -> str | None:
             names = ", ".join(map(str, sizes))
             leave = f"the size {names} leaves" if len(sizes) == 1 else f"the sizes {names} leave"
             return (
-                f"for {text} {leave} {100 * waste:.1f} % of "
-                f"the slots empty; less than {100 * MAX_WASTE:.0f} % is asked for{note}"
+                f"for {text} {leave} {100 * waste:.1f} % of the slots empty; the exercise asks for "
+                f"less than {100 * MAX_WASTE:.0f} %{note}"
             )
     return None
 

@@ -437,7 +437,7 @@ _MOLECULAR_MISTAKES: dict[str, Answer] = {
         pool=_POOLS,
     ),
     "this was divided by the root of the kernels of A and of B with themselves, so that it is 1 "
-    "for equal molecules: often done, and not asked for here": _normalised,
+    "for equal molecules: often done, but not here": _normalised,
     "the features of all atoms of an element were added before they were compared: compare atom "
     "with atom, and add the kernels": _of_sums,
     "the features of all atoms were added before they were compared: compare atom with atom, and "
@@ -543,7 +543,7 @@ _ANGLES: Parts = {
     "before it adds": lambda x, w, b: x.sum(1)[:, None] * w.sum(0) + b,
 }
 _SHAPES: Parts = {
-    "this is the sine: the cosine is asked for": np.sin,
+    "this is the sine: the exercise asks for the cosine": np.sin,
     "this is the angle: take its cosine": lambda t: t,
     "the cosine was squared": lambda t: np.cos(t) ** 2,
     "cosine and sine are side by side, another recipe, without phases: here it is one cosine for "
@@ -673,8 +673,8 @@ _SPREADS: Parts = {
     "this is the root of the prior, as if there were no training molecules": (
         lambda a, b, p, r: np.sqrt(p)
     ),
-    "the ridge was added in the end: that is the spread of a noisy measurement; asked for is that "
-    "of the value itself": lambda a, b, p, r: _root(p - _explained(a, b) + r),
+    "the ridge was added in the end: that is the spread of a noisy measurement; the exercise asks "
+    "for that of the value itself": lambda a, b, p, r: _root(p - _explained(a, b) + r),
     "this is a matrix for all pairs of new molecules: the variances are on its diagonal": (
         lambda a, b, p, r: _root(p[:, None] - _whole(a, b))
     ),
@@ -684,7 +684,7 @@ _SPREADS: Parts = {
     "the matrix of the prior alone on the diagonal, minus that of all pairs: return the diagonal": (
         lambda a, b, p, r: _root(np.diag(p) - _whole(a, b))
     ),
-    "the rows of the matrix for all pairs were added up: its diagonal is asked for": (
+    "the rows of the matrix for all pairs were added up: the exercise asks for its diagonal": (
         lambda a, b, p, r: _root(p - _whole(a, b).sum(axis=1))
     ),
     "the inverse is missing: between · between does not know that training molecules are alike": (
@@ -713,7 +713,9 @@ _SPREADS: Parts = {
     "this was divided by the root of the number of training molecules: leave it as it is": (
         lambda a, b, p, r: _left(a, b, p, r) / np.sqrt(len(a))
     ),
-    "these are two standard deviations: one is asked for": lambda a, b, p, r: 2 * _left(a, b, p, r),
+    "these are two standard deviations: the exercise asks for one": lambda a, b, p, r: (
+        2 * _left(a, b, p, r)
+    ),
 }
 _CLIP = "np.maximum(variance, 0) comes before the root"
 _DEVIATION_MISTAKES = alone_and_together(_deviation, ridge=_RIDGES, form=_SPREADS)

@@ -151,8 +151,8 @@ _judge_pairs = compared(
                 _pair(name, one, other) if name in ("homo", "lumo") else (one + other) / 2
             )
         ),
-        "homo is the highest occupied orbital of all, and lumo the lowest free one: they were "
-        "swapped": _exchanged,
+        "homo is the highest occupied orbital of all, and lumo the lowest unoccupied one: they "
+        "were swapped": _exchanged,
         "the value of the first molecule alone: which of the two is the highest, or the "
         "lowest, depends on the molecules": (
             lambda name, one, other: one if name in ("homo", "lumo") else one + other
@@ -160,12 +160,12 @@ _judge_pairs = compared(
         "lumo is right, and homo is the highest occupied orbital of all, not the lowest": (
             lambda name, one, other: min(one, other) if name == "homo" else _pair(name, one, other)
         ),
-        "lumo is the lowest free orbital, with its sign: a negative one lies below zero": (
+        "lumo is the lowest unoccupied orbital, with its sign: a negative one lies below zero": (
             lambda name, one, other: (
                 min(one, other, key=abs) if name == "lumo" else _pair(name, one, other)
             )
         ),
-        "homo is right, and lumo is the lowest free orbital of all, not the highest": (
+        "homo is right, and lumo is the lowest unoccupied orbital of all, not the highest": (
             lambda name, one, other: max(one, other) if name == "lumo" else _pair(name, one, other)
         ),
     },
@@ -215,7 +215,7 @@ def _judge_isomers(sample: QM9, one: int, other: int) -> str | None:
     if difference < 0:
         return "the other way round: return the less stable one, of higher enthalpy, first"
     if difference < 100:
-        return f"they differ by {difference:.1f} kcal/mol only; more than 100 is asked for"
+        return f"they differ by {difference:.1f} kcal/mol only; the exercise asks for more than 100"
     return None
 
 
@@ -250,7 +250,7 @@ EXERCISES = (
             rtol=1e-6,
         ),
         (
-            "Which of the two units is the larger one? Then the number gets larger, too.",
+            "Which unit is larger? In the smaller unit the number is larger.",
             "One hartree is 27.2114 eV, and one eV is 23.0605 kcal/mol.",
             "Multiply by 627.5095.",
         ),
@@ -427,8 +427,8 @@ EXERCISES = (
             "divide.",
             "R = 8.314462618e-3 / 2625.4996 hartree/K; return internal_energy + R * temperature.",
         ),
-        "RT is 0.6 kcal/mol at room temperature: the same for all molecules, so that it tells no "
-        "two of them apart",
+        "RT is 0.6 kcal/mol at room temperature: the same for all molecules, so it cannot "
+        "distinguish one from another",
     ),
     Exercise(
         "1.4",

@@ -112,22 +112,24 @@ _TRUTHS: Parts = {
     "the second result is always False: for water and ethanol, ethanol gives and water takes": (
         lambda one, other: False
     ),
-    "the second result says whether the first molecule gives the electron; asked for is whether "
-    "the other one takes it": lambda one, other: one[0] > other[0],
-    "the second result says whether the second molecule gives the electron; asked for is whether "
-    "the other one takes it": lambda one, other: other[0] > one[0],
-    "the second result says whether the first molecule takes the electron; asked for is whether it "
-    "comes from the other one": lambda one, other: one[1] < other[1],
-    "the second result says whether the second molecule takes the electron; asked for is whether "
-    "it comes from the other one": lambda one, other: other[1] < one[1],
+    "the second result says whether the first molecule gives the electron; the exercise asks "
+    "whether the other one takes it": lambda one, other: one[0] > other[0],
+    "the second result says whether the second molecule gives the electron; the exercise asks "
+    "whether the other one takes it": lambda one, other: other[0] > one[0],
+    "the second result says whether the first molecule takes the electron; the exercise asks "
+    "whether it comes from the other one": lambda one, other: one[1] < other[1],
+    "the second result says whether the second molecule takes the electron; the exercise asks "
+    "whether it comes from the other one": lambda one, other: other[1] < one[1],
     "the second result is True where the first molecule gives and the second takes, and not the "
     "other way round: both count": lambda one, other: one[0] > other[0] and other[1] < one[1],
     "the second result is True where the second molecule gives and the first takes, and not the "
     "other way round: both count": lambda one, other: other[0] > one[0] and one[1] < other[1],
-    "the second result is True where the first molecule has both orbitals; asked for is whether "
-    "they lie on different molecules": lambda one, other: one[0] > other[0] and one[1] < other[1],
+    "the second result is True where the first molecule has both orbitals; the exercise asks "
+    "whether they lie on different molecules": lambda one, other: (
+        one[0] > other[0] and one[1] < other[1]
+    ),
     "the second result is True where the gap is negative, so that the electron moves by itself; "
-    "asked for is whether homo and lumo lie on different molecules": (
+    "the exercise asks whether homo and lumo lie on different molecules": (
         lambda one, other: _joint_gap(one, other) < 0
     ),
 }
@@ -791,7 +793,7 @@ _FITS: Parts = {
         lambda n, e: float((e[n.argmax()] - e[n.argmin()]) / (n.max() - n.min()))
     ),
     "this is a mean of the slopes between neighbours: fit one line to all molecules": _neighbours,
-    "this is the coefficient of correlation: the slope is asked for": (
+    "this is the coefficient of correlation: the exercise asks for the slope": (
         lambda n, e: float(np.corrcoef(n, e)[0, 1])
     ),
     "this is the covariance: divide it by the variance of the numbers of atoms": (
@@ -924,9 +926,9 @@ _GAP_MEANS: Parts = {
     "this is a standard deviation of the errors: the mean absolute error has np.abs": (
         lambda e: e.std()
     ),
-    "this is the median: the mean is asked for": lambda e: np.median(np.abs(e)),
-    "this is the largest error: the mean is asked for": lambda e: np.abs(e).max(),
-    "this is the sum over the molecules: the mean is asked for": lambda e: np.abs(e).sum(),
+    "this is the median: the exercise asks for the mean": lambda e: np.median(np.abs(e)),
+    "this is the largest error: the exercise asks for the mean": lambda e: np.abs(e).max(),
+    "this is the sum over the molecules: the exercise asks for the mean": lambda e: np.abs(e).sum(),
     "each molecule has its own error here: take their mean": np.abs,
     "the sum was divided by n - 1: the mean of n numbers has n": (
         lambda e: np.abs(e).sum() / (len(e) - 1)
@@ -1101,8 +1103,8 @@ EXERCISES = (
         "frontier",
         _plain_truth,
         (
-            "An electron leaves the highest occupied orbital there is, and goes to the lowest free "
-            "one there is. Does it matter on which molecules they are?",
+            "An electron leaves the highest occupied orbital there is, and goes to the lowest "
+            "unoccupied one there is. Does it matter on which molecules they are?",
             "The gap is min(the two lumos) - max(the two homos). The electron moves if one "
             "molecule has the higher homo and the other one the lower lumo.",
             "gap = min(one[1], other[1]) - max(one[0], other[0]); return gap, (one[0] > other[0]) "

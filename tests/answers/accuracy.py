@@ -347,7 +347,7 @@ def cosine_cutoff(distance, cutoff):
     return np.where(distance <= cutoff, wave, 0)
 
 
-@wrong("6.2", "this is a polynomial that is 1, 1/2 and 0 at the same places: a")
+@wrong("6.2", "this is a polynomial that is 1, 1/2 and 0 at the same places: the")
 def cosine_cutoff(distance, cutoff):
     u = np.clip(distance / cutoff, 0, 1)
     return 1 - 3 * u**2 + 2 * u**3
@@ -1621,7 +1621,7 @@ def own_molecule(qm9):
     return lines(symbols, x).replace("my molecule\n", "")  # no line for the comment
 
 
-@wrong("6.9", "directly behind the quotation marks")
+@wrong("6.9", "directly after the quotation marks")
 def own_molecule(qm9):
     return """
     3

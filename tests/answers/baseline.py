@@ -486,7 +486,7 @@ def mae_in_kcal(predicted, true):
     return error.sum() / (len(error) - 1) * 627.5095
 
 
-@wrong("3.3", "these are relative errors, divided by the true energies: an error")
+@wrong("3.3", "these are relative errors, divided by the true energies: the exercise")
 def mae_in_kcal(predicted, true):
     error = np.abs((predicted.ravel() - true) / true)
     return 627.5095 * error.mean()
@@ -1186,7 +1186,7 @@ def features(qm9):
     return np.column_stack([qm9.composition, one_hot.reshape(len(qm9), -1)])
 
 
-@wrong("3.7", "would learn them by heart")
+@wrong("3.7", "would memorise them")
 def features(qm9):
     return (qm9.index[:, None] % np.arange(2, 900)).astype(float)
 

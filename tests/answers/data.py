@@ -900,7 +900,7 @@ def three_parts(n_molecules, n_valid, n_test, seed):
     return order[n_valid + n_test :], order[:n_valid], order[:n_test]
 
 
-@wrong("2.5", "draw without putting back")
+@wrong("2.5", "draw without replacement")
 def three_parts(n_molecules, n_valid, n_test, seed):
     order = np.random.default_rng(seed).integers(0, n_molecules, n_molecules)
     return order[n_valid + n_test :], order[:n_valid], order[n_valid : n_valid + n_test]

@@ -1684,7 +1684,7 @@ def twins():
     return KITE[:, :2], TRAPEZIUM[:, :2]
 
 
-@wrong("4.8", "these are 3 atoms, and four are asked for")
+@wrong("4.8", "these are 3 atoms; the exercise asks for four")
 def twins():
     return KITE[:3], TRAPEZIUM[:3]
 

@@ -669,7 +669,7 @@ def distant_isomers(qm9):
     return qm9.index[low], qm9.index[high]
 
 
-@wrong("1.6", "more than 100 is asked for")
+@wrong("1.6", "the exercise asks for more than 100")
 def distant_isomers(qm9):
     rows = np.flatnonzero((qm9.composition == qm9.composition[100]).all(axis=1))
     rows = rows[np.argsort(qm9.target("H")[rows])]

@@ -93,7 +93,7 @@ def frontier(one, other):
     return gap, gap < max(one[1] - one[0], other[1] - other[0])
 
 
-@wrong("7.1", "says whether the first molecule gives the electron; asked for is")
+@wrong("7.1", "says whether the first molecule gives the electron; the exercise asks")
 def frontier(one, other):
     return min(one[1], other[1]) - max(one[0], other[0]), one[0] > other[0]
 
@@ -672,7 +672,7 @@ def growth(error, n_atoms):
     return np.mean(1000 * error / n_atoms)
 
 
-@wrong("7.6", "this is the coefficient of correlation: the slope is asked for")
+@wrong("7.6", "this is the coefficient of correlation: the exercise asks for the slope")
 def growth(error, n_atoms):
     return 1000 * np.corrcoef(n_atoms, error)[0, 1]
 
@@ -781,7 +781,7 @@ def gap_error(homo, lumo, true_homo, true_lumo):
     return np.mean(np.abs((lumo - homo) - (true_lumo - true_homo)))
 
 
-@wrong("7.7", "this is the median: the mean is asked for")
+@wrong("7.7", "this is the median: the exercise asks for the mean")
 def gap_error(homo, lumo, true_homo, true_lumo):
     return MEV * np.median(np.abs((lumo - homo) - (true_lumo - true_homo)))
 
