@@ -36,9 +36,8 @@ from scipy.optimize import minimize
 
 import qm9lib
 from qm9course import ladder
-from qm9lib import models, pretrained, training
+from qm9lib import LABELS, models, pretrained, training
 from qm9lib.data.files import replacing, write_safetensors
-from qm9lib.labels import LABELS
 from qm9lib.models import composition, gnn, painn
 from qm9lib.models.readouts import readout_for
 from qm9lib.pretrained import domain, weights

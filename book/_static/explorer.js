@@ -244,9 +244,11 @@
         ...Object.entries(data.decimals).map(([key, decimals]) => {
           const { values, units = "", description } = properties[key];
           const value = `${written(values[i], decimals)} ${units}`.trim();
-          const predicted = data.predicted[key]?.[i];
-          const about = make("small", {}, ` networks: ${String(predicted).replace("-", "−")}`);
-          return entry(key, description, value, predicted === undefined ? "" : about);
+          const networks = data.predicted[key];
+          if (!networks) return entry(key, description, value);
+          const predicted = values[i] + networks.off[i] / 10 ** networks.decimals;
+          const said = ` networks: ${written(predicted, networks.decimals)}`;
+          return entry(key, description, value, make("small", {}, said));
         }),
       );
       ask.href = `ask.html#gdb${index[i]}`;
