@@ -1449,7 +1449,7 @@ def _judge_molecule(sample: QM9, molecule: xyz.XYZMolecule) -> str | None:
             return f"these positions are in {unit}: multiply them by {factor} to have them in Å"
     if concerns:
         return _advice("; ".join(concerns))
-    warnings = predict.predict([molecule])[0]["warnings"]
+    warnings = predict.predict([molecule], labels=["H"])[0]["warnings"]
     return _advice("; ".join(warnings)) if warnings else None
 
 

@@ -149,8 +149,8 @@ def test_only_molecules_of_other_elements() -> None:
 
 def test_molecules_larger_than_any_of_qm9() -> None:
     chain = "".join(f"C {1.5 * i} {0.5 * (i % 2)} 0\n" for i in range(40))
-    [result] = predict.predict(xyz.parse(f"40\n\n{chain}"))
-    assert np.isfinite(result["H (hartree)"])
+    [result] = predict.predict(xyz.parse(f"40\n\n{chain}"), labels=["alpha"])
+    assert np.isfinite(result["alpha (bohr^3)"])
     assert "40 atoms are not hydrogen; QM9 has molecules of up to 9" in result["warnings"]
 
 
@@ -172,13 +172,14 @@ def test_what_is_no_number_is_no_prediction() -> None:
         for z, (x, y, w) in zip(numbers, rng.normal(scale=2.0, size=(9, 3)), strict=True)
     ]
     heap = xyz.parse("\n".join(["9", "", *rows]))
-    alone = Ensemble(pretrained.load("H").members[:1])
+    alone = Ensemble(pretrained.load("H").members[1:])  # without the norm
+    assert not alone.members[0].network.norm
     with jax.debug_nans(False):
         for ensemble, reason in (
             (None, "disagree by more than 100 kcal/mol"),
             (alone, "give no number for these positions"),
         ):
-            [result] = predict.predict(heap, ensemble)
+            [result] = predict.predict(heap, ensemble, ["H"])
             assert result["H (hartree)"] is None and result["uncertainty of H (kcal/mol)"] is None
             assert result["warnings"][0] == f"no prediction of H: the networks {reason}"
             json.dumps(result, allow_nan=False)
