@@ -149,8 +149,8 @@ def test_only_molecules_of_other_elements() -> None:
 
 def test_molecules_larger_than_any_of_qm9() -> None:
     chain = "".join(f"C {1.5 * i} {0.5 * (i % 2)} 0\n" for i in range(40))
-    [result] = predict.predict(xyz.parse(f"40\n\n{chain}"), labels=["alpha"])
-    assert np.isfinite(result["alpha (bohr^3)"])
+    [result] = predict.predict(xyz.parse(f"40\n\n{chain}"), pretrained.load("U0"))
+    assert np.isfinite(result["U0 (hartree)"])
     assert "40 atoms are not hydrogen; QM9 has molecules of up to 9" in result["warnings"]
 
 

@@ -99,7 +99,9 @@ def compare(ask: Ask, *texts: str) -> None:
             continue
         answers += found
         molecules.append(molecule)
-    for one, other, expected in zip(answers, molecules, predict(molecules, labels=["H"]), strict=True):
+    for one, other, expected in zip(
+        answers, molecules, predict(molecules, labels=["H"]), strict=True
+    ):
         assert tuple(one["symbols"]) == other.symbols
         assert (one["line"], one["comment"]) == (other.line, other.comment)
         np.testing.assert_array_equal(np.reshape(one["positions"], (-1, 3)), other.positions)

@@ -364,7 +364,7 @@ globalThis.qm9Network = (() => {
         return {
           value: null,
           uncertainty: null,
-          warnings: [`no prediction of ${model.label}: ${reason}`, ...comments],
+          warnings: [`no prediction: ${reason}`, ...comments],
         };
       }
       const z = molecule.symbols.map((symbol) => SYMBOLS.indexOf(symbol) + 1);
