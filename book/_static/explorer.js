@@ -224,6 +224,7 @@
 
   const start = async () => {
     if (typeof qm9Explorer === "undefined") await load("qm9.js");
+    if (typeof qm9Predicted === "undefined") await load("predicted.js");
     const data = qm9Explorer;
     const { properties } = data.dataset;
     const { index, formula, smiles } = data.molecules;
@@ -244,7 +245,7 @@
         ...Object.entries(data.decimals).map(([key, decimals]) => {
           const { values, units = "", description } = properties[key];
           const value = `${written(values[i], decimals)} ${units}`.trim();
-          const networks = data.predicted[key];
+          const networks = qm9Predicted[key];
           if (!networks) return entry(key, description, value);
           const predicted = values[i] + networks.off[i] / 10 ** networks.decimals;
           const said = ` networks: ${written(predicted, networks.decimals)}`;

@@ -18,7 +18,7 @@ from web import checks
 
 PAGE = "book/explorer.html"
 READY = re.compile("^The explorer is ready, with 3,043 molecules")
-HEAVY = ("qm9.js", "chemiscope.min.js")
+HEAVY = ("qm9.js", "predicted.js", "chemiscope.min.js")
 SAMPLE = qm9lib.load()[::43]
 
 # Where a molecule's point lies in the window.
