@@ -20,7 +20,6 @@ import bz2
 import json
 import os
 import pickle
-import platform
 import subprocess
 import sys
 import tarfile
@@ -30,9 +29,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
+import report
+
 import make_archive
 
-RESULT = Path(__file__).parent / "results" / "data.json"
 MOLECULES = 130_831
 ROUNDS = 3
 
@@ -147,14 +147,8 @@ def main() -> None:
         "memory of a process with a warm load (MB)": round(max(memory)),
         "TFRecord writing (molecules/s)": round(writing),
         "TFRecord reading (molecules/s)": round(reading),
-        "processors": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
     }
-    for key, value in result.items():
-        print(f"{key:45} {value}")
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written to {RESULT.relative_to(Path(__file__).parents[1])}")
+    report.store("data", result)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,9 @@ Prints a table and writes ``benchmarks/results/targets.json``.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-from pathlib import Path
 
 import jax
+import report
 
 import qm9lib
 from qm9course import ladder
@@ -24,17 +21,13 @@ from qm9lib import training
 from qm9lib.models import painn
 from qm9lib.models.readouts import readout_for
 
-RESULT = Path(__file__).parent / "results" / "targets.json"
 MOLECULES = 4_000
 WIDTHS = (32, 64)
 
 
 def seconds_of_an_epoch(labels: list[str], features: int, split: qm9lib.Split) -> float:
     """Train for three epochs; return the seconds of the faster of the last two."""
-    poolings = tuple(map(readout_for, labels))
-    network = painn.PaiNN(
-        features, pooling=poolings if len(labels) > 1 else poolings[0], key=jax.random.key(0)
-    )
+    network = painn.PaiNN(features, pooling=readout_for(*labels), key=jax.random.key(0))
     settings = training.Settings.for_painn(epochs=3)
     _, run = training.fit(
         network, split.train[:MOLECULES], split.valid[:32], labels, settings, progress=False
@@ -61,16 +54,7 @@ def main() -> None:
             result[f"{features} features, {name} (molecules/s)"] = round(MOLECULES / seconds)
         ratio = best["twelve labels"] / best["H"]
         result[f"{features} features: step of twelve by that of one"] = round(ratio, 2)
-    result |= {
-        "processors": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "jax": jax.__version__,
-    }
-    for name, value in result.items():
-        print(f"{name:50} {value}")
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written to {RESULT.relative_to(Path(__file__).parents[1])}")
+    report.store("targets", result)
 
 
 if __name__ == "__main__":

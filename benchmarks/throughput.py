@@ -13,9 +13,7 @@ Prints a table and writes ``benchmarks/results/throughput.json``.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +25,12 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import jax
 import jax.numpy as jnp
 import numpy as np
+import report
 
 import qm9lib
 from qm9lib import qm9_fetch, qm9_parse, training
 from qm9lib.models import gnn, graphs
 
-RESULT = Path(__file__).parent / "results" / "throughput.json"
 LABEL = 13  # the enthalpy
 ROUNDS = 3
 BATCH_SIZES = (32, 64, 128)
@@ -143,17 +141,8 @@ def main() -> None:
     for size, speed in fast.items():
         result[f"batches of {size} (molecules/s)"] = round(speed)
         result[f"batches of {size}: times the classic loop"] = round(speed / slow)
-    result |= {
-        "first epoch with compilation (s)": round(first, 1),
-        "processors": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "jax": jax.__version__,
-    }
-    for name, value in result.items():
-        print(f"{name:45} {value}")
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written to {RESULT.relative_to(Path(__file__).parents[1])}")
+    result["first epoch with compilation (s)"] = round(first, 1)
+    report.store("throughput", result)
 
 
 if __name__ == "__main__":

@@ -244,13 +244,12 @@ def _train(options: argparse.Namespace) -> int:
         check_writable(path)
     _check_ours(options.file, record)
     split = load().split("dimenet")
-    poolings = tuple(map(readout_for, options.labels))
     programs.keep()
     # Compiled as one program, which is kept: one for each of its arrays would take seconds.
     network = eqx.filter_jit(painn.PaiNN)(
         options.features,
         options.layers,
-        pooling=poolings if poolings[1:] else poolings[0],
+        pooling=readout_for(*options.labels),
         key=jax.random.key(options.seed),
     )
     spent = time.perf_counter() - _STARTED + _AFTERWARDS

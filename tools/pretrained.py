@@ -102,11 +102,8 @@ def train(options: argparse.Namespace) -> None:
     settings = training.Settings.for_painn(
         epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed
     )
-    poolings = tuple(map(readout_for, labels))
     network = painn.PaiNN(
-        options.features,
-        pooling=poolings if len(labels) > 1 else poolings[0],
-        key=jax.random.key(options.seed),
+        options.features, pooling=readout_for(*labels), key=jax.random.key(options.seed)
     )
     model, run = training.fit(
         network, split.train, split.valid, labels, settings, checkpoint=CHECKPOINTS / name
@@ -164,10 +161,7 @@ def together(options: argparse.Namespace) -> None:
     done = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
     twelve = [*ladder.TWELVE]
     for labels in [twelve, *([label] for label in twelve)][len(done) :]:
-        poolings = tuple(map(readout_for, labels))
-        network = painn.PaiNN(
-            pooling=poolings if len(labels) > 1 else poolings[0], key=jax.random.key(0)
-        )
+        network = painn.PaiNN(pooling=readout_for(*labels), key=jax.random.key(0))
         settings = training.Settings.for_painn(epochs=10)
         model, run = training.fit(network, train, choosing, labels, settings)
         found = model.predict_each(judging)
@@ -290,37 +284,47 @@ def measure(options: argparse.Namespace) -> None:
     }
     records = {}
     for label in LABELS:
-        if known := [name for name, model in networks.items() if label in model.labels]:
-            unit = LABELS[label].error_unit
-            own = [name for name in known if networks[name].labels == (label,)]
-            known = own if len(own) > 1 else known  # an ensemble of like networks, if there is one
-            valid = {name: found["valid"][name][label] for name in known}
-            chosen = choose(valid, split.valid, label)
-            record: dict[str, Any] = {
-                "label": label, "unit": unit, "split": "dimenet", "networks": chosen,
-            }  # fmt: skip
-            for part in ("valid", "test"):
-                qm9 = getattr(split, part)
-                predicted = np.array([found[part][name][label] for name in chosen])
-                mean = predicted.mean(axis=0)
-                charged = np.array(["+" in smiles for smiles in qm9.smiles])
-                if part == "valid":
-                    spread = qm9lib.convert(predicted.std(axis=0, ddof=1), LABELS[label].unit, unit)
-                    record["calibration"] = calibrate(spread, _absolute(mean, qm9, label))
-                    [scale] = {networks[name].only(label).target.deviation for name in chosen}
-                    record["calibration"]["most"] = float(f"{4 * scale:.1g}")
-                record[part] = {
-                    **_error(mean, qm9, label),
-                    "members": [_error(values, qm9, label)["mae"] for values in predicted],
-                    "by_heavy_atoms": by_heavy_atoms(mean, qm9, label),
-                    "zwitterions": _error(mean[charged], qm9[charged], label),
-                }
-            records[label] = record
+        known = [name for name, model in networks.items() if label in model.labels]
+        own = [name for name in known if networks[name].labels == (label,)]
+        known = own if len(own) > 1 else known  # an ensemble of like networks, if there is one
+        if not known:
+            continue
+        chosen = choose({name: found["valid"][name][label] for name in known}, split.valid, label)
+        predicted = {
+            part: np.array([each[name][label] for name in chosen]) for part, each in found.items()
+        }
+        unit = LABELS[label].error_unit
+        spread = predicted["valid"].std(axis=0, ddof=1)
+        error = _absolute(predicted["valid"].mean(axis=0), split.valid, label)
+        [scale] = {networks[name].only(label).target.deviation for name in chosen}
+        records[label] = {
+            "label": label, "unit": unit, "split": "dimenet", "networks": chosen,
+            "calibration": {
+                **calibrate(qm9lib.convert(spread, LABELS[label].unit, unit), error),
+                "most": float(f"{4 * scale:.1g}"),
+            },
+            **{
+                part: part_record(values, getattr(split, part), label)
+                for part, values in predicted.items()
+            },
+        }  # fmt: skip
     _write(weights.FOLDER, "results", records)
     write_safetensors(
         ladder.FOLDER / "explored.safetensors", explored(), {"format": ladder.EXPLORED_FORMAT}
     )
     (weights.FOLDER / "README.md").write_text(card(), encoding="utf-8")
+
+
+def part_record(predicted: np.ndarray, qm9: qm9lib.QM9, label: str) -> dict[str, Any]:
+    """Return the errors of an ensemble on a part; predictions of shape (members, molecules)."""
+    mean = predicted.mean(axis=0)
+    charged = np.array(["+" in smiles for smiles in qm9.smiles])
+    return {
+        **_error(mean, qm9, label),
+        "members": [_error(values, qm9, label)["mae"] for values in predicted],
+        "by_heavy_atoms": by_heavy_atoms(mean, qm9, label),
+        "zwitterions": _error(mean[charged], qm9[charged], label),
+    }
 
 
 def explored() -> dict[str, np.ndarray]:
@@ -400,10 +404,9 @@ def card() -> str:
         for row in found[LABEL]["test"]["by_heavy_atoms"]
     )
     uncertainties = "\n".join(
-        f"| {label} | {result['unit']} | "
-        + " | ".join(written(result["calibration"][key], 3) for key in calibrated)
-        + " |"
-        for calibrated in [("floor", "scale", "limit", "most")]
+        " | ".join(
+            [f"| {label}", result["unit"], *map(written, result["calibration"].values()), ""]
+        ).rstrip()
         for label, result in found.items()
     )
     test = found[LABEL]["test"]

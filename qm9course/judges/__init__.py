@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -49,6 +49,23 @@ def quiet(answer: Answer) -> Answer:
             return answer(*arguments)
 
     return silent
+
+
+def plain_truths(answer: Answer) -> Answer:
+    """Return an answer whose results are no truths of JAX, which are arrays without axes."""
+
+    def plain(*arguments: Any) -> Any:
+        found = answer(*arguments)
+        if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+            return found
+        return tuple(
+            bool(x)
+            if getattr(x, "dtype", None) == np.bool_ and getattr(x, "shape", None) == ()
+            else x
+            for x in found
+        )
+
+    return plain
 
 
 def at_random(*shape: int, seed: int = 0) -> np.ndarray:

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from qm9course.checking import Answer, Case, Exercise, compared
 from qm9course.diagnosis import as_numbers, describe
+from qm9course.judges import plain_truths
 from qm9lib import QM9, SYMBOLS, load_sample
 from qm9lib.data import xyz
 from qm9lib.errors import DataError
@@ -1335,18 +1336,7 @@ _judge_comparison = compared(
 
 
 def _sound(answer: Answer) -> str | None:
-    def plain(*arguments: Any) -> Any:
-        found = answer(*arguments)
-        if not isinstance(found, Sequence) or isinstance(found, str | bytes):
-            return found
-        # JAX's True is an array without axes.
-        return tuple(
-            bool(x)
-            if getattr(x, "dtype", None) == np.bool_ and getattr(x, "shape", None) == ()
-            else x
-            for x in found
-        )
-
+    plain = plain_truths(answer)
     for case in _comparisons():
         found = plain(*(x.copy() for x in case.arguments))
         clear = _versus(*case.arguments)[2]

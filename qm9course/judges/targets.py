@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from qm9course.checking import (
     snapshot,
 )
 from qm9course.diagnosis import as_numbers, describe
-from qm9course.judges import Part, Parts, alone_and_together, quiet, sample
+from qm9course.judges import Part, Parts, alone_and_together, plain_truths, quiet, sample
 from qm9lib import convert
 from qm9lib.data.geometry import ATOMIC_WEIGHTS
 
@@ -140,19 +139,8 @@ _judge_frontier = compared(
 
 
 def _plain_truth(answer: Answer) -> str | None:
-    """Judge the pairs; JAX's True is an array without axes."""
-
-    def plain(*arguments: Any) -> Any:
-        found = answer(*arguments)
-        if not isinstance(found, Sequence) or isinstance(found, str | bytes):
-            return found
-        return tuple(
-            bool(x)
-            if getattr(x, "dtype", None) == np.bool_ and getattr(x, "shape", None) == ()
-            else x
-            for x in found
-        )
-
+    """Judge the pairs."""
+    plain = plain_truths(answer)
     for case in _pairs():
         found = plain(*case.arguments)
         if isinstance(found, tuple) and [isinstance(x, bool | np.bool_) for x in found] == [1, 0]:

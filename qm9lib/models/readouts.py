@@ -189,14 +189,17 @@ FROM_ZERO = {"dipole"}
 """Readouts whose 0 is the label's 0: a length cannot be counted from the mean."""
 
 
-def readout_for(label: str) -> str:
-    """Return the name of the readout that obeys the law of a label.
+def readout_for(*labels: str) -> str | tuple[str, ...]:
+    """Return the ``pooling`` that obeys the law of a label: one name, or one for each of several.
 
     Examples
     --------
-    >>> [readout_for(label) for label in ("H", "gap", "mu", "r2")]
-    ['sum', 'attention', 'dipole', 'extent']
+    >>> readout_for("H")
+    'sum'
+    >>> readout_for("H", "gap", "mu", "r2")
+    ('sum', 'attention', 'dipole', 'extent')
     """
     special = {"mu": "dipole", "r2": "extent"}
     by_law = {"extensive": "sum", "intensive": "attention", "neither": "mean"}
-    return special.get(label) or by_law[LABELS[label].scaling]
+    names = tuple(special.get(label) or by_law[LABELS[label].scaling] for label in labels)
+    return names if len(names) > 1 else names[0]

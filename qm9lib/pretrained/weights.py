@@ -20,7 +20,6 @@ from jaxtyping import Float
 from qm9lib import models
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import UnknownNameError
-from qm9lib.labels import LABELS
 from qm9lib.models.model import Ensemble
 from qm9lib.pretrained.domain import SHAPE, VALENCE_SHAPE, Domain
 from qm9lib.training.run import Run
@@ -73,7 +72,7 @@ def labels() -> list[str]:
     >>> "H" in labels()
     True
     """
-    return [label for label in LABELS if label in _results()]
+    return [*_results()]
 
 
 def load(label: str = "H") -> Ensemble:
@@ -150,9 +149,10 @@ def results(label: str = "H") -> dict[str, Any]:
     >>> results("H")["test"]["molecules"]
     10831
     """
-    if label not in _results():
-        raise UnknownNameError("pretrained label", label, labels())
-    found: dict[str, Any] = _results()[label]
+    known = _results()
+    if label not in known:
+        raise UnknownNameError("pretrained label", label, [*known])
+    found: dict[str, Any] = known[label]
     return found
 
 

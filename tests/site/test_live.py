@@ -22,7 +22,7 @@ from xyz_files import COMMENTS, LATTICES, OTHER_UNITS, SPELLINGS, UNITS, WATER, 
 from qm9lib import QM9, SYMBOLS, convert, pretrained
 from qm9lib.data import xyz
 from qm9lib.errors import DataError
-from qm9lib.models.model import Ensemble, Model
+from qm9lib.models import Ensemble, Model
 from qm9lib.pretrained.predict import predict
 
 Ask = Callable[[str], Any]
