@@ -47,7 +47,7 @@ def file(name):
     return RemoteFile(name, path.stat().st_size, files.file_sha256(path), ("http://unused",))
 
 figshare.PUBLISHED = Release(
-    file("dsgdb9nsd.xyz.tar.bz2"), file("uncharacterized.txt"), file("atomref.txt"), 130_831, 0
+    file("dsgdb9nsd.xyz.tar.bz2"), file("uncharacterized.txt"), file("atomref.txt"), 130_831, 1
 )
 start = time.perf_counter()
 qm9 = qm9lib.load("figshare")
@@ -123,7 +123,7 @@ def main() -> None:
         folder.mkdir()
         archive = folder / "dsgdb9nsd.xyz.tar.bz2"
         make_archive.write(archive, make_archive.all_records(), total=MOLECULES)
-        (folder / "uncharacterized.txt").write_text("none\n===\nindex\n===\n===\n")
+        (folder / "uncharacterized.txt").write_text("===\nindex\n===\n58\n===\n")
         (folder / "atomref.txt").write_text("")
         plain, cold, warm, memory = [], [], [], []
         # In turns, and the best of each: what else the machine does then hits all alike.

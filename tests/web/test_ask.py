@@ -49,7 +49,7 @@ def text_of(page: Page) -> str:
 
 def expected(text: str) -> tuple[str, list[str]]:
     """What Python says: the enthalpy as the page writes it, and the warnings."""
-    [result] = predict(xyz.parse(text))
+    [result] = predict(xyz.parse(text), labels=["H"])
     value = result["H (hartree)"]
     written = "none" if value is None else f"{value:,.5f} hartree".replace("-", "−")
     return written, result["warnings"]
