@@ -38,7 +38,7 @@ Judge = Callable[[Answer], str | None]
 Meaning = Callable[[BaseException, tuple[Any, ...]], str | None]
 """Tells what an exception of an answer means, called with these arguments; None if it cannot.
 
-The text goes behind "This means: ", and a full stop behind the text."""
+The text goes after "This means: ", and a full stop after the text."""
 
 WIDTH = 84  # of a message: Colab and a terminal show it without scrolling
 
@@ -150,8 +150,8 @@ def examine(exercise: Exercise, answer: object) -> Outcome:
 def no_function(exercise: Exercise, given: str) -> str:
     """Return what is wrong where something else than a function was given."""
     return (
-        f"check takes the function itself, and you gave {given}: write "
-        f'check("{exercise.name}", {exercise.function}), without brackets behind the name'
+        f'check takes the function itself, and you gave {given}: write check("{exercise.name}", '
+        f"{exercise.function}), without brackets after the name"
     )
 
 
@@ -171,8 +171,8 @@ def judged(exercise: Exercise, answer: Answer) -> Outcome:
         return Outcome(
             exercise,
             "not attempted",
-            "put your code in the place of the line `raise NotImplementedError`, and run both "
-            f'cells again. hint("{exercise.name}") helps',
+            "put your code where the line `raise NotImplementedError` is, and run both cells "
+            f'again. hint("{exercise.name}") helps',
         )
     except StoppedError as stopped:
         return Outcome(exercise, "error", str(stopped))
@@ -351,9 +351,9 @@ _MEANINGS: dict[str, str] = {
     "TypeError": "a function or operator got a kind of object that it cannot take, or too many or "
     "too few arguments",
     "IndexError": "an index is beyond the end: Python counts from 0, and the last of n is n - 1. "
-    "Does the code take a length for granted? len(x) and x.shape tell it",
+    "Does the code assume a fixed length? Use len(x) or x.shape",
     "KeyError": "this key is not in the dictionary or table",
-    "AttributeError": "the object has nothing of this name: print(type(...)) tells what it is",
+    "AttributeError": "the object has nothing of this name: print(type(...)) shows what it is",
     "ZeroDivisionError": "something was divided by zero: the distance of an atom from itself, or "
     "a count of nothing",
     "RecursionError": "the function calls itself without end",
@@ -377,8 +377,8 @@ _NONE = (
     "an array or list in place: shuffle, sort, append, np.fill_diagonal"
 )
 _SAID: dict[str, str] = {
-    "could not convert": "Python cannot read this text as a number: print it, and look how it is "
-    "spelled",
+    "could not convert": "Python cannot read this text as a number: print it, and look at how it "
+    "is spelled",
     "truth value": "`if`, `and` and `or` take one value, and this is an array: use np.where, & and "
     "|",
     "read-only": "this array must not be changed: take a copy of it, array.copy()",
@@ -495,7 +495,7 @@ def _reused(error: BaseException, said: str, frame: FrameType | None, source: st
                 "another name for yours"
             )
         return (
-            f"{name} is used before it has a value: is it set behind this line, or in an `if` or a "
+            f"{name} is used before it has a value: is it set after this line, or in an `if` or a "
             "loop that was not run?"
         )
     kind = re.match(r"'([\w.]+)' object is not callable", said)
@@ -511,12 +511,12 @@ def _reused(error: BaseException, said: str, frame: FrameType | None, source: st
                 "another name for the variable"
             )
         return (
-            f"`{name}` is no function but {_kind_in_words(value)}, and round brackets call a "
-            "function: square ones take an item, and a product needs a *"
+            f"`{name}` is {_kind_in_words(value)}, not a function, but round brackets call a "
+            "function: use square ones to index, and * to multiply"
         )
     return (
-        "round brackets behind something that is no function: square ones take an item, and a "
-        "product needs a *"
+        "round brackets after something that is not a function: use square ones to index, and * to "
+        "multiply"
     )
 
 

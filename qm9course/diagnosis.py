@@ -270,7 +270,7 @@ def _part(index: int, parts: Sequence[str]) -> str:
 def _form(
     value: object, right: object, parts: Sequence[str], rtol: float, atol: float
 ) -> str | None:
-    """Return what is wrong with type or shape, behind the words for the case, or None."""
+    """Return what is wrong with type or shape, after the words for the case, or None."""
     if value is None and right is not None:
         return "it returns None: is a `return` missing?"
     if not isinstance(right, tuple):
@@ -341,28 +341,28 @@ def _reshaped(numbers: np.ndarray, wanted: np.ndarray, rtol: float, atol: float)
     row = "value" if wanted.ndim == 1 else "row"
     if len(wanted) > 2:
         if equal(numbers.ravel(), wanted[0].ravel()):
-            yield f"this is the first {row} alone. Does `return` stand inside the loop?"
+            yield f"this is the first {row} alone. Is `return` inside the loop?"
         if equal(numbers.ravel(), wanted[-1].ravel()):
-            yield f"this is the last {row} alone. Does each turn of the loop overwrite the result?"
+            yield f"this is the last {row} alone. Does each pass of the loop overwrite the result?"
     if len(wanted) > 1:
         if equal(numbers, wanted[:-1]):
             yield f"the last {row} is missing"
         if equal(numbers, wanted[1:]):
             yield f"the first {row} is missing"
     if numbers.ndim == wanted.ndim and equal(numbers[: len(wanted)], wanted):
-        yield f"the first ones are right, and there are more {row}s than asked for"
+        yield f"the first ones are right, and there are more {row}s than expected"
     if wanted.ndim == numbers.ndim == 2 and len(numbers) == len(wanted):
         if equal(numbers[:, : wanted.shape[1]], wanted):
-            yield "the first columns are right, and there are more than asked for"
+            yield "the first columns are right, and there are more than expected"
         for column in range(wanted.shape[1]):
             if equal(numbers, np.delete(wanted, column, axis=1)):
                 yield f"column {column} is missing, counted from 0"
     for name, change in (("sum", np.sum), ("mean", np.mean)):
         if equal(numbers, np.asarray(change(wanted))):
-            yield f"this is the {name} of all that is asked for"
+            yield f"this is the {name} of all that is expected"
         for axis in range(wanted.ndim):
             if equal(numbers, np.asarray(change(wanted, axis=axis))):
-                yield f"this is the {name} along axis {axis} of what is asked for"
+                yield f"this is the {name} along axis {axis} of what is expected"
 
 
 def _relation(pairs: _Pairs, unit: str | None, rtol: float, atol: float) -> str | None:
@@ -404,7 +404,7 @@ def _relation(pairs: _Pairs, unit: str | None, rtol: float, atol: float) -> str 
             return "this was multiplied by the number of atoms"
     square = [b for _, b, _ in pairs if b.ndim == 2 and b.shape[0] == b.shape[1]]
     if len(square) == len(pairs) and holds(lambda b, n: b.T):
-        return "the array is transposed: rows and columns are exchanged"
+        return "the array is transposed: rows and columns are swapped"
     for words, change in _CHANGES.items():
         with np.errstate(all="ignore"):  # such as 1/0
             same_as_asked = [np.allclose(change(b), b, max(rtol, 1e-3), atol) for _, b, _ in pairs]
@@ -417,10 +417,10 @@ def _relation(pairs: _Pairs, unit: str | None, rtol: float, atol: float) -> str 
 
 
 _CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "these are the squares of what is asked for": np.square,
-    "these are the square roots of what is asked for": lambda b: np.sqrt(np.abs(b)),
+    "these are the squares of what is expected": np.square,
+    "these are the square roots of what is expected": lambda b: np.sqrt(np.abs(b)),
     "minus signs are lost: is there an absolute value too many?": np.abs,
-    "these are the reciprocals, 1/x, of what is asked for": lambda b: 1 / b,
+    "these are the reciprocals, 1/x, of what is expected": lambda b: 1 / b,
     "the values are right, and in reverse order": lambda b: b[::-1] if b.ndim else b,
     "each value has those before it added: start again from 0 for each of them": (
         lambda b: np.cumsum(b, axis=0) if b.ndim else b
@@ -472,7 +472,7 @@ def _difference(
     if isinstance(right, Set) and isinstance(value, Set):
         texts = [
             f"{word} {', '.join(sorted(map(str, some))[:5])}"
-            for word, some in (("lacks", right - value), ("must not have", value - right))
+            for word, some in (("lacks", right - value), ("wrongly includes", value - right))
             if some
         ]
         return "the set " + " and ".join(texts)

@@ -59,8 +59,8 @@ def check(name, answer):
 
 ## 0.1 Double it
 
-**Trains:** sums. **Time:** 5 minutes.
-**In your head:** what is twice 2?
+**Practises:** sums. **Time:** 5 minutes.
+**Sanity check:** what is twice 2?
 
 ```{code-cell}
 :tags: [solution]
@@ -352,10 +352,10 @@ def test_check_sees_pages_that_do_not_follow_from_the_solutions(root, capsys):
     message = problems(root, capsys)
     assert "two.ipynb is missing" in message and "exercises/two.md is not" in message
 
-    replace(book / "solutions" / "two.md", "**Trains:**", "**Trained:**")
+    replace(book / "solutions" / "two.md", "**Practises:**", "**Trained:**")
     capsys.readouterr()
     assert notebooks.main(["check"], root) == 2
-    assert "notebooks: exercise 0.1 must say **Trains:**" in capsys.readouterr().err
+    assert "notebooks: exercise 0.1 must say **Practises:**" in capsys.readouterr().err
 
 
 def test_header_without_text_representation_is_explained(root, capsys):

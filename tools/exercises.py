@@ -122,7 +122,7 @@ def stub(source: str, number: str, title: str) -> str:
 
 
 def overview(pages: Mapping[str, str], chapters: Mapping[str, str] | None = None) -> str:
-    """Return what the exercises train: for each page a table, below the aims of its chapter.
+    """Return what the exercises practise: for each page a table, below the aims of its chapter.
 
     Parameters
     ----------
@@ -138,16 +138,18 @@ def overview(pages: Mapping[str, str], chapters: Mapping[str, str] | None = None
     """
     parts = []
     for name, text in pages.items():
-        rows, minutes = ["| exercise | trains | time |", "|---|---|---|"], 0
+        rows, minutes = ["| exercise | practises | time |", "|---|---|---|"], 0
         for section in re.split(r"^(?=## )", text, flags=re.MULTILINE):
             heading = HEADING.match(section)
             if heading is None:
                 continue
-            said = re.search(r"\*\*Trains:\*\* (.+?)\.\s\*\*Time:\*\* (\d+) minutes\.\s", section)
-            if said is None or "**In your head:** " not in section:
+            said = re.search(
+                r"\*\*Practises:\*\* (.+?)\.\s\*\*Time:\*\* (\d+) minutes\.\s", section
+            )
+            if said is None or "**Sanity check:** " not in section:
                 raise ExerciseError(
-                    f"exercise {heading['number']} must say **Trains:**, **Time:** (in minutes) "
-                    "and **In your head:**, in this order, each with a full stop"
+                    f"exercise {heading['number']} must say **Practises:**, **Time:** (in minutes) "
+                    "and **Sanity check:**, in this order, each with a full stop"
                 )
             title = f"[{heading['number']} {heading['title']}]({EXERCISES}/{name}.ipynb)"
             rows.append(f"| {title} | {said[1]} | {said[2]} min |")

@@ -1,7 +1,7 @@
 """Print the built book as a PDF, with outline, links and page numbers, through chromium.
 
 There is one for students, without solutions, and one for teachers, with everything. The pages of
-`_build/html` are put one behind the other, and their links made to point into the same file.
+`_build/html` are put one after the other, and their links made to point into the same file.
 Formulas and figures are those of the site.
 """
 

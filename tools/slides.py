@@ -44,7 +44,7 @@ LINES = 10
 COMMENTS = 2
 """How many sentences may follow what is shown."""
 TALL = 12
-"""From so many lines of code and output on, one sentence before them and one behind are enough."""
+"""From so many lines of code and output on, one sentence before them and one after are enough."""
 WIDTH = 68
 """Letters in a line."""
 CODE = 13

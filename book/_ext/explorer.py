@@ -37,7 +37,7 @@ START = ("mu", "gap", "unsaturation")
 """What the map and its picture show at first: across, upwards, colour."""
 
 DECIMALS = 4
-"""Digits behind the point of a position in Å: the networks that a page asks need as many."""
+"""Digits after the point of a position in Å: the networks that a page asks need as many."""
 
 FOLDER = "explorer"
 """Where the loaded files lie, in the site's folder of static files."""

@@ -336,7 +336,7 @@ def copy_katex(source: Path, target: Path, used: set[int]) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect behind the extensions that add scripts, and behind those that finish pages."""
+    """Connect after the extensions that add scripts, and after those that finish pages."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     app.connect("doctree-resolved", draw)
     app.connect("html-page-context", page_context, priority=900)

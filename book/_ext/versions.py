@@ -69,7 +69,7 @@ def version(where: str, root: Path) -> str | None:
     text = (Path(spec.origin).parent / inside).read_text("utf-8")
     match = re.search(rf"{re.escape(words)}\s*v?([\d.]*\d)", text)
     if match is None:
-        raise ValueError(f"{path} has no version behind {words!r}: has it changed?")
+        raise ValueError(f"{path} has no version after {words!r}: has it changed?")
     return match[1]
 
 

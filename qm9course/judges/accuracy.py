@@ -97,10 +97,10 @@ _DIPOLE_MISTAKES: Mapping[str, Answer] = {
     "only the most positive and the most negative atom count here: add up all of them": (
         lambda q, x: _DEBYE * q.max() * (x[np.argmax(q)] - x[np.argmin(q)])
     ),
-    "this is the first atom alone: does `return` stand inside the loop?": (
+    "this is the first atom alone: is `return` inside the loop?": (
         lambda q, x: _DEBYE * q[0] * x[0]
     ),
-    "this is the last atom alone: does each turn of the loop overwrite the sum?": (
+    "this is the last atom alone: does each pass of the loop overwrite the sum?": (
         lambda q, x: _DEBYE * q[-1] * x[-1]
     ),
     "each charge is multiplied by a direction, a vector of length 1: multiply by the position": (
@@ -202,7 +202,7 @@ _judge_cutoff = compared(
         "just inside the cutoff it is 1/2: the brackets go round the sum of cosine and 1": (
             _inside(lambda u: 0.5 * np.cos(np.pi * u) + 1)
         ),
-        "inside and outside are exchanged: near atoms count, and far ones do not": (
+        "inside and outside are swapped: near atoms count, and far ones do not": (
             lambda r, c: np.where(r > c, 0.5 * (np.cos(np.pi * r / c) + 1), 0.0)
         ),
         "it rises from 0 to 1 and should fall from 1 to 0: minus in place of plus": (
@@ -221,10 +221,9 @@ _judge_cutoff = compared(
         "at the cutoff it is 0, and the slope is not: this is a quarter of a period": _inside(
             lambda u: np.cos(0.5 * np.pi * u)
         ),
-        "this is a polynomial that is 1, 1/2 and 0 at the same places: a cosine is asked for": (
-            _inside(lambda u: 1 - 3 * u**2 + 2 * u**3)
-        ),
-        "this is a polynomial that is 1 and 0 at the same places: a cosine is asked for": (
+        "this is a polynomial that is 1, 1/2 and 0 at the same places: the exercise asks for a "
+        "cosine": (_inside(lambda u: 1 - 3 * u**2 + 2 * u**3)),
+        "this is a polynomial that is 1 and 0 at the same places: the exercise asks for a cosine": (
             _inside(lambda u: (1 - u**2) ** 2)
         ),
         "where the first distance lies beyond the cutoff, decimals are cut off: np.vectorize takes "
@@ -352,7 +351,7 @@ _judge_radial = compared(
         ),
         "np.sinc(z) is sin(pi z)/(pi z), with its own pi: give it k r / c, and multiply by "
         "k pi / c": _waves(lambda r, k, c: np.sqrt(2 / c) * np.sinc(k * np.pi * r / c)),
-        "the values are in the wrong places: reshape does not exchange rows and columns; use .T": (
+        "the values are in the wrong places: reshape does not swap rows and columns; use .T": (
             lambda r, n, c: _bessel(r, n, c).T.reshape(len(r), n)
         ),
         "the last function is missing: np.arange(1, n) stops at n - 1": (
@@ -718,7 +717,7 @@ _judge_forces = compared(
         ),
         "the forces were converted from hartree/bohr: the energy is in kcal/mol and the positions "
         "are in Å already": lambda energy, x: _forces(energy, x) * 627.5095 / 0.529177,
-        "the sum of the forces is zero here: was the mean force taken off, or the mean position "
+        "the sum of the forces is zero here: was the mean force subtracted, or the mean position "
         "inside the derivative? An outer field, here a bowl, may act on all atoms": (
             lambda energy, x: _forces(energy, x) - _forces(energy, x).mean(axis=0)
         ),
@@ -746,7 +745,7 @@ _GRAD_MISUSED: Mapping[str, str] = {
     "bad operand type for unary -: 'function'": "energy and jax.grad(energy) are functions, "
     "and a function has no minus: put the minus before what jax.grad(energy)(positions) returns",
     "xpected a callable": "jax.grad takes the function energy itself, not the number that it "
-    "returns: jax.grad(energy), and then (positions) behind it",
+    "returns: jax.grad(energy), and then (positions) after it",
     "only integer scalar arrays": "the second argument of jax.grad is not the positions: give "
     "them to the function that jax.grad(energy) returns, in brackets of their own",
 }
@@ -856,19 +855,19 @@ _judge_ensemble = compared(
         "and ddof=1": _spread(lambda p: p.var(axis=0)),
         "the mean is right. The second result is the range, from smallest to largest, which grows "
         "with the number of networks": _spread(lambda p: np.ptp(p, axis=0)),
-        "the mean is right. The second result is the standard error of the mean; asked for is how "
-        "far one network is from the others": (
+        "the mean is right. The second result is the standard error of the mean; the exercise asks "
+        "how far one network is from the others": (
             _spread(lambda p: p.std(axis=0, ddof=1) / np.sqrt(len(p)))
         ),
-        "the mean is right. The second result is the mean absolute deviation; asked for is the "
-        "standard deviation": _spread(lambda p: np.abs(p - p.mean(axis=0)).mean(axis=0)),
+        "the mean is right. The second result is the mean absolute deviation; the exercise asks "
+        "for the standard deviation": _spread(lambda p: np.abs(p - p.mean(axis=0)).mean(axis=0)),
         "the mean is right. The deviations are taken from the first network: take them from the "
         "mean": _spread(lambda p: np.sqrt(((p - p[0]) ** 2).sum(axis=0) / (len(p) - 1))),
         "the mean is right. The deviations are taken from the first network, and divided by n: "
         "take them from the mean, and divide by n - 1": _spread(
             lambda p: np.sqrt(((p - p[0]) ** 2).mean(axis=0))
         ),
-        "the results are exchanged: first the mean, then the standard deviation": (
+        "the results are swapped: first the mean, then the standard deviation": (
             lambda p: _ensemble(p)[::-1]
         ),
         "the sum is divided by n - 1 for the mean, too, and the deviations are taken from that "
@@ -890,11 +889,11 @@ _judge_ensemble = compared(
         ),
         "the mean is right. The second result is the range over the root of 2: right for two "
         "networks alone": _spread(lambda p: np.ptp(p, axis=0) / np.sqrt(2)),
-        "the mean is right. The second result is the mean absolute deviation, with n - 1; asked "
-        "for is the standard deviation": _spread(
+        "the mean is right. The second result is the mean absolute deviation, with n - 1; the "
+        "exercise asks for the standard deviation": _spread(
             lambda p: np.abs(p - p.mean(axis=0)).sum(axis=0) / (len(p) - 1)
         ),
-        "the mean is zero, since it was taken off before: compute it first, and keep it in a name "
+        "the mean is zero, since it was subtracted before: compute it first, and keep it in a name "
         "of its own": lambda p: (0 * p.mean(axis=0), p.std(axis=0, ddof=1)),
         "for two networks the deviation is divided by n: n - 1 is right for any number": (
             _spread(lambda p: p.std(axis=0, ddof=1 if len(p) > 2 else 0))
@@ -987,7 +986,7 @@ _judge_learning = compared(
         "this is the intercept, of base 10: np.polyfit gives the slope first": (
             lambda n, e: _slope(np.log10(n), np.log10(e), 1)
         ),
-        "the axes are exchanged: the sizes are x, and the errors y": (
+        "the axes are swapped: the sizes are x, and the errors y": (
             lambda n, e: _slope(np.log(e), np.log(n))
         ),
         "two kinds of logarithms were mixed, base 10 and base e: take one for both": (
@@ -1034,9 +1033,8 @@ _judge_learning = compared(
         "np.cov divides by n - 1 and np.var by n: take both in the same way, with ddof": (
             lambda n, e: _slope(np.log(n), np.log(e)) * len(n) / (len(n) - 1)
         ),
-        "this is the coefficient of correlation, between -1 and 1: the slope is asked for": (
-            lambda n, e: float(np.corrcoef(np.log(n), np.log(e))[0, 1])
-        ),
+        "this is the coefficient of correlation, between -1 and 1: the exercise asks for the "
+        "slope": (lambda n, e: float(np.corrcoef(np.log(n), np.log(e))[0, 1])),
         "this is a coefficient of a parabola: fit a straight line, of degree 1": (
             lambda n, e: float(np.polyfit(np.log(n), np.log(e), 2)[1])
         ),
@@ -1246,7 +1244,7 @@ _judge_comparison = compared(
         "both numbers are right, but the verdict is the other way round: True if the improvement "
         "is larger than two standard errors": _opposite,
         "the order is reversed: return improvement, error, clearly": _reversed,
-        "improvement and standard error are exchanged: return improvement, error, clearly": (
+        "improvement and standard error are swapped: return improvement, error, clearly": (
             _exchanged
         ),
         "this uncertainty is zero: were old and new overwritten by their means? Compute the "
@@ -1257,7 +1255,7 @@ _judge_comparison = compared(
         "the number of runs of the new model was used for both: each model has its own": (
             _with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)) / np.sqrt(len(new)))
         ),
-        "the numbers of runs are exchanged: each standard deviation is divided by the root of its "
+        "the numbers of runs are swapped: each standard deviation is divided by the root of its "
         "own": _with(
             lambda old, new: np.hypot(
                 old.std(ddof=1) / np.sqrt(len(new)), new.std(ddof=1) / np.sqrt(len(old))
@@ -1324,8 +1322,8 @@ _judge_comparison = compared(
         "first": (_with(lambda old, new: np.sqrt(_standard_error(old) + _standard_error(new)))),
         "both numbers are right, but a new model that is worse is not clearly better: take no "
         "absolute value": _either_way,
-        "old and new were exchanged: the improvement is the error of the old model minus that of "
-        "the new one": _swapped,
+        "old and new were swapped: the improvement is the error of the old model minus that of the "
+        "new one": _swapped,
         "the improvement has the wrong sign: it is the error of the old model minus that of the "
         "new one": _backwards,
     },
@@ -1374,7 +1372,7 @@ def _own_molecule(answer: Answer) -> str | None:
         about_form = "ends after" in str(error) or "expected the number of atoms" in str(error)
         return f"{error}. {_FORMAT}" if about_form else str(error)
     if len(molecules) > 1:
-        return f"your text has {len(molecules)} molecules, one behind the other: return one"
+        return f"your text has {len(molecules)} molecules, one after the other: return one"
     return _judge_molecule(sample, molecules[0])
 
 
@@ -1393,7 +1391,7 @@ def _no_text(text: object) -> str | None:
         return f"{len(text):,} characters are too many: a molecule of QM9 needs about a thousand"
     if not text.partition("\n")[0].strip():
         return (
-            "the first line of the text is empty: write the number of atoms directly behind the "
+            "the first line of the text is empty: write the number of atoms directly after the "
             "quotation marks"
         )
     return None
@@ -1542,8 +1540,8 @@ EXERCISES = (
             "has shape (pairs, n).",
             "return np.sqrt(2 / cutoff) * np.sin(k * np.pi * r / cutoff) / r",
         ),
-        "a network gets one distance as several numbers, of which each sees another scale: far "
-        "easier to learn from",
+        "a network gets one distance as several numbers, each of which resolves a different length "
+        "scale: far easier to learn from",
     ),
     Exercise(
         "6.4",
@@ -1557,8 +1555,8 @@ EXERCISES = (
             "channels). Now choose a function of it, without dividing by zero.",
             "return vectors * length / (1 + length)",
         ),
-        "an activation of vectors acts on lengths and leaves directions alone; it works for every "
-        "equivariant network",
+        "an activation of vectors acts on lengths and leaves directions alone; the same recipe "
+        "works in any network with vector features",
         explain=_explain_lengths,
     ),
     Exercise(
@@ -1603,8 +1601,8 @@ EXERCISES = (
             "logarithms.",
             "return np.polyfit(np.log(sizes), np.log(errors), 1)[0]",
         ),
-        "with an exponent of -0.5, half of the error costs four times the molecules; with -0.25, "
-        "sixteen times",
+        "with an exponent of -0.5, halving the error takes four times as many molecules; with "
+        "-0.25, sixteen times as many",
     ),
     Exercise(
         "6.8",
@@ -1628,15 +1626,16 @@ EXERCISES = (
         (
             "Start from a molecule of the sample that has what you need, such as pyridine, "
             "qm9[201], and change one thing: another atom, or an OH group turned about its bond. "
-            "(Brackets take the row; molecule.index is the number in QM9, for pyridine 215.)",
+            "(The argument qm9 is the sample: pyridine is in its row 201, and has the number 215 "
+            "in QM9.)",
             "Put the new atom on the line of the old bond, at its own bond length: C-F 1.34 Å in a "
             "ring such as pyridine, C-O 1.42 Å, O-H 0.97 Å. Copy the positions before you change "
             "them: molecule.positions.copy().",
             'Lines: f"{symbol} {x:.4f} {y:.4f} {z:.4f}" for each atom. The text: '
             '"\\n".join([str(len(lines)), "a comment", *lines]).',
         ),
-        "no warning means only that nothing is known against the prediction: whether this is a "
-        "minimum, nobody has asked",
+        "no warning means only that nothing is known against the prediction: nobody has checked "
+        "that this geometry is a minimum",
         needs_jax=True,
     ),
 )

@@ -204,8 +204,8 @@ _FIT_MISTAKES: dict[str, Answer] = {
     ),
     "counts and energies were divided by the number of atoms. Then an error counts "
     "less in a large molecule, and the fit is another one": _fit_all_per_atom,
-    "the mean was taken off the energies, and not off the counts: use the energies as "
-    "they are": lambda counts, energies: _fit(counts, energies - energies.mean()),
+    "the mean was subtracted from the energies, and not from the counts: use the energies as they "
+    "are": lambda counts, energies: _fit(counts, energies - energies.mean()),
     "each element was fitted as if there were no others, so that hydrogen is paid for "
     "the carbon next to it: solve the five equations together": _fit_one_by_one,
     "this is the right side Xᵀy of the equations: they still need to be solved": (
@@ -271,10 +271,10 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "this is the mean of the squares, in (kcal/mol)²: take the absolute values": (
         lambda predicted, true: np.mean((_HARTREE * (predicted - true)) ** 2)
     ),
-    "this is the median, the error in the middle: a mean is asked for": (
+    "this is the median, the error in the middle: the exercise asks for a mean": (
         lambda predicted, true: _HARTREE * np.median(np.abs(predicted - true))
     ),
-    "this is the largest error of all: a mean is asked for": (
+    "this is the largest error of all: the exercise asks for a mean": (
         lambda predicted, true: _HARTREE * np.max(np.abs(predicted - true))
     ),
     "absolute values of the energies were subtracted, so that signs are lost: first the "
@@ -288,15 +288,13 @@ _OTHER_ERRORS: dict[str, Answer] = {
     "this was divided by n - 1: a mean divides by the number of molecules": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)) / (len(predicted) - 1)
     ),
-    "these are relative errors, divided by the true energies: an error in kcal/mol is asked for": (
-        lambda predicted, true: _HARTREE * np.mean(np.abs((predicted - true) / true))
-    ),
-    "these are relative errors, divided by the true energies: kcal/mol are asked for": (
+    "these are relative errors, divided by the true energies: the exercise asks for an error in "
+    "kcal/mol": (lambda predicted, true: _HARTREE * np.mean(np.abs((predicted - true) / true))),
+    "these are relative errors, divided by the true energies: the exercise asks for kcal/mol": (
         lambda predicted, true: np.mean(np.abs((predicted - true) / true))
     ),
-    "these are errors in per cent of the true energies: an error in kcal/mol is asked for": (
-        lambda predicted, true: 100 * np.mean(np.abs((predicted - true) / true))
-    ),
+    "these are errors in per cent of the true energies: the exercise asks for an error in "
+    "kcal/mol": (lambda predicted, true: 100 * np.mean(np.abs((predicted - true) / true))),
     "the last molecule is missing in the sum: range(len(true)) ends before its end": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)[:-1]) / len(predicted)
     ),
@@ -407,7 +405,7 @@ def _or_step(judge: Judge) -> Judge:
 
 
 _GRADIENT_MISTAKES: dict[str, Answer] = {
-    "this is the last molecule alone: does each turn of the loop overwrite the gradient? Add to "
+    "this is the last molecule alone: does each pass of the loop overwrite the gradient? Add to "
     "it, with +=": lambda w, x, y: 2 * (x[-1] @ w - y[-1]) * x[-1],
     "the features were squared: the derivative of (X w - y)² is 2 (X w - y) times X": (
         lambda w, x, y: 2 * (x**2).T @ (x @ w - y) / len(y)
@@ -439,7 +437,7 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     ),
     "this is the mean over the weights, too: each weight has its own derivative, so "
     "take it along axis=0": lambda w, x, y: np.mean(2 * (x @ w - y)[:, None] * x),
-    "this is the mean squared error itself: its derivatives are asked for": (
+    "this is the mean squared error itself: the exercise asks for its derivatives": (
         lambda w, x, y: np.mean((x @ w - y) ** 2)
     ),
     "this is the gradient of the mean absolute error": _of_absolute_error,
@@ -456,7 +454,7 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     "molecule, with its sign, by its features": (
         lambda w, x, y: 2 * np.mean(np.abs(x @ w - y)) * x.mean(axis=0)
     ),
-    "this is the gradient of the first molecule alone: does `return` stand inside the loop?": (
+    "this is the gradient of the first molecule alone: is `return` inside the loop?": (
         lambda w, x, y: _gradient(w, x[:1], y[:1])
     ),
     "this is the gradient of the last molecule alone: add up all of them": (
@@ -591,15 +589,15 @@ _RATE_MISTAKES: dict[str, Answer] = {
     ),
     "singular values of X are the square roots of the eigenvalues of XᵀX: square the "
     "largest": lambda x: len(x) / np.linalg.svd(x, compute_uv=False)[0],
-    "the covariance has the means taken off: that is another matrix than XᵀX / N": (
+    "the covariance has the means subtracted: that is another matrix than XᵀX / N": (
         lambda x: 1 / np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
     ),
     "this is the bound for steps with the one largest molecule: here each step sees "
     "the mean over all": lambda x: 1 / np.max(np.sum(x**2, axis=1)),
-    "np.cov takes the mean off; here there is no constant, so the mean counts: use "
-    "XᵀX / N": lambda x: 1 / _covariance(x),
-    "np.cov takes the mean off; here there is no constant, so the mean counts. And the "
-    "curvatures are twice the eigenvalues of XᵀX / N": lambda x: 2 / _covariance(x),
+    "np.cov subtracts the mean; here there is no constant, so the mean counts: use XᵀX / "
+    "N": lambda x: 1 / _covariance(x),
+    "np.cov subtracts the mean; here there is no constant, so the mean counts. And the curvatures "
+    "are twice the eigenvalues of XᵀX / N": lambda x: 2 / _covariance(x),
     "the largest sum of a row is never less than the largest eigenvalue: this rate is "
     "safe, but not the exact bound": lambda x: 1 / _row_sum(x),
     "these are the bounds of all directions: the smallest of them counts for all": (
@@ -786,14 +784,14 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "mean and spread come from both sets together: so training has seen the other "
     "molecules. Use those of the training set alone": _both_together,
     "this was divided by the variance; divide by its root, the standard deviation": (_by_variance),
-    "the mean was not taken off": _not_centred,
-    "the mean was taken off; now divide by the standard deviation": _only_centred,
+    "the mean was not subtracted": _not_centred,
+    "the mean was subtracted; now divide by the standard deviation": _only_centred,
     "one mean and one spread for the whole table: each column needs its own, axis=0": (
         _by_all_numbers
     ),
     "each molecule was scaled by its own atoms: a mean over molecules is axis=0": (_by_rows),
-    "this brings each column between 0 and 1: asked for are mean 0 and standard "
-    "deviation 1": _from_zero_to_one,
+    "this brings each column between 0 and 1: the exercise asks for mean 0 and standard deviation "
+    "1": _from_zero_to_one,
     "the other set came back as it was": _not_the_other,
     "a small number added to the spread avoids the division by zero, and multiplies "
     "other molecules by a hundred million: divide by 1 where the spread is 0": (_with_small_number),
@@ -811,7 +809,7 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "1 was added to each spread: divide by 1 only where the spread is 0": _scaled_by(
         _mean, lambda train, other: train.std(axis=0) + 1
     ),
-    "where the spread is 0, the mean was not taken off: only the division is another one": (
+    "where the spread is 0, the mean was not subtracted: only the division is another one": (
         _scaled_by(
             lambda train, other: np.where(train.std(axis=0) == 0, 0, _mean(train, other)), _std
         )
@@ -826,8 +824,8 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "the other set lost its own mean: mean and spread are those of the training set": _scaled_by(
         _mean, _std, lambda train, other: (other.mean(axis=0), _std(train, other))
     ),
-    "the mean was not taken off the other set. Or was it computed when train had been centred? It "
-    "is 0 by then": _scaled_by(
+    "the mean was not subtracted from the other set. Or was it computed when train had been "
+    "centred? It is 0 by then": _scaled_by(
         _mean, _std, lambda train, other: (0 * _mean(train, other), _std(train, other))
     ),
     "the other set was not divided by the spread": _scaled_by(
@@ -844,14 +842,14 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "is the spread around the mean": _scaled_by(
         _mean, lambda train, other: _or_one(np.sqrt(np.mean(train**2, axis=0)))
     ),
-    "brackets are missing: the mean is taken off before the division": _without_brackets,
+    "brackets are missing: the mean is subtracted before the division": _without_brackets,
 }
 
 
 # 3.7
 
 _GOAL = 13.0  # kcal/mol; the composition alone reaches 17.4 on the second half
-_COLUMNS = 500  # with as many columns as training molecules anything can be learnt by heart
+_COLUMNS = 500  # with as many columns as training molecules anything can be learned by heart
 _COUNTS_HELP = "keep the counts: np.column_stack([qm9.composition, your_columns])"
 
 
@@ -904,14 +902,12 @@ def _misshapen(found: object, qm9: QM9) -> str | None:
         return f"the array is transposed, of shape {numbers.shape}: each molecule needs a row"
     if numbers.ndim != 2 or len(numbers) != n or not numbers.shape[1]:
         given = f"an array of shape {numbers.shape}" if numbers.ndim else describe(numbers)
-        inside = (
-            ". Does `return` stand inside the loop?" if len(np.atleast_1d(numbers)) == 1 else ""
-        )
+        inside = ". Is `return` inside the loop?" if len(np.atleast_1d(numbers)) == 1 else ""
         return f"it returns {given}, expected {form}{inside}"
     if numbers.shape[1] > _COLUMNS:
         return (
             f"{numbers.shape[1]:,} columns are too many for 1,000 training molecules: least "
-            f"squares would learn them by heart. Choose at most {_COLUMNS}, better a few dozen"
+            f"squares would memorise them. Choose at most {_COLUMNS}, better a few dozen"
         )
     with np.errstate(over="ignore"):  # of longer floats
         bad = np.flatnonzero(~np.isfinite(numbers.astype(float)).all(axis=1))
@@ -941,8 +937,8 @@ def _unlawful(answer: Answer) -> str | None:
         )
     if not _alike(first, other_labels):
         return (
-            "the features change if labels and charges are exchanged between the molecules, so "
-            "they are made from those. Both come out of the very calculation that the model is to "
+            "the features change if labels and charges are swapped between the molecules, so they "
+            "are made from those. Both come out of the very calculation that the model is to "
             "replace. Use atomic_numbers, positions and smiles alone"
         )
     if not _alike(first, np.asarray(answer(_with_numbers_of_others(few)), float)):
@@ -1102,9 +1098,9 @@ EXERCISES = (
             _count,
             _flat_molecules,
             {
-                "the columns are in the order C, H, N, O, F; asked for is H, C, N, O, F, by atomic "
+                "the columns are in the order C, H, N, O, F; expected: H, C, N, O, F, by atomic "
                 "number": _hill,
-                "the columns are in alphabetical order; asked for is H, C, N, O, F, by atomic "
+                "the columns are in alphabetical order; expected: H, C, N, O, F, by atomic "
                 "number": _alphabet,
                 "the hydrogen atoms are missing: they have energy, too, and the first column": (
                     _heavy
@@ -1144,8 +1140,8 @@ EXERCISES = (
                 "the column of fluorine is always zero: its atomic number is 9": (
                     lambda z, offsets: _count(z, offsets, (1, 6, 7, 8, 10))
                 ),
-                "only the first molecule is counted, and the other rows are zero: does `return` "
-                "stand inside the loop?": lambda z, offsets: (
+                "only the first molecule is counted, and the other rows are zero: is `return` "
+                "inside the loop?": lambda z, offsets: (
                     _count(z, offsets) * (np.arange(len(offsets) - 1) == 0)[:, None]
                 ),
             },
@@ -1178,7 +1174,8 @@ EXERCISES = (
             "np.linalg.solve(counts.T @ counts, counts.T @ energies), or the first result of "
             "np.linalg.lstsq(counts, energies, rcond=None).",
         ),
-        "a linear model needs no training: its best weights are the solution of five equations",
+        "a linear model needs no gradient descent: its best weights are the solution of five "
+        "equations",
     ),
     Exercise(
         "3.3",
@@ -1201,8 +1198,8 @@ EXERCISES = (
             "np.mean(np.abs(a - b)) is in hartree; one hartree is 627.5095 kcal/mol.",
             "A network returns a column. Make both flat: np.ravel(predicted) - np.ravel(true).",
         ),
-        "arrays that differ in shape are the most frequent silent error in this trade: look at "
-        ".shape before you subtract",
+        "arrays that differ in shape are among the commonest silent errors in machine learning: "
+        "look at .shape before you subtract",
     ),
     Exercise(
         "3.4",
@@ -1294,7 +1291,7 @@ EXERCISES = (
             'np.column_stack([qm9.composition, [[s.count(p) for p in ("=", "#", "1", "2", "3", '
             '"#N", "N#")] for s in qm9.smiles]]).',
         ),
-        "What the formula lacks is what is bonded to what; the next chapter lets a network find "
-        "that in the positions",
+        "What the formula lacks is what is bonded to what; the next two chapters find that in the "
+        "positions, first with a kernel, then with a network",
     ),
 )

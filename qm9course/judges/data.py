@@ -145,12 +145,12 @@ def _explain_reading(error: BaseException, _: tuple[Any, ...]) -> str | None:
         )
     if re.fullmatch(r"[-+]?[\d.]+e[-+]?", word[2]):
         return (
-            f"{word[2]} was cut off behind its e: numbers have different lengths, so take whole "
+            f"{word[2]} was cut off after its e: numbers have different lengths, so take whole "
             "words, line.split()"
         )
     if "\\t" in word[2] or "\t" in word[2]:
         return (
-            "the columns are separated by tabs, some with a space behind: line.split(), with "
+            "the columns are separated by tabs, some with a space after them: line.split(), with "
             "nothing in the brackets, takes both"
         )
     if not re.search("[A-Za-z]", word[2]):
@@ -418,8 +418,8 @@ _compare_atoms = compared(
         "needs sorted numbers, index == number does not": _cut(
             lambda number, index: int(np.searchsorted(index, number))
         ),
-        "the last atom is missing: a slice ends before its second number, so nothing is "
-        "to be taken off": _cut(_row_of, last=-1),
+        "the last atom is missing: a slice ends before its second number, so nothing is to be "
+        "subtracted": _cut(_row_of, last=-1),
         "the first atom of the next molecule is there, too: a slice ends before its "
         "second number, and offsets[row + 1] is that atom": _cut(_row_of, last=1),
         "the first atom is missing: the molecule begins at offsets[row]": (_cut(_row_of, first=1)),
@@ -432,7 +432,7 @@ _compare_atoms = compared(
         ),
         "this is one atom, at the place of the row: the atoms of the molecule run from "
         "offsets[row] to offsets[row + 1]": _rows_as_atoms,
-        "the results are exchanged: return the atomic numbers first": _exchanged_arrays,
+        "the results are swapped: return the atomic numbers first": _exchanged_arrays,
         "the positions are those of one atom, positions[row]: take all of the molecule's, from "
         "offsets[row] to offsets[row + 1]": (
             lambda number, index, offsets, z, x: (
@@ -541,7 +541,7 @@ def _judge_leak(answer: Answer) -> str | None:
     cases = _pairs_of_sets()
     results = [snapshot(answer(*case.arguments)) for case in cases]
     if any(isinstance(found, QM9) for found in results):
-        return "this is a set of molecules, and their numbers are asked for: take its .index"
+        return "this is a set of molecules; the exercise asks for their numbers: take its .index"
     sets = [_as_set(found) for found in results]
     if any(isinstance(found, set | frozenset | list) and _has_text(found) for found in sets):
         return "these are texts, and the numbers of molecules are integers: int(text) makes one"
@@ -596,7 +596,7 @@ def _has_text(found: set[Any] | frozenset[Any] | list[Any]) -> bool:
 
 def _difference_of(found: set[Any] | frozenset[Any], wanted: set[int]) -> str:
     parts = []
-    for word, some in (("lacks", wanted - found), ("must not have", found - wanted)):
+    for word, some in (("lacks", wanted - found), ("wrongly includes", found - wanted)):
         if some:
             numbers = [x for x in some if isinstance(x, int | np.integer)]
             names = sorted(numbers) if len(numbers) == len(some) else sorted(map(describe, some))
@@ -626,15 +626,14 @@ _compare_leaks = compared(
         "the other way round: these test molecules are not in the training set": (
             lambda train, test: set(test.index.tolist()) - set(train.index.tolist())
         ),
-        "these are the molecules of either set; those in both are asked for": (
+        "these are the molecules of either set; the exercise asks for those in both": (
             lambda train, test: set(train.index.tolist()) | set(test.index.tolist())
         ),
-        "these are the molecules of one of the sets alone; those in both are asked for": (
+        "these are the molecules of one of the sets alone; the exercise asks for those in both": (
             lambda train, test: set(train.index.tolist()) ^ set(test.index.tolist())
         ),
-        "it finds the right molecules, and gives their SMILES: their numbers are asked for": (
-            lambda train, test: set(train.smiles.tolist()) & set(test.smiles.tolist())
-        ),
+        "it finds the right molecules, and gives their SMILES: the exercise asks for their "
+        "numbers": (lambda train, test: set(train.smiles.tolist()) & set(test.smiles.tolist())),
         "this is a mask of the training set; train.index[mask] are the numbers": (
             lambda train, test: np.isin(train.index, test.index)
         ),
@@ -771,7 +770,7 @@ _compare_one_hot = compared(
     lambda z: (_one_hot(z), z > 0),
     _padded,
     {
-        "the columns are in the order C, H, N, O, F; H, C, N, O, F is asked for": (
+        "the columns are in the order C, H, N, O, F; expected: H, C, N, O, F": (
             lambda z: (_one_hot(z, (6, 1, 7, 8, 9)), z > 0)
         ),
         "a slot of padding was counted as hydrogen: its row must be zeros alone": (_padding_as(0)),
@@ -784,23 +783,26 @@ _compare_one_hot = compared(
         "the mask says True everywhere: slots with atomic number 0 hold no atom": (
             lambda z: (_one_hot(z), z >= 0)
         ),
-        "the columns are in the order of the alphabet; H, C, N, O, F is asked for": (
+        "the columns are in the order of the alphabet; expected: H, C, N, O, F": (
             lambda z: (_one_hot(z, (6, 9, 1, 7, 8)), z > 0)
         ),
-        "the columns are in the reverse order; H, C, N, O, F is asked for": (
+        "the columns are in the reverse order; expected: H, C, N, O, F": (
             lambda z: (_one_hot(z, ELEMENTS[::-1]), z > 0)
         ),
-        "rows and columns are exchanged: one row for each slot, one column for each "
-        "element": lambda z: (_one_hot(z).T, z > 0),
-        "these are the sixteen columns of the chapter; here five are asked for, H, C, N, "
-        "O, F": _sixteen,
+        "rows and columns are swapped: one row for each slot, one column for each "
+        "element": lambda z: (
+            _one_hot(z).T,
+            z > 0,
+        ),
+        "these are the sixteen columns of the chapter; the exercise asks for five: H, C, "
+        "N, O, F": _sixteen,
         "the columns hold atomic numbers; a one-hot vector has a 1": (
             lambda z: (_one_hot(z) * z[:, None], z > 0)
         ),
         "the padded slots are gone: keep them, as rows of zeros and False in the mask": (
             _without_padding
         ),
-        "the results are exchanged: return the one-hot vectors first": (
+        "the results are swapped: return the one-hot vectors first": (
             lambda z: (z > 0, _one_hot(z))
         ),
         "np.eye(10)[z] has a column for each number from 0 to 9: keep those of H, C, N, O and F, "
@@ -909,8 +911,8 @@ def _defect_of_parts(parts: list[np.ndarray], wanted: list[int]) -> str | None:
         if len(np.unique(part)) < len(part):
             twice = len(part) - len(np.unique(part))
             return (
-                f"{twice} rows of {name} are there more than once: draw without putting back, "
-                "which a permutation does"
+                f"{twice} rows of {name} are there more than once: draw without replacement, which "
+                "a permutation does"
             )
     for i, j in ((0, 2), (0, 1), (1, 2)):
         common = len(np.intersect1d(parts[i], parts[j]))
@@ -1062,7 +1064,7 @@ def _mixed() -> dict[str, Answer]:
     for what, places in places_of.items():
         for mean in sources:
             for std in sources:
-                first = f"the mean is that of {mean}" if mean else "no mean was taken off"
+                first = f"the mean is that of {mean}" if mean else "no mean was subtracted"
                 second = (
                     f"the standard deviation is that of {std}"
                     if std
@@ -1090,7 +1092,7 @@ _compare_standardised = compared(
         "deviation computed after train had been standardised? They are 0 and 1 by then": (
             lambda train, test: (_scaled(train, test)[0], test)
         ),
-        "the mean is taken off, and the division by the standard deviation is missing": _changed(
+        "the mean is subtracted, and the division by the standard deviation is missing": _changed(
             lambda y, t: y - t.mean()
         ),
         "this was divided by the variance: its square root, the standard deviation, has the unit "
@@ -1098,8 +1100,8 @@ _compare_standardised = compared(
         "this was multiplied by the standard deviation: divide by it": _changed(
             lambda y, t: (y - t.mean()) * t.std()
         ),
-        "the mean is missing: take it off first": _changed(lambda y, t: y / t.std()),
-        "brackets are missing: the mean is to be taken off before the division": _changed(
+        "the mean is missing: subtract it first": _changed(lambda y, t: y / t.std()),
+        "brackets are missing: the mean is to be subtracted before the division": _changed(
             lambda y, t: y - t.mean() / t.std()
         ),
         "the mean was divided out: divide by the standard deviation": _changed(
@@ -1109,10 +1111,10 @@ _compare_standardised = compared(
         "extreme molecule can spoil. Use mean and standard deviation": _changed(
             lambda y, t: (y - t.min()) / (t.max() - t.min())
         ),
-        "the results are exchanged: return those of the training set first": (
+        "the results are swapped: return those of the training set first": (
             lambda train, test: _scaled(train, test)[::-1]
         ),
-        "the mean was added: take it off": _changed(lambda y, t: (y + t.mean()) / t.std()),
+        "the mean was added: subtract it": _changed(lambda y, t: (y + t.mean()) / t.std()),
         "this was divided by the root of the sum of squares: the standard deviation is the root of "
         "their mean": _changed(lambda y, t: (y - t.mean()) / (t.std() * np.sqrt(len(t)))),
         "this was divided by the standard error of the mean, which is smaller than the standard "
@@ -1125,7 +1127,7 @@ _compare_standardised = compared(
         ),
         "this was divided by the mean absolute deviation; the standard deviation is the root of "
         "the mean square": _changed(lambda y, t: (y - t.mean()) / np.mean(np.abs(t - t.mean()))),
-        "the median was taken off: take the mean": _changed(
+        "the median was subtracted: take the mean": _changed(
             lambda y, t: (y - np.median(t)) / t.std()
         ),
         "the deviation was divided by n - 2: n or n - 1 is right": _changed(
@@ -1175,8 +1177,8 @@ def _judge_sizes(answer: Answer) -> str | None:
             names = ", ".join(map(str, sizes))
             leave = f"the size {names} leaves" if len(sizes) == 1 else f"the sizes {names} leave"
             return (
-                f"for {text} {leave} {100 * waste:.1f} % of "
-                f"the slots empty; less than {100 * MAX_WASTE:.0f} % is asked for{note}"
+                f"for {text} {leave} {100 * waste:.1f} % of the slots empty; the exercise asks for "
+                f"less than {100 * MAX_WASTE:.0f} %{note}"
             )
     return None
 

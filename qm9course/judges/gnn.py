@@ -194,7 +194,7 @@ def _anything_but_zero(power: float) -> Answer:
 
 
 def _at_the_end(x: Any, mask: Any) -> np.ndarray:
-    """Return the weights as if all padded atoms stood behind the real ones."""
+    """Return the weights as if all padded atoms came after the real ones."""
     return _inverse(-1.0, _pairs)(x, np.arange(len(mask)) < mask.sum())
 
 
@@ -300,7 +300,7 @@ def _explained_edges(answer: Answer) -> str | None:
         real = _pairs(mask)
         if np.allclose(found[real & (_distances(x) < 4)], right[real & (_distances(x) < 4)]):
             if (found[real & (_distances(x) > 4)] == 0).any():
-                return "atoms that are far apart lost their edge: no cutoff is asked for here"
+                return "atoms that are far apart lost their edge: the exercise asks for no cutoff"
             small = small and bool(np.all(np.abs(found[~real]) < 0.05))
         else:
             small = False
@@ -550,7 +550,7 @@ def _hand(answer: Answer) -> str | None:
     if scale == 0:
         return (
             "it is exactly zero for every molecule, and zero is its own mirror image. Return a "
-            "number with a size and a sign, such as the signed volume that four atoms span"
+            "number with a size and a sign"
         )
     if _only_rounding(pairs):
         return (
@@ -565,8 +565,8 @@ def _hand(answer: Answer) -> str | None:
         )
     if turned[0] > 1e-3 * scale:
         return (
-            f"it changes when the molecule is turned ({turned[1]}): use lengths, dot products and "
-            "triple products of vectors between atoms, and none of the axes x, y and z by itself"
+            f"it changes when the molecule is turned ({turned[1]}): use only what a rotation of "
+            "all vectors between atoms keeps, and none of the axes x, y and z by itself"
         )
     mirrored = pairs["in the mirror"]
     if all(abs(after + before) <= 1e-3 * scale for before, after in mirrored):
@@ -576,8 +576,8 @@ def _hand(answer: Answer) -> str | None:
             return "it is the same number for every molecule, whatever the positions are"
         return (
             f"the mirror image has the same number ({mirrored[0][0]:.4g}). Lengths, angles, "
-            "squares and absolute values do not know left from right; the sign of a triple product "
-            "does"
+            "squares and absolute values cannot tell left from right. Which quantity has a sign "
+            "that a mirror reverses?"
         )
     before, after = max(mirrored, key=lambda pair: abs(pair[1] + pair[0]))
     return (
@@ -803,8 +803,8 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
     right = np.isclose(found, expected, rtol=1e-4, atol=1e-4)
     if np.allclose(np.sort(found), np.sort(expected), rtol=1e-4, atol=1e-4):
         return (
-            "the energies are right, and stand in another order than the molecules. A batch of "
-            "graphs.bucketed tells by batch.row where its molecules stood"
+            "the energies are right, and stand in another order than the molecules. For batches "
+            "from graphs.bucketed, batch.row gives the row of each molecule"
         )
     if np.allclose(found, expected / atoms, rtol=1e-4, atol=1e-4):
         return "these are energies per atom; return those of the molecules"
@@ -951,7 +951,7 @@ def _judge_gaps(found: np.ndarray) -> str | None:
         )
         if abs(found.mean()) < 1.0:
             return (
-                f"{means}. Was a mean taken off before the training, and not added again? The "
+                f"{means}. Was a mean subtracted before the training, and not added again? The "
                 "network's own output is standardised, too; model.predict adds the mean"
             )
         for label in ("homo", "lumo"):
@@ -1010,14 +1010,14 @@ EXERCISES = (
     ),
     Exercise(
         "5.2",
-        "1/r, and nothing for nobody",
+        "1/r, and zero for padding",
         "edge_weights",
         _edges,
         (
             "An edge exists between two atoms that are real and different: mask[:, None] & "
             "mask[None, :], and not the diagonal.",
-            "Division by zero comes first, and leaving out later is too late for it. So put a 1 "
-            "for the distance wherever there is no edge.",
+            "Masking after the division is too late: 1/0 is already infinite. Put a 1 in place of "
+            "the distance wherever there is no edge, and then divide.",
             "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair of the first hint and the "
             "distances r.",
         ),
@@ -1034,9 +1034,9 @@ EXERCISES = (
                 "each atom hears itself, too: leave out the diagonal of the edges": (
                     lambda edges, features: edges @ features
                 ),
-                "sender and receiver are exchanged: in edges[i, j] it is j that sends and i that "
+                "sender and receiver are swapped: in edges[i, j] it is j that sends and i that "
                 "hears": lambda edges, features: _off_diagonal(edges).T @ features,
-                "sender and receiver are exchanged (in edges[i, j] it is j that sends), and the "
+                "sender and receiver are swapped (in edges[i, j] it is j that sends), and the "
                 "diagonal takes part": lambda edges, features: edges.T @ features,
                 "1 was subtracted from the diagonal of the edges, which does not make it zero: "
                 "multiply the edges by 1 - np.eye(len(edges))": (
@@ -1080,10 +1080,10 @@ EXERCISES = (
                 "the edges were added to their transpose: they need not be symmetric": (
                     lambda edges, features: _step(edges + edges.T, features)
                 ),
-                "only atoms with a smaller number are heard: those behind count, too": (
+                "only atoms with a smaller number are heard: those after it count, too": (
                     lambda edges, features: np.tril(edges, -1) @ features
                 ),
-                "only atoms with a larger number are heard: those before count, too": (
+                "only atoms with a larger number are heard: those before it count, too": (
                     lambda edges, features: np.triu(edges, 1) @ features
                 ),
                 "zeros were put on the diagonal of the result: they belong on that of the edges": (
@@ -1091,10 +1091,9 @@ EXERCISES = (
                         (edges @ features) * (1 - np.eye(len(edges), features.shape[1]))
                     )
                 ),
-                "what is negative became 0, as in an activation function: none is asked for": (
-                    lambda edges, features: np.maximum(_step(edges, features), 0)
-                ),
-                "only the last message is left: does each turn of the loop overwrite the sum? Add "
+                "what is negative became 0, as in an activation function: the exercise asks for "
+                "none": (lambda edges, features: np.maximum(_step(edges, features), 0)),
+                "only the last message is left: does each pass of the loop overwrite the sum? Add "
                 "to it, with +=": _last_message,
                 "the last atom is not heard: range(n - 1) ends before it": (
                     lambda edges, features: _off_diagonal(edges)[:, :-1] @ features[:-1]
@@ -1143,8 +1142,8 @@ EXERCISES = (
         "handedness",
         _hand,
         (
-            "Three vectors that start in one atom span a volume. Its sign tells whether they "
-            "stand like thumb, forefinger and middle finger of the right hand, or of the left.",
+            "Three vectors that start in one atom span a volume. Its sign says whether they point "
+            "like thumb, forefinger and middle finger of the right hand, or of the left.",
             "Take the vectors from atom 0 to atoms 1, 2 and 3. The signed volume is a triple "
             "product, a · (b × c).",
             "np.linalg.det(positions[1:4] - positions[0])",
@@ -1214,7 +1213,7 @@ EXERCISES = (
                 "by their number, and not by the length of the row": (
                     lambda energies, mask: _pool(energies, mask) / mask.sum(axis=1) * mask.shape[1]
                 ),
-                "a mean over the whole batch was taken off: the energy of a molecule does not "
+                "a mean over the whole batch was subtracted: the energy of a molecule does not "
                 "depend on the others": lambda energies, mask: (
                     _pool(energies, mask) - _pool(energies, mask).mean()
                 ),
@@ -1295,7 +1294,7 @@ EXERCISES = (
                 "only the last array was counted: add each to what there is, n += ...": (
                     lambda network: _leaves(network)[-1].size
                 ),
-                "only the first array was counted: does `return` stand inside the loop?": (
+                "only the first array was counted: is `return` inside the loop?": (
                     lambda network: _leaves(network)[0].size
                 ),
                 "arrays of the same size were counted once: a set holds equal numbers once": (

@@ -243,10 +243,10 @@ _FORMS: Parts = {
     "these are predictions of the training molecules: the new ones are between @ alpha": (
         lambda a, y, b, k: k @ np.linalg.solve(a, y)
     ),
-    "the mean was taken off the targets and not added to the predictions; here the targets stay "
-    "as they are": lambda a, y, b, k: b @ np.linalg.solve(a, y - y.mean()),
-    "the mean was taken off the targets and added in the end. That is often wise, and another "
-    "model: here the targets stay as they are": (
+    "the mean was subtracted from the targets and not added to the predictions; here the targets "
+    "stay as they are": lambda a, y, b, k: b @ np.linalg.solve(a, y - y.mean()),
+    "the mean was subtracted from the targets and added in the end. That is often wise, and "
+    "another model: here the targets stay as they are": (
         lambda a, y, b, k: b @ np.linalg.solve(a, y - y.mean()) + y.mean()
     ),
     "the matrix was multiplied by the targets, and not its inverse: np.linalg.solve(matrix, "
@@ -291,7 +291,7 @@ _REGRESSION_MISTAKES: dict[str, Answer] = {
     "the ridge was added to the inverse of the kernel: add it first, and then take the inverse": (
         lambda k, y, b, r: b @ (_with_ridge(np.linalg.inv(k), r) @ y)
     ),
-    "the mean of the targets was added, and never taken off: here the targets stay as they are": (
+    "the mean of the targets was added, and never subtracted: here the targets stay as they are": (
         lambda k, y, b, r: b @ np.linalg.solve(_with_ridge(k, r), y) + y.mean()
     ),
     "the ridge was added to the weights and not to the kernel": (
@@ -391,10 +391,10 @@ _POOLS: Parts = {
     "this is the one pair that is most alike: add up all of them": (
         lambda k, same: (k * same).max()
     ),
-    "this is the first atom of A alone: does `return` stand inside the loop?": (
+    "this is the first atom of A alone: is `return` inside the loop?": (
         lambda k, same: (k * same)[0].sum()
     ),
-    "this is the last atom of A alone: does each turn of the loop start again from 0?": (
+    "this is the last atom of A alone: does each pass of the loop start again from 0?": (
         lambda k, same: (k * same)[-1].sum()
     ),
     "each element counts as often as A has atoms of it: loop over the different elements, "
@@ -404,9 +404,7 @@ _POOLS: Parts = {
     "each atom of A was compared with the first such atom of B alone: take all pairs": (
         lambda k, same: (k * same * (np.cumsum(same, axis=1) == 1)).sum()
     ),
-    "this is one pair of atoms alone: does `return` stand inside both loops?": (
-        lambda k, same: k[same][0]
-    ),
+    "this is one pair of atoms alone: is `return` inside both loops?": (lambda k, same: k[same][0]),
     "the pairs are counted, not weighed by their kernel": lambda k, same: same.sum(),
     "the numbers of the pairs were multiplied: add them up": lambda k, same: k[same].prod(),
 }
@@ -439,7 +437,7 @@ _MOLECULAR_MISTAKES: dict[str, Answer] = {
         pool=_POOLS,
     ),
     "this was divided by the root of the kernels of A and of B with themselves, so that it is 1 "
-    "for equal molecules: often done, and not asked for here": _normalised,
+    "for equal molecules: often done, but not here": _normalised,
     "the features of all atoms of an element were added before they were compared: compare atom "
     "with atom, and add the kernels": _of_sums,
     "the features of all atoms were added before they were compared: compare atom with atom, and "
@@ -545,7 +543,7 @@ _ANGLES: Parts = {
     "before it adds": lambda x, w, b: x.sum(1)[:, None] * w.sum(0) + b,
 }
 _SHAPES: Parts = {
-    "this is the sine: the cosine is asked for": np.sin,
+    "this is the sine: the exercise asks for the cosine": np.sin,
     "this is the angle: take its cosine": lambda t: t,
     "the cosine was squared": lambda t: np.cos(t) ** 2,
     "cosine and sine are side by side, another recipe, without phases: here it is one cosine for "
@@ -663,21 +661,20 @@ def _whole(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 _SPREADS: Parts = {
     "these are variances: take the root": lambda a, b, p, r: np.maximum(p - _explained(a, b), 0),
-    "the sign is wrong: what the training molecules tell is taken off the prior, not added": (
-        lambda a, b, p, r: _root(p + _explained(a, b))
-    ),
-    "the prior is missing: this is the part that the training molecules tell; take it off the "
-    "prior": lambda a, b, p, r: _root(_explained(a, b)),
-    "this is the variance that the training molecules tell: take it off the prior, and take the "
-    "root": lambda a, b, p, r: _explained(a, b),
+    "the sign is wrong: the part that the training molecules explain is subtracted from the prior, "
+    "not added": (lambda a, b, p, r: _root(p + _explained(a, b))),
+    "the prior is missing: this is the part that the training molecules explain: subtract it from "
+    "the prior": lambda a, b, p, r: _root(_explained(a, b)),
+    "this is the variance that the training molecules explain: subtract it from the prior, and "
+    "take the root": lambda a, b, p, r: _explained(a, b),
     "1 was taken for the prior: these kernels of the molecules with themselves differ": (
         lambda a, b, p, r: _root(1 - _explained(a, b))
     ),
     "this is the root of the prior, as if there were no training molecules": (
         lambda a, b, p, r: np.sqrt(p)
     ),
-    "the ridge was added in the end: that is the spread of a noisy measurement; asked for is that "
-    "of the value itself": lambda a, b, p, r: _root(p - _explained(a, b) + r),
+    "the ridge was added in the end: that is the spread of a noisy measurement; the exercise asks "
+    "for that of the value itself": lambda a, b, p, r: _root(p - _explained(a, b) + r),
     "this is a matrix for all pairs of new molecules: the variances are on its diagonal": (
         lambda a, b, p, r: _root(p[:, None] - _whole(a, b))
     ),
@@ -687,7 +684,7 @@ _SPREADS: Parts = {
     "the matrix of the prior alone on the diagonal, minus that of all pairs: return the diagonal": (
         lambda a, b, p, r: _root(np.diag(p) - _whole(a, b))
     ),
-    "the rows of the matrix for all pairs were added up: its diagonal is asked for": (
+    "the rows of the matrix for all pairs were added up: the exercise asks for its diagonal": (
         lambda a, b, p, r: _root(p - _whole(a, b).sum(axis=1))
     ),
     "the inverse is missing: between · between does not know that training molecules are alike": (
@@ -716,7 +713,9 @@ _SPREADS: Parts = {
     "this was divided by the root of the number of training molecules: leave it as it is": (
         lambda a, b, p, r: _left(a, b, p, r) / np.sqrt(len(a))
     ),
-    "these are two standard deviations: one is asked for": lambda a, b, p, r: 2 * _left(a, b, p, r),
+    "these are two standard deviations: the exercise asks for one": lambda a, b, p, r: (
+        2 * _left(a, b, p, r)
+    ),
 }
 _CLIP = "np.maximum(variance, 0) comes before the root"
 _DEVIATION_MISTAKES = alone_and_together(_deviation, ridge=_RIDGES, form=_SPREADS)
@@ -863,8 +862,8 @@ EXERCISES = (
             "np.sum(k * (numbers_a[:, None] == numbers_b[None, :])), where k are the Gaussian "
             "kernels of all pairs of atoms.",
         ),
-        "with a sum over pairs of atoms, a prediction is a sum over atoms, too: a molecule twice "
-        "as large may have twice the energy",
+        "with a sum over pairs of atoms, a prediction is a sum over atoms, too: two copies of a "
+        "molecule get exactly twice the energy",
         explain=_explain_atoms,
     ),
     Exercise(
@@ -889,12 +888,12 @@ EXERCISES = (
         "predictive_deviation",
         _or_nan(compared(_deviation(), _uncertain, _DEVIATION_MISTAKES, rtol=1e-3, atol=2e-3)),
         (
-            "Before any training the variance of molecule i is prior[i]. What the training "
-            "molecules tell of it is taken off.",
+            "Before any training the variance of molecule i is prior[i]. The training molecules "
+            "reduce it: subtract what they explain.",
             "np.linalg.solve(kernel + ridge * np.eye(n), between.T) has the shape (n, m). Multiply "
             "it element by element with between.T, and add up over the training molecules, axis=0.",
-            "told = np.sum(between.T * np.linalg.solve(kernel + ridge * np.eye(len(kernel)), "
-            "between.T), axis=0); return np.sqrt(np.maximum(prior - told, 0)).",
+            "explained = np.sum(between.T * np.linalg.solve(kernel + ridge * np.eye(len(kernel)), "
+            "between.T), axis=0); return np.sqrt(np.maximum(prior - explained, 0)).",
         ),
         "the model knows where it has no neighbours. No target enters: the deviation does not say "
         "whether the energies were right",
@@ -906,8 +905,8 @@ EXERCISES = (
         "twins",
         judge_twins,
         (
-            "Stay in a plane, and let four of the distances come in two pairs of equal ones: a "
-            "kite and a trapezium have that.",
+            "Stay in a plane, and let four of the distances come in two equal pairs. Keep three "
+            "atoms fixed, and look for two places for the fourth.",
             "Put two atoms at (0, 0) and (4, 0), and a third one at (1, 1), in both arrangements. "
             "From each of the first two, the third one has the distance √2 or √10. Where can the "
             "fourth one be, so that its distances from them are √2 and √10 again?",

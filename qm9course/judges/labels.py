@@ -130,9 +130,10 @@ def _rule_by_rule(answer: Answer) -> str | None:
             return reason
         wrong.setdefault(rule, []).append(name)
     given = ", and ".join(f"{rule} for {', '.join(names)}" for rule, names in wrong.items())
+    which = "this label" if sum(map(len, wrong.values())) == 1 else "these labels"
     return (
-        f"of the two values you return {given}. But alpha, zpve, H and Cv add up, homo is the "
-        "highest of the pair, and lumo the lowest"
+        f"of the two values you return {given}. Is that right for {which}? Check your conditions, "
+        'too: `name == "H" or "Cv"` is always true'
     )
 
 
@@ -150,8 +151,8 @@ _judge_pairs = compared(
                 _pair(name, one, other) if name in ("homo", "lumo") else (one + other) / 2
             )
         ),
-        "homo is the highest occupied orbital of all, and lumo the lowest free one: they "
-        "were exchanged": _exchanged,
+        "homo is the highest occupied orbital of all, and lumo the lowest unoccupied one: they "
+        "were swapped": _exchanged,
         "the value of the first molecule alone: which of the two is the highest, or the "
         "lowest, depends on the molecules": (
             lambda name, one, other: one if name in ("homo", "lumo") else one + other
@@ -159,12 +160,12 @@ _judge_pairs = compared(
         "lumo is right, and homo is the highest occupied orbital of all, not the lowest": (
             lambda name, one, other: min(one, other) if name == "homo" else _pair(name, one, other)
         ),
-        "lumo is the lowest free orbital, with its sign: a negative one lies below zero": (
+        "lumo is the lowest unoccupied orbital, with its sign: a negative one lies below zero": (
             lambda name, one, other: (
                 min(one, other, key=abs) if name == "lumo" else _pair(name, one, other)
             )
         ),
-        "homo is right, and lumo is the lowest free orbital of all, not the highest": (
+        "homo is right, and lumo is the lowest unoccupied orbital of all, not the highest": (
             lambda name, one, other: max(one, other) if name == "lumo" else _pair(name, one, other)
         ),
     },
@@ -214,7 +215,7 @@ def _judge_isomers(sample: QM9, one: int, other: int) -> str | None:
     if difference < 0:
         return "the other way round: return the less stable one, of higher enthalpy, first"
     if difference < 100:
-        return f"they differ by {difference:.1f} kcal/mol only; more than 100 is asked for"
+        return f"they differ by {difference:.1f} kcal/mol only; the exercise asks for more than 100"
     return None
 
 
@@ -249,7 +250,7 @@ EXERCISES = (
             rtol=1e-6,
         ),
         (
-            "Which of the two units is the larger one? Then the number gets larger, too.",
+            "Which unit is larger? In the smaller unit the number is larger.",
             "One hartree is 27.2114 eV, and one eV is 23.0605 kcal/mol.",
             "Multiply by 627.5095.",
         ),
@@ -263,19 +264,19 @@ EXERCISES = (
             _atomization,
             _molecules,
             {
-                "this is the total enthalpy: take off the enthalpies of the free atoms": (
+                "this is the total enthalpy: subtract the enthalpies of the free atoms": (
                     lambda z, total, atoms: _HARTREE * total
                 ),
                 "the hydrogen atoms are missing: they are free atoms, too": _heavy_only,
                 "each element was counted once; count each atom": _each_once,
-                "this is the sum of the free atoms: it is to be taken off the total": (
+                "this is the sum of the free atoms: subtract it from the total": (
                     lambda z, total, atoms: _HARTREE * sum(atoms[int(n)] for n in z)
                 ),
-                "the total is in kcal/mol and the free atoms are in hartree: take them off first, "
+                "the total is in kcal/mol and the free atoms are in hartree: subtract them first, "
                 "and then turn the difference into kcal/mol": (
                     lambda z, total, atoms: _HARTREE * total - sum(atoms[int(n)] for n in z)
                 ),
-                "this takes off one atom of every element in references: take off those that the "
+                "this subtracts one atom of every element in references: subtract those that the "
                 "molecule has, each as often as it has it": (
                     lambda z, total, atoms: _HARTREE * (total - sum(atoms.values()))
                 ),
@@ -295,12 +296,11 @@ EXERCISES = (
                 "hartree: put the difference in brackets": (
                     lambda z, total, atoms: total - _HARTREE * sum(atoms[int(n)] for n in z)
                 ),
-                "only the first atom was taken off: does `return` stand inside the loop?": (
+                "only the first atom was subtracted: is `return` inside the loop?": (
                     lambda z, total, atoms: _atomization(z[:1], total, atoms)
                 ),
-                "only the last atom was taken off: does each turn of the loop overwrite the sum?": (
-                    lambda z, total, atoms: _atomization(z[-1:], total, atoms)
-                ),
+                "only the last atom was subtracted: does each pass of the loop overwrite the "
+                "sum?": (lambda z, total, atoms: _atomization(z[-1:], total, atoms)),
                 "the last atom is missing": (
                     lambda z, total, atoms: _atomization(z[:-1], total, atoms)
                 ),
@@ -331,7 +331,7 @@ EXERCISES = (
                         "nitrogen, oxygen and fluorine": (1, 6),
                     }.items()
                 },
-                "the free atoms were added; take them off": (
+                "the free atoms were added; subtract them": (
                     lambda z, total, atoms: _HARTREE * (total + sum(atoms[int(n)] for n in z))
                 ),
             },
@@ -339,8 +339,8 @@ EXERCISES = (
         ),
         (
             "Zero is the free atoms. How far below zero is the molecule?",
-            "Add references[z] for each z in atomic_numbers, hydrogen too, and take the sum off "
-            "the total.",
+            "Add references[z] for each z in atomic_numbers, hydrogen too, and subtract the sum "
+            "from the total.",
             "sum(references[int(z)] for z in atomic_numbers); then convert to kcal/mol.",
         ),
         "negative, since a bound molecule lies below its atoms; about -100 kcal/mol a bond",
@@ -379,7 +379,7 @@ EXERCISES = (
                 "3/2 RT is the kinetic energy, which U holds already; PV = RT is to be added": (
                     lambda energy, temperature: energy + 1.5 * _GAS_CONSTANT * temperature
                 ),
-                "the temperature is given in kelvin: 273.15 is not to be taken off": (
+                "the temperature is given in kelvin: 273.15 is not to be subtracted": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * (temperature - 273.15)
                 ),
                 "the argument `temperature` is not used: the enthalpy is always that at 298.15 K": (
@@ -422,12 +422,13 @@ EXERCISES = (
             atol=2e-6,
         ),
         (
-            "H = U + PV. What is PV for one mole of an ideal gas?",
-            "PV = RT, with R = 8.314 J/(mol K). In which unit is U?",
+            "U is in hartree. In which unit does RT come out?",
+            "R is in J/(mol K), but 1 hartree is given in kJ/mol: bring both to kJ first, then "
+            "divide.",
             "R = 8.314462618e-3 / 2625.4996 hartree/K; return internal_energy + R * temperature.",
         ),
-        "RT is 0.6 kcal/mol at room temperature: the same for all molecules, so that it tells no "
-        "two of them apart",
+        "RT is 0.6 kcal/mol at room temperature: the same for all molecules, so it cannot "
+        "distinguish one from another",
     ),
     Exercise(
         "1.4",
@@ -481,11 +482,13 @@ EXERCISES = (
             unit="eV",
         ),
         (
-            "The gap is what it costs to lift an electron from the homo to the lumo.",
+            "The gap is the difference between two orbital energies. (It is only a rough guide to "
+            "the light that the molecule absorbs.) Which of the two lies higher?",
             "The lumo lies higher, so the gap is lumo - homo, in hartree.",
             "1 hartree is 27.2114 eV.",
         ),
-        "organic molecules have gaps of some eV: they absorb ultraviolet light",
+        "organic molecules have gaps of several eV; most of them absorb only ultraviolet light, "
+        "although the gap is not the excitation energy itself",
     ),
     Exercise(
         "1.5",

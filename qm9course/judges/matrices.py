@@ -95,7 +95,7 @@ _PAIRS: Parts = {
     "only the half above the diagonal is filled: an atom repels those before it, too": (
         lambda z, x: np.triu(_repulsion(z, x))
     ),
-    "only the half below the diagonal is filled: an atom repels those behind it, too": (
+    "only the half below the diagonal is filled: an atom repels those after it, too": (
         lambda z, x: np.tril(_repulsion(z, x))
     ),
     "only x and y were used for the distances: z counts, too": (
@@ -120,7 +120,7 @@ _DIAGONALS: Parts = {
     "0.5 Z^2.4 was added to Z², which the diagonal had already: replace it": (
         lambda z: z**2 + 0.5 * z**2.4
     ),
-    "factor and exponent are exchanged on the diagonal: 0.5 * Z ** 2.4, and not 2.4 * Z ** 0.5": (
+    "factor and exponent are swapped on the diagonal: 0.5 * Z ** 2.4, and not 2.4 * Z ** 0.5": (
         lambda z: 2.4 * z**0.5
     ),
     "the atomic numbers are on the diagonal: 0.5 Z^2.4 belongs there": lambda z: z,
@@ -256,7 +256,7 @@ SORT_MISTAKES: dict[str, Answer] = {
             "this is the order, not the matrix in this order: matrix[order][:, order]": (
                 lambda m, order: order
             ),
-            "order[i] tells which old row comes to place i. Here each old row i went to place "
+            "order[i] is the old row that belongs at place i. Here old row i was moved to place "
             "order[i], the other way round": lambda m, order: reordered(m, np.argsort(order)),
             "the order was applied twice: once for the rows and once for the columns": (
                 lambda m, order: reordered(m, order[order])
@@ -291,9 +291,9 @@ SORT_MISTAKES: dict[str, Answer] = {
     "all numbers were sorted, whatever their rows: move whole rows and columns": (
         lambda m: -np.sort(-m.ravel()).reshape(m.shape)
     ),
-    "these are the eigenvalues, which do not depend on the numbering either; here the matrix is "
-    "asked for": lambda m: np.linalg.eigvalsh(m)[::-1],
-    "these are the eigenvalues, smallest first; here the sorted matrix is asked for": (
+    "these are the eigenvalues, which do not depend on the numbering either; the exercise asks for "
+    "the matrix": lambda m: np.linalg.eigvalsh(m)[::-1],
+    "these are the eigenvalues, smallest first; the exercise asks for the sorted matrix": (
         np.linalg.eigvalsh
     ),
     "np.linalg.norm without axis=1 is one number for the whole matrix, and there is nothing to "

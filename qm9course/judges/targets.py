@@ -77,7 +77,7 @@ _GAPS: Parts = {
     "this takes the higher of the two lumos: an electron goes to the lower one": (
         lambda one, other: max(one[1], other[1]) - max(one[0], other[0])
     ),
-    "max and min are exchanged: it is the highest of the homos and the lowest of the lumos": (
+    "max and min are swapped: it is the highest of the homos and the lowest of the lumos": (
         lambda one, other: max(one[1], other[1]) - min(one[0], other[0])
     ),
     "the sign is the other way round: the gap is lumo minus homo": (
@@ -103,7 +103,7 @@ _GAPS: Parts = {
     ),
 }
 _TRUTHS: Parts = {
-    "True and False are exchanged: True means that homo and lumo lie on different molecules": (
+    "True and False are swapped: True means that homo and lumo lie on different molecules": (
         lambda one, other: not _moves(one, other)
     ),
     "the second result is always True: sometimes one molecule has both the highest homo and the "
@@ -111,22 +111,24 @@ _TRUTHS: Parts = {
     "the second result is always False: for water and ethanol, ethanol gives and water takes": (
         lambda one, other: False
     ),
-    "the second result says whether the first molecule gives the electron; asked for is whether "
-    "the other one takes it": lambda one, other: one[0] > other[0],
-    "the second result says whether the second molecule gives the electron; asked for is whether "
-    "the other one takes it": lambda one, other: other[0] > one[0],
-    "the second result says whether the first molecule takes the electron; asked for is whether it "
-    "comes from the other one": lambda one, other: one[1] < other[1],
-    "the second result says whether the second molecule takes the electron; asked for is whether "
-    "it comes from the other one": lambda one, other: other[1] < one[1],
+    "the second result says whether the first molecule gives the electron; the exercise asks "
+    "whether the other one takes it": lambda one, other: one[0] > other[0],
+    "the second result says whether the second molecule gives the electron; the exercise asks "
+    "whether the other one takes it": lambda one, other: other[0] > one[0],
+    "the second result says whether the first molecule takes the electron; the exercise asks "
+    "whether it comes from the other one": lambda one, other: one[1] < other[1],
+    "the second result says whether the second molecule takes the electron; the exercise asks "
+    "whether it comes from the other one": lambda one, other: other[1] < one[1],
     "the second result is True where the first molecule gives and the second takes, and not the "
     "other way round: both count": lambda one, other: one[0] > other[0] and other[1] < one[1],
     "the second result is True where the second molecule gives and the first takes, and not the "
     "other way round: both count": lambda one, other: other[0] > one[0] and one[1] < other[1],
-    "the second result is True where the first molecule has both orbitals; asked for is whether "
-    "they lie on different molecules": lambda one, other: one[0] > other[0] and one[1] < other[1],
+    "the second result is True where the first molecule has both orbitals; the exercise asks "
+    "whether they lie on different molecules": lambda one, other: (
+        one[0] > other[0] and one[1] < other[1]
+    ),
     "the second result is True where the gap is negative, so that the electron moves by itself; "
-    "asked for is whether homo and lumo lie on different molecules": (
+    "the exercise asks whether homo and lumo lie on different molecules": (
         lambda one, other: _joint_gap(one, other) < 0
     ),
 }
@@ -144,7 +146,7 @@ def _plain_truth(answer: Answer) -> str | None:
     for case in _pairs():
         found = plain(*case.arguments)
         if isinstance(found, tuple) and [isinstance(x, bool | np.bool_) for x in found] == [1, 0]:
-            return "the results are exchanged: first the gap, then True or False"
+            return "the results are swapped: first the gap, then True or False"
         if isinstance(found, tuple) and len(found) == 3 and as_numbers(found) is not None:
             return (
                 "it returns three results, expected two: the gap, and True or False, as in `return "
@@ -204,12 +206,11 @@ _SURPLUSES: Parts = {
     "the padded places were added to the sum: their charges mean nothing": (
         lambda q, m: q.sum() / m.sum()
     ),
-    "the whole surplus was taken off each atom: share it, divided by the number of real atoms": (
-        lambda q, m: q[m].sum()
-    ),
-    "the sum of all places, padded ones included, was taken off each atom: share the surplus of "
-    "the real ones among them": lambda q, m: q.sum(),
-    "the surplus was added, which doubles it: take it off": lambda q, m: -q[m].mean(),
+    "the whole surplus was subtracted from each atom: share it, divided by the number of real "
+    "atoms": (lambda q, m: q[m].sum()),
+    "the sum of all places, padded ones included, was subtracted from each atom: share the surplus "
+    "of the real ones among them": lambda q, m: q.sum(),
+    "the surplus was added, which doubles it: subtract it": lambda q, m: -q[m].mean(),
     "the charges are as they were: their sum is not zero": lambda q, m: 0.0,
     "the surplus was divided by n - 1: all n real atoms share it": (
         lambda q, m: q[m].sum() / (m.sum() - 1)
@@ -234,12 +235,12 @@ _PLACES: Parts = {
     "the real atoms are zero, and the padded ones are left: the mask is the wrong way round": (
         lambda q, s, m: np.where(m, 0.0, q - s)
     ),
-    "this is what was to be taken off, one number: return the charges without it": (
+    "this is what was to be subtracted, one number: return the charges without it": (
         lambda q, s, m: s
     ),
-    "the first atom alone has paid for all: take the surplus off all real atoms "
+    "the first atom alone has paid for all: subtract the surplus from all real atoms "
     "alike": _first_alone,
-    "only charges of the sign of the surplus were changed: take it off all real atoms alike": (
+    "only charges of the sign of the surplus were changed: subtract it from all real atoms alike": (
         lambda q, s, m: np.where(m & (np.sign(q) == np.sign(s)), q - s, np.where(m, q, 0.0))
     ),
 }
@@ -258,16 +259,16 @@ def _balanced_minus(q: np.ndarray, mask: np.ndarray) -> Any:
 
 _NEUTRAL_MISTAKES: dict[str, Answer] = {
     **alone_and_together(_neutral, surplus=_SURPLUSES, form=_PLACES),
-    "the charges were divided by their sum, so that they add up to 1: take off a number, the same "
+    "the charges were divided by their sum, so that they add up to 1: subtract a number, the same "
     "one for each": quiet(lambda q, m: np.where(m, q / q[m].sum(), 0.0)),
-    "the charges were divided by their mean: take it off": quiet(
+    "the charges were divided by their mean: subtract it": quiet(
         lambda q, m: np.where(m, q / q[m].mean(), 0.0)
     ),
     "the positive charges were scaled until they balance the negative ones: shift all real atoms "
     "by the same number": _balanced,
     "the negative charges were scaled until they balance the positive ones: shift all real atoms "
     "by the same number": _balanced_minus,
-    "each atom paid in proportion to the size of its charge: take the same number off all of "
+    "each atom paid in proportion to the size of its charge: subtract the same number from all of "
     "them": (lambda q, m: np.where(m, q - q[m].sum() * np.abs(q) / np.abs(q[m]).sum(), 0.0)),
     "the charges were also divided by their standard deviation: only shift them": (
         lambda q, m: np.where(m, (q - q[m].mean()) / q[m].std(), 0.0)
@@ -484,7 +485,7 @@ _WEIGHTS: Parts = {
     "the weights do not add up to 1: divide by the sum of the exponentials": (
         lambda s, m: np.where(m, np.exp(s), 0.0)
     ),
-    "the weights do not add up to 1: the largest score was taken off, and the exponentials were "
+    "the weights do not add up to 1: the largest score was subtracted, and the exponentials were "
     "not divided by their sum": lambda s, m: np.where(m, np.exp(s - s[m].max()), 0.0),
     "the exponentials were divided by the number of atoms: divide by their own sum, so that the "
     "weights add up to 1": lambda s, m: np.where(m, np.exp(s), 0.0) / m.sum(),
@@ -521,7 +522,7 @@ _POOLED_MISTAKES: dict[str, Answer] = {
     "the padded atoms are in the sum of the exponentials: their numbers are left out, and their "
     "weights are not": lambda n, s, m: np.sum((_everywhere(s, m) * n)[m]),
     **alone_and_together(_pooled, weights=_WEIGHTS, form=_MEANS),
-    "numbers and scores are exchanged: the scores make the weights": (
+    "numbers and scores are swapped: the scores make the weights": (
         lambda n, s, m: np.sum(_softmax(n, m) * s)
     ),
     "the numbers make their own weights here: the scores make them": (
@@ -668,7 +669,7 @@ _AVERAGES: Parts = {
     "this is the root of a mean square over all entries: the mean absolute error has neither": (
         lambda e: np.sqrt(np.nanmean(e**2))
     ),
-    "the sign was taken off too late: np.abs before the mean, or errors cancel": (
+    "the sign was removed too late: np.abs before the mean, or errors cancel": (
         lambda e: np.abs(np.nanmean(e, axis=0)).mean()
     ),
 }
@@ -759,7 +760,7 @@ _SIGNS: Parts = {
 _FITS: Parts = {
     "this line goes through the origin: an error that all molecules share is no growth. Fit an "
     "intercept, too": lambda n, e: float(n @ e / (n @ n)),
-    "the axes are exchanged: the number of atoms is x, and the error y": lambda n, e: _line(e, n),
+    "the axes are swapped: the number of atoms is x, and the error y": lambda n, e: _line(e, n),
     "this is the intercept: np.polyfit gives the slope first": lambda n, e: _line(n, e, 1),
     "these are slope and intercept: return the slope alone": lambda n, e: np.polyfit(n, e, 1),
     "these are intercept and slope: return the slope alone": (
@@ -780,7 +781,7 @@ _FITS: Parts = {
         lambda n, e: float((e[n.argmax()] - e[n.argmin()]) / (n.max() - n.min()))
     ),
     "this is a mean of the slopes between neighbours: fit one line to all molecules": _neighbours,
-    "this is the coefficient of correlation: the slope is asked for": (
+    "this is the coefficient of correlation: the exercise asks for the slope": (
         lambda n, e: float(np.corrcoef(n, e)[0, 1])
     ),
     "this is the covariance: divide it by the variance of the numbers of atoms": (
@@ -883,7 +884,7 @@ _DIFFERENCES: Parts = {
         lambda h, u, H, U: (np.abs(h - H) + np.abs(u - U)) / 2
     ),
     "the errors of homo and lumo were added with their signs: the gap is lumo minus homo, so one "
-    "is taken off": lambda h, u, H, U: (h - H) + (u - U),
+    "is subtracted": lambda h, u, H, U: (h - H) + (u - U),
     "this is half of the sum of the errors, with their signs: the gap is lumo minus homo": (
         lambda h, u, H, U: ((h - H) + (u - U)) / 2
     ),
@@ -891,8 +892,8 @@ _DIFFERENCES: Parts = {
     "do with each other: take the gaps, and then their difference": (
         lambda h, u, H, U: np.hypot(h - H, u - U)
     ),
-    "these are the predicted gaps: take the true ones off": lambda h, u, H, U: u - h,
-    "these are the true gaps: take them off the predicted ones": lambda h, u, H, U: U - H,
+    "these are the predicted gaps: subtract the true ones": lambda h, u, H, U: u - h,
+    "these are the true gaps: subtract them from the predicted ones": lambda h, u, H, U: U - H,
     "the predicted gap is homo minus lumo, and the true one lumo minus homo: take both as lumo "
     "minus homo": lambda h, u, H, U: (h - u) - (U - H),
     "this is the difference of the two absolute errors: take the gaps first, and one np.abs last": (
@@ -913,9 +914,9 @@ _GAP_MEANS: Parts = {
     "this is a standard deviation of the errors: the mean absolute error has np.abs": (
         lambda e: e.std()
     ),
-    "this is the median: the mean is asked for": lambda e: np.median(np.abs(e)),
-    "this is the largest error: the mean is asked for": lambda e: np.abs(e).max(),
-    "this is the sum over the molecules: the mean is asked for": lambda e: np.abs(e).sum(),
+    "this is the median: the exercise asks for the mean": lambda e: np.median(np.abs(e)),
+    "this is the largest error: the exercise asks for the mean": lambda e: np.abs(e).max(),
+    "this is the sum over the molecules: the exercise asks for the mean": lambda e: np.abs(e).sum(),
     "each molecule has its own error here: take their mean": np.abs,
     "the sum was divided by n - 1: the mean of n numbers has n": (
         lambda e: np.abs(e).sum() / (len(e) - 1)
@@ -1090,8 +1091,8 @@ EXERCISES = (
         "frontier",
         _plain_truth,
         (
-            "An electron leaves the highest occupied orbital there is, and goes to the lowest free "
-            "one there is. Does it matter on which molecules they are?",
+            "An electron leaves the highest occupied orbital there is, and goes to the lowest "
+            "unoccupied one there is. Does it matter on which molecules they are?",
             "The gap is min(the two lumos) - max(the two homos). The electron moves if one "
             "molecule has the higher homo and the other one the lower lumo.",
             "gap = min(one[1], other[1]) - max(one[0], other[0]); return gap, (one[0] > other[0]) "
@@ -1108,7 +1109,7 @@ EXERCISES = (
         (
             "charges[mask] are the charges of the real atoms. What do they add up to, and how many "
             "atoms share it?",
-            "Take off the mean of the real atoms. np.where(mask, a, b) chooses a for real atoms "
+            "Subtract the mean of the real atoms. np.where(mask, a, b) chooses a for real atoms "
             "and b for padded ones.",
             "np.where(mask, charges - charges[mask].mean(), 0.0).",
         ),
@@ -1144,8 +1145,8 @@ EXERCISES = (
         (
             "The weights are the exponentials of the scores, divided by their sum. A padded atom "
             "has the weight 0.",
-            "Take the largest score of the real atoms off all scores: the weights stay the same, "
-            "and no exponential is larger than 1.",
+            "Subtract the largest score of the real atoms from all scores: the weights stay the "
+            "same, and no exponential is larger than 1.",
             "w = np.where(mask, np.exp(np.where(mask, scores - scores[mask].max(), 0)), 0); return "
             "np.sum(w * numbers) / np.sum(w).",
         ),

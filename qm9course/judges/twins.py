@@ -76,7 +76,7 @@ def _no_arrangement(part: object) -> str | None:
     }
     meaning = meanings.get(numbers.shape)
     if meaning is None and numbers.ndim == 2 and numbers.shape[1] == 3:
-        meaning = f"these are {len(numbers)} atoms, and four are asked for"
+        meaning = f"these are {len(numbers)} atoms; the exercise asks for four"
     return f"an array of shape {numbers.shape}, expected (4, 3)" + (
         f": {meaning}" if meaning else ""
     )
@@ -126,7 +126,7 @@ def _other_distances(one: np.ndarray, other: np.ndarray) -> str | None:
     if np.allclose(second, ratio * first, rtol=1e-3):
         return (
             f"all distances of the second arrangement are {ratio:.4g} times those of the first: a "
-            "molecule that is only larger or smaller is told by its distances"
+            "scaled copy has different distances, so these are no twins"
         )
     mine, theirs = _left_over(first, second), _left_over(second, first)
     lists = f"the first has {_listed(mine)} Å, where the second has {_listed(theirs)} Å"

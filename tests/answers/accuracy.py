@@ -152,7 +152,7 @@ def dipole_moment(charges, positions):
     return 4.8032 * charges[plus] * (positions[plus] - positions[minus])
 
 
-@wrong("6.1", "this is the first atom alone: does `return` stand inside the loop?")
+@wrong("6.1", "this is the first atom alone: is `return` inside the loop?")
 def dipole_moment(charges, positions):
     total = np.zeros(3)
     for q, x in zip(charges, positions, strict=False):
@@ -253,7 +253,7 @@ def cosine_cutoff(distance, cutoff):
     return np.where(distance < cutoff, np.cos(np.pi * distance / cutoff), 0.0)
 
 
-@wrong("6.2", "inside and outside are exchanged")
+@wrong("6.2", "inside and outside are swapped")
 def cosine_cutoff(distance, cutoff):
     return np.where(distance > cutoff, 0.5 * (np.cos(np.pi * distance / cutoff) + 1), 0.0)
 
@@ -347,7 +347,7 @@ def cosine_cutoff(distance, cutoff):
     return np.where(distance <= cutoff, wave, 0)
 
 
-@wrong("6.2", "this is a polynomial that is 1, 1/2 and 0 at the same places: a")
+@wrong("6.2", "this is a polynomial that is 1, 1/2 and 0 at the same places: the")
 def cosine_cutoff(distance, cutoff):
     u = np.clip(distance / cutoff, 0, 1)
     return 1 - 3 * u**2 + 2 * u**3
@@ -991,7 +991,7 @@ def mean_and_deviation(predictions):
     return mean, np.abs(predictions - mean).mean(axis=0)
 
 
-@wrong("6.6", "the results are exchanged")
+@wrong("6.6", "the results are swapped")
 def mean_and_deviation(predictions):
     return predictions.std(axis=0, ddof=1), predictions.mean(axis=0)
 
@@ -1065,7 +1065,7 @@ def mean_and_deviation(predictions):
     return predictions.mean(axis=0), np.ptp(predictions, axis=0) / np.sqrt(2)
 
 
-@wrong("6.6", "the mean is zero, since it was taken off before: compute it")
+@wrong("6.6", "the mean is zero, since it was subtracted before: compute it")
 def mean_and_deviation(predictions):
     predictions = predictions - predictions.mean(axis=0)
     deviation = np.sqrt((predictions**2).sum(axis=0) / (len(predictions) - 1))
@@ -1114,7 +1114,7 @@ def exponent(sizes, errors):
     return np.polyfit(np.log(sizes), np.log(errors), 1)[1]
 
 
-@wrong("6.7", "the axes are exchanged")
+@wrong("6.7", "the axes are swapped")
 def exponent(sizes, errors):
     return np.polyfit(np.log(errors), np.log(sizes), 1)[0]
 
@@ -1334,7 +1334,7 @@ def is_better(old, new):
     return improvement > 2 * error, error, improvement
 
 
-@wrong("6.8", "are exchanged: return improvement")
+@wrong("6.8", "are swapped: return improvement")
 def is_better(old, new):
     improvement = old.mean() - new.mean()
     error = np.hypot(standard_error(old), standard_error(new))
@@ -1369,7 +1369,7 @@ def is_better(old, new):
     return improvement, error, abs(improvement) > 2 * error
 
 
-@wrong("6.8", "old and new were exchanged")
+@wrong("6.8", "old and new were swapped")
 def is_better(old, new):
     improvement = new.mean() - old.mean()
     error = np.hypot(standard_error(old), standard_error(new))
@@ -1621,7 +1621,7 @@ def own_molecule(qm9):
     return lines(symbols, x).replace("my molecule\n", "")  # no line for the comment
 
 
-@wrong("6.9", "directly behind the quotation marks")
+@wrong("6.9", "directly after the quotation marks")
 def own_molecule(qm9):
     return """
     3
@@ -1813,7 +1813,7 @@ def is_better(old, new):
     return improvement, error, bool(improvement > 2 * error)
 
 
-@wrong("6.8", "the numbers of runs are exchanged")
+@wrong("6.8", "the numbers of runs are swapped")
 def is_better(old, new):
     error = np.hypot(old.std(ddof=1) / np.sqrt(len(new)), new.std(ddof=1) / np.sqrt(len(old)))
     improvement = old.mean() - new.mean()

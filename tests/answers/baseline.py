@@ -486,7 +486,7 @@ def mae_in_kcal(predicted, true):
     return error.sum() / (len(error) - 1) * 627.5095
 
 
-@wrong("3.3", "these are relative errors, divided by the true energies: an error")
+@wrong("3.3", "these are relative errors, divided by the true energies: the exercise")
 def mae_in_kcal(predicted, true):
     error = np.abs((predicted.ravel() - true) / true)
     return 627.5095 * error.mean()
@@ -634,7 +634,7 @@ def gradient(weights, features, targets):
     return 2 * np.mean(np.abs(error)) * np.mean(features, axis=0)
 
 
-@wrong("3.4", "this is the gradient of the first molecule alone: does `return`")
+@wrong("3.4", "this is the gradient of the first molecule alone: is `return`")
 def gradient(weights, features, targets):
     error = features[0] @ weights - targets[0]
     return 2 * error * features[0]
@@ -919,7 +919,7 @@ def scale(train, other):
     return (train - center) / spread**2, (other - center) / spread**2
 
 
-@wrong("3.6", "the mean was not taken off")
+@wrong("3.6", "the mean was not subtracted")
 def scale(train, other):
     _, spread = ruler(train)
     return train / spread, other / spread
@@ -1028,7 +1028,7 @@ def scale(train, other):
     return (train - mean) / (std + 1), (other - mean) / (std + 1)
 
 
-@wrong("3.6", "the mean was not taken off the other set. Or was it computed when")
+@wrong("3.6", "the mean was not subtracted from the other set. Or was it computed when")
 def scale(train, other):
     std = train.std(axis=0)
     std[std == 0] = 1
@@ -1045,7 +1045,7 @@ def scale(train, other):
     return ((train - mean) / std)[:, keep], ((other - mean) / std)[:, keep]
 
 
-@wrong("3.6", "where the spread is 0, the mean was not taken off: only the")
+@wrong("3.6", "where the spread is 0, the mean was not subtracted: only the")
 def scale(train, other):
     a, b = train.astype(float), other.astype(float)
     for k in range(train.shape[1]):
@@ -1186,7 +1186,7 @@ def features(qm9):
     return np.column_stack([qm9.composition, one_hot.reshape(len(qm9), -1)])
 
 
-@wrong("3.7", "would learn them by heart")
+@wrong("3.7", "would memorise them")
 def features(qm9):
     return (qm9.index[:, None] % np.arange(2, 900)).astype(float)
 
@@ -1327,7 +1327,7 @@ def mae_in_kcal(predicted, true):
     return 627.5095 * np.mean(np.abs(predicted.ravel()) - np.abs(true))
 
 
-@wrong("3.4", "this is the last molecule alone: does each turn of the loop overwrite")
+@wrong("3.4", "this is the last molecule alone: does each pass of the loop overwrite")
 def gradient(weights, features, targets):
     for x, y in zip(features, targets, strict=True):
         g = 2 * (x @ weights - y) * x

@@ -350,7 +350,7 @@ def atoms_of(number, index, offsets, atomic_numbers, positions):
     return atomic_numbers[row], positions[row]
 
 
-@wrong("2.2", "exchanged: return the atomic numbers first")
+@wrong("2.2", "swapped: return the atomic numbers first")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     row = np.flatnonzero(index == number)[0]
     atoms = slice(offsets[row], offsets[row + 1])
@@ -716,7 +716,7 @@ def one_hot_and_mask(atomic_numbers):
     return (atomic_numbers[:, None] == np.array(columns)).astype(float), atomic_numbers > 0
 
 
-@wrong("2.4", "rows and columns are exchanged")
+@wrong("2.4", "rows and columns are swapped")
 def one_hot_and_mask(atomic_numbers):
     one_hot = np.array([atomic_numbers == element for element in (1, 6, 7, 8, 9)])
     return one_hot.astype(float), atomic_numbers > 0
@@ -739,7 +739,7 @@ def one_hot_and_mask(atomic_numbers):
     return (real[:, None] == np.array([1, 6, 7, 8, 9])).astype(float), np.ones(len(real), bool)
 
 
-@wrong("2.4", "exchanged: return the one-hot vectors first")
+@wrong("2.4", "swapped: return the one-hot vectors first")
 def one_hot_and_mask(atomic_numbers):
     return atomic_numbers > 0, atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9])
 
@@ -900,7 +900,7 @@ def three_parts(n_molecules, n_valid, n_test, seed):
     return order[n_valid + n_test :], order[:n_valid], order[:n_test]
 
 
-@wrong("2.5", "draw without putting back")
+@wrong("2.5", "draw without replacement")
 def three_parts(n_molecules, n_valid, n_test, seed):
     order = np.random.default_rng(seed).integers(0, n_molecules, n_molecules)
     return order[n_valid + n_test :], order[:n_valid], order[n_valid : n_valid + n_test]
@@ -1160,7 +1160,7 @@ def standardise(train, test):
     return (train - low) / (high - low), (test - low) / (high - low)
 
 
-@wrong("2.6", "the results are exchanged")
+@wrong("2.6", "the results are swapped")
 def standardise(train, test):
     mean, std = train.mean(), train.std()
     return (test - mean) / std, (train - mean) / std
@@ -1238,7 +1238,7 @@ def standardise(train, test):
     return (train - mean) / spread, (test - mean) / spread
 
 
-@wrong("2.6", "the median was taken off: take the mean")
+@wrong("2.6", "the median was subtracted: take the mean")
 def standardise(train, test):
     mean, std = np.median(train), np.std(train)
     return (train - mean) / std, (test - mean) / std
@@ -1251,7 +1251,7 @@ def standardise(train, test):
     return (train - mean) / std, (test - mean) / std
 
 
-@wrong("2.6", "the mean was added: take it off")
+@wrong("2.6", "the mean was added: subtract it")
 def standardise(train, test):
     mean, std = train.mean(), train.std()
     return (train + mean) / std, (test + mean) / std

@@ -290,7 +290,7 @@ def edge_weights(positions, mask):
     return weights
 
 
-@wrong("5.2", "atoms that are far apart lost their edge: no cutoff is asked for")
+@wrong("5.2", "atoms that are far apart lost their edge: the exercise asks for no cutoff")
 def edge_weights(positions, mask):
     r = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     good = (r > 0) & (r < 5.0) & mask[:, None] & mask[None, :]
@@ -372,12 +372,12 @@ def message_step(edges, features):
     return edges @ features
 
 
-@wrong("5.3", "sender and receiver are exchanged: in")
+@wrong("5.3", "sender and receiver are swapped: in")
 def message_step(edges, features):
     return (edges * (1 - np.eye(len(edges)))).T @ features
 
 
-@wrong("5.3", "sender and receiver are exchanged (in")
+@wrong("5.3", "sender and receiver are swapped (in")
 def message_step(edges, features):
     return np.einsum("ij,ik->jk", edges, features)
 
@@ -472,7 +472,7 @@ def message_step(edges, features):
     return (symmetric - np.diag(np.diag(symmetric))) @ features
 
 
-@wrong("5.3", "only atoms with a smaller number are heard: those behind count,")
+@wrong("5.3", "only atoms with a smaller number are heard: those after it count,")
 def message_step(edges, features):
     new = np.zeros(features.shape)
     for i in range(len(features)):
@@ -488,7 +488,7 @@ def message_step(edges, features):
     return new
 
 
-@wrong("5.3", "what is negative became 0, as in an activation function: none is")
+@wrong("5.3", "what is negative became 0, as in an activation function: the")
 def message_step(edges, features):
     others = 1 - jnp.eye(len(edges))
     return jax.nn.relu((edges * others) @ features)
@@ -1414,7 +1414,7 @@ def pair_distances(positions):
     return np.abs(way[:, None] - way[None, :])
 
 
-@wrong("5.3", "does each turn of the loop overwrite the sum? Add to it, with +=")
+@wrong("5.3", "does each pass of the loop overwrite the sum? Add to it, with +=")
 def message_step(edges, features):
     out = np.zeros(features.shape)
     for i in range(len(edges)):

@@ -275,7 +275,7 @@ def coulomb_matrix(atomic_numbers, positions):
     return filled(np.outer(z, z) / (distances(x) + np.eye(len(z))), 0.5 * z**2.4)
 
 
-@wrong("4.1", "factor and exponent are exchanged")
+@wrong("4.1", "factor and exponent are swapped")
 def coulomb_matrix(atomic_numbers, positions):
     z, r = atomic_numbers, distances(positions) / BOHR + np.eye(len(positions))
     return filled(np.outer(z, z) / r, 2.4 * z**0.5)
@@ -767,7 +767,7 @@ def solve_and_predict(kernel, targets, between, ridge):
     return between @ (with_ridge(kernel, ridge) ** -1 @ targets)
 
 
-@wrong("4.4", "the mean was taken off the targets and not added")
+@wrong("4.4", "the mean was subtracted from the targets and not added")
 def solve_and_predict(kernel, targets, between, ridge):
     return between @ np.linalg.solve(with_ridge(kernel, ridge), targets - np.mean(targets))
 
@@ -849,12 +849,12 @@ def solve_and_predict(kernel, targets, between, ridge):
     return between @ np.linalg.solve(kernel + ridge * kernel * np.eye(len(kernel)), targets)
 
 
-@wrong("4.4", "added, and never taken off")
+@wrong("4.4", "added, and never subtracted")
 def solve_and_predict(kernel, targets, between, ridge):
     return targets.mean() + between @ np.linalg.solve(with_ridge(kernel, ridge), targets)
 
 
-@wrong("4.4", "the ridge was divided by the number of molecules", "And the mean was taken off")
+@wrong("4.4", "the ridge was divided by the number of molecules", "And the mean was subtracted")
 def solve_and_predict(kernel, targets, between, ridge):
     matrix = with_ridge(kernel, ridge / len(kernel))
     return between @ np.linalg.solve(matrix, targets - targets.mean())
@@ -1366,7 +1366,7 @@ def predictive_deviation(kernel, between, prior, ridge):
     return np.sqrt(told(kernel, between, ridge))
 
 
-@wrong("4.7", "take it off the prior, and take the root")
+@wrong("4.7", "subtract it from the prior, and take the root")
 def predictive_deviation(kernel, between, prior, ridge):
     return told(kernel, between, ridge)
 
@@ -1684,7 +1684,7 @@ def twins():
     return KITE[:, :2], TRAPEZIUM[:, :2]
 
 
-@wrong("4.8", "these are 3 atoms, and four are asked for")
+@wrong("4.8", "these are 3 atoms; the exercise asks for four")
 def twins():
     return KITE[:3], TRAPEZIUM[:3]
 

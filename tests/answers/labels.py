@@ -138,7 +138,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * total
 
 
-@wrong("1.2", "this is the total enthalpy: take off the enthalpies of the free atoms. And the")
+@wrong("1.2", "this is the total enthalpy: subtract the enthalpies of the free atoms. And the")
 def atomization_enthalpy(atomic_numbers, total, references):
     return total
 
@@ -174,7 +174,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * (total + sum(references[z] for z in atomic_numbers))
 
 
-@wrong("1.2", "take them off first")
+@wrong("1.2", "subtract them first")
 def atomization_enthalpy(atomic_numbers, total, references):
     return HARTREE * total - sum(references[z] for z in atomic_numbers)
 
@@ -227,7 +227,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
     return total - free * 627.5095
 
 
-@wrong("1.2", "only the first atom was taken off: does `return` stand inside the")
+@wrong("1.2", "only the first atom was subtracted: is `return` inside the")
 def atomization_enthalpy(atomic_numbers, total, references):
     energy = total
     for z in atomic_numbers:
@@ -507,7 +507,7 @@ def of_the_pair(name, one, other):
     return (one + other) / 2
 
 
-@wrong("1.5", "exchanged")
+@wrong("1.5", "swapped")
 def of_the_pair(name, one, other):
     if name == "homo":
         return min(one, other)
@@ -560,7 +560,7 @@ def of_the_pair(name, one, other):
     return sum(values)
 
 
-@wrong("1.5", "of the two values you return the sum for lumo. But alpha, zpve, H")
+@wrong("1.5", "of the two values you return the sum for lumo. Is that right for this")
 def of_the_pair(name, one, other):
     if name == "homo":
         return max(one, other)
@@ -570,14 +570,14 @@ def of_the_pair(name, one, other):
         return min(one, other)
 
 
-@wrong("1.5", "of the two values you return the mean for Cv. But alpha, zpve, H")
+@wrong("1.5", "of the two values you return the mean for Cv. Is that right for this")
 def of_the_pair(name, one, other):
     rules = {"homo": max, "lumo": min, "Cv": lambda a, b: (a + b) / 2}
     rule = rules.get(name, lambda a, b: a + b)
     return rule(one, other)
 
 
-@wrong("1.5", "of the two values you return the higher one for alpha. But alpha,")
+@wrong("1.5", "of the two values you return the higher one for alpha. Is that right")
 def of_the_pair(name, one, other):
     if name in ("alpha", "homo"):
         return max(one, other)
@@ -586,7 +586,7 @@ def of_the_pair(name, one, other):
     return one + other
 
 
-@wrong("1.5", "of the two values you return the lower one for H, Cv. But alpha,")
+@wrong("1.5", "of the two values you return the lower one for H, Cv. Is that right")
 def of_the_pair(name, one, other):
     name = name.lower()
     extensive = {"alpha", "zpve", "H", "Cv"}
@@ -595,7 +595,7 @@ def of_the_pair(name, one, other):
     return max(one, other) if name == "homo" else min(one, other)
 
 
-@wrong("1.5", "of the two values you return the mean for zpve. But alpha, zpve,")
+@wrong("1.5", "of the two values you return the mean for zpve. Is that right for this")
 def of_the_pair(name, one, other):
     match name:
         case "homo":
@@ -608,7 +608,7 @@ def of_the_pair(name, one, other):
             return one + other
 
 
-@wrong("1.5", "of the two values you return the sum for homo. But alpha, zpve, H")
+@wrong("1.5", "of the two values you return the sum for homo. Is that right for this")
 def of_the_pair(name, one, other):
     if "H" in name.upper():
         return one + other  # alpha, H, and by mistake homo
@@ -669,7 +669,7 @@ def distant_isomers(qm9):
     return qm9.index[low], qm9.index[high]
 
 
-@wrong("1.6", "more than 100 is asked for")
+@wrong("1.6", "the exercise asks for more than 100")
 def distant_isomers(qm9):
     rows = np.flatnonzero((qm9.composition == qm9.composition[100]).all(axis=1))
     rows = rows[np.argsort(qm9.target("H")[rows])]

@@ -81,7 +81,7 @@ def frontier(one, other):
     return abs(lumo - homo), (one[0] > other[0]) != (one[1] < other[1])
 
 
-@wrong("7.1", "True and False are exchanged: True means that homo and lumo lie on different")
+@wrong("7.1", "True and False are swapped: True means that homo and lumo lie on different")
 def frontier(one, other):
     gap = min(one[1], other[1]) - max(one[0], other[0])
     return gap, (one[0] > other[0]) == (one[1] < other[1])
@@ -93,7 +93,7 @@ def frontier(one, other):
     return gap, gap < max(one[1] - one[0], other[1] - other[0])
 
 
-@wrong("7.1", "says whether the first molecule gives the electron; asked for is")
+@wrong("7.1", "says whether the first molecule gives the electron; the exercise asks")
 def frontier(one, other):
     return min(one[1], other[1]) - max(one[0], other[0]), one[0] > other[0]
 
@@ -187,7 +187,7 @@ def neutral(charges, mask):
     return found
 
 
-@wrong("7.2", "the whole surplus was taken off each atom: share it, divided by the number")
+@wrong("7.2", "the whole surplus was subtracted from each atom: share it, divided by the number")
 def neutral(charges, mask):
     return np.where(mask, charges - charges[mask].sum(), 0.0)
 
@@ -199,7 +199,7 @@ def neutral(charges, mask):
     return np.where(q > 0, -q * minus / plus, q)
 
 
-@wrong("7.2", "each atom paid in proportion to the size of its charge: take the same number")
+@wrong("7.2", "each atom paid in proportion to the size of its charge: subtract the same")
 def neutral(charges, mask):
     q = charges * mask
     return q - q.sum() * abs(q) / abs(q).sum()
@@ -217,7 +217,7 @@ def neutral(charges, mask):
     return real - real.mean()
 
 
-@wrong("7.2", "the surplus was added, which doubles it: take it off")
+@wrong("7.2", "the surplus was added, which doubles it: subtract it")
 def neutral(charges, mask):
     return np.where(mask, charges + charges[mask].mean(), 0.0)
 
@@ -227,7 +227,7 @@ def neutral(charges, mask):
     return charges * mask
 
 
-@wrong("7.2", "the first atom alone has paid for all: take the surplus off all real")
+@wrong("7.2", "the first atom alone has paid for all: subtract the surplus from all real")
 def neutral(charges, mask):
     found = charges * mask
     found[0] -= found.sum()
@@ -445,7 +445,7 @@ def pooled(numbers, scores, mask):
     return np.exp(scores[mask]) @ numbers[mask]
 
 
-@wrong("7.4", "the weights do not add up to 1: the largest score was taken off, and the")
+@wrong("7.4", "the weights do not add up to 1: the largest score was subtracted, and the")
 def pooled(numbers, scores, mask):
     s = scores[mask]
     return np.exp(s - s.max()) @ numbers[mask]
@@ -467,7 +467,7 @@ def pooled(numbers, scores, mask):
     return s @ numbers[mask] / s.sum()
 
 
-@wrong("7.4", "numbers and scores are exchanged: the scores make the weights")
+@wrong("7.4", "numbers and scores are swapped: the scores make the weights")
 def pooled(numbers, scores, mask):
     weights = scipy.special.softmax(numbers[mask])
     return weights @ scores[mask]
@@ -642,7 +642,7 @@ def growth(error, n_atoms):
     return 1000 * np.polyfit(n_atoms, np.abs(error), 1)[0]
 
 
-@wrong("7.6", "the axes are exchanged: the number of atoms is x, and the error y")
+@wrong("7.6", "the axes are swapped: the number of atoms is x, and the error y")
 def growth(error, n_atoms):
     return 1000 * np.polyfit(error, n_atoms, 1)[0]
 
@@ -672,7 +672,7 @@ def growth(error, n_atoms):
     return np.mean(1000 * error / n_atoms)
 
 
-@wrong("7.6", "this is the coefficient of correlation: the slope is asked for")
+@wrong("7.6", "this is the coefficient of correlation: the exercise asks for the slope")
 def growth(error, n_atoms):
     return 1000 * np.corrcoef(n_atoms, error)[0, 1]
 
@@ -781,7 +781,7 @@ def gap_error(homo, lumo, true_homo, true_lumo):
     return np.mean(np.abs((lumo - homo) - (true_lumo - true_homo)))
 
 
-@wrong("7.7", "this is the median: the mean is asked for")
+@wrong("7.7", "this is the median: the exercise asks for the mean")
 def gap_error(homo, lumo, true_homo, true_lumo):
     return MEV * np.median(np.abs((lumo - homo) - (true_lumo - true_homo)))
 
@@ -944,7 +944,7 @@ def hidden(counts):
     return vectors[:, 0] if values[0] == 0 else None
 
 
-@wrong("7.1", "the results are exchanged: first the gap, then True or False")
+@wrong("7.1", "the results are swapped: first the gap, then True or False")
 def frontier(one, other):
     moves = (one[0] > other[0]) != (one[1] < other[1])
     return moves, min(one[1], other[1]) - max(one[0], other[0])

@@ -39,7 +39,7 @@ def test_sections_are_the_exercises(chapter):
         qm9course.exercises(chapter), re.split(r"^## ", text, flags=re.MULTILINE)[1:], strict=False
     ):
         assert f'check("{exercise.name}", {exercise.function})' in section
-        for word in ("**Trains:**", "**Time:**", "**In your head:**"):
+        for word in ("**Practises:**", "**Time:**", "**Sanity check:**"):
             assert word in section
 
 

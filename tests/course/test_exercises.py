@@ -230,8 +230,8 @@ def test_name_that_is_used_twice_is_named():
     assert "no longer Python's own" in said_of("1.1", unbound)
     assert "no longer that of the notebook" in said_of("1.1", of_the_notebook)
     assert "factor is used before it has a value" in said_of("1.1", too_late)
-    assert "`energy` is no function but a number" in said_of("1.1", product)
-    assert "round brackets behind something" in said_of("1.1", lambda energy: [energy][0](2))
+    assert "`energy` is a number, not a function" in said_of("1.1", product)
+    assert "round brackets after something" in said_of("1.1", lambda energy: [energy][0](2))
 
 
 HALF = 0.5
@@ -397,7 +397,7 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
     ("found", "expected", "says"),
     [
         ([np.eye(3)[:, :2]], [np.eye(3)[:2]], "transposed array: its shape is"),
-        ([[[0, 1], [2, 3]]], [np.array([[0, 2], [1, 3]])], "rows and columns are exchanged"),
+        ([[[0, 1], [2, 3]]], [np.array([[0, 2], [1, 3]])], "rows and columns are swapped"),
         ([np.array([1.0, 4.0])], [np.array([1.0, 2.0])], "squares"),
         ([np.array([2.0, 4.0])], [np.array([1.0, 2.0])], "twice"),
         ([np.array([0.5, 1.0])], [np.array([1.0, 2.0])], "half"),
@@ -419,7 +419,7 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
         ([627.5], [627.9], "it returns 627.5, expected 627.9"),
         ([40.4751], [40.4799], r"it returns 40\.475, expected 40\.48"),
         ([(1.0, 3.0)], [(1.0, 2.0)], "the second result is wrong: it returns 3, expected 2"),
-        ([{"a", "b"}], [{"a", "c"}], "lacks c and must not have b"),
+        ([{"a", "b"}], [{"a", "c"}], "lacks c and wrongly includes b"),
         ([{"a": 1.0}], [{"a": 2.0}], "a: it returns 1, expected 2"),
         (["x"], [1.0], "expected a number"),
         ([1.0], ["x"], "it returns 1, expected a text"),
@@ -443,11 +443,11 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
         ([np.arange(3.0)], [np.arange(4.0)], "the last value is missing"),
         ([np.arange(3.0)], [np.arange(9.0).reshape(3, 3)], "this is the first row alone"),
         ([np.arange(6.0, 9)], [np.arange(9.0).reshape(3, 3)], "this is the last row alone"),
-        ([np.ones((4, 3))], [np.ones((2, 3))], "there are more rows than asked for"),
-        ([np.ones((2, 5))], [np.ones((2, 3))], "there are more than asked for"),
+        ([np.ones((4, 3))], [np.ones((2, 3))], "there are more rows than expected"),
+        ([np.ones((2, 5))], [np.ones((2, 3))], "there are more than expected"),
         ([np.arange(6.0).reshape(2, 3)[:, ::2]], [np.arange(6.0).reshape(2, 3)], "column 1 is mis"),
         ([np.arange(6.0).reshape(2, 3).sum(1)], [np.arange(6.0).reshape(2, 3)], "sum along axis 1"),
-        ([6.0], [np.array([1.0, 2.0, 3.0])], "this is the sum of all that is asked for"),
+        ([6.0], [np.array([1.0, 2.0, 3.0])], "this is the sum of all that is expected"),
         ([np.eye(3)], [np.eye(3) * [1, 0, 2]], "all on the diagonal"),
         ([np.array([[1.0, 2], [5, 6]])], [np.array([[1.0, 2], [3, 4]])], "wrong, all in row 1"),
         ([np.array([1.0, 0.0, 0.0])], [np.array([1.0, 2.0, 3.0])], "is it never filled in"),

@@ -596,7 +596,7 @@ class TestVersions:
         (folder / "package.json").write_text('{"version": "1.2.3"}')
         assert extension.version("npm:katex", tmp_path) == "1.2.3"
         assert extension.version("file:no_such_package/a:b", tmp_path) is None
-        with pytest.raises(ValueError, match="no version behind 'Nothing'"):
+        with pytest.raises(ValueError, match="no version after 'Nothing'"):
             extension.version("file:qm9lib/py.typed:Nothing", tmp_path)
         with pytest.raises(ValueError, match="does not begin"):
             extension.version("conda:numpy", tmp_path)
