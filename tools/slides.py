@@ -4,7 +4,7 @@ A deck is made from the built page, so that formulas, figures and outputs are th
 by rules, so that it stays true when a chapter changes:
 
 - each section has its slides, and each slide the heading of its section;
-- a paragraph or a point of a list is represented by its first sentence;
+- a paragraph, a box, or a point of a list is represented by its first sentence;
 - a figure, a table, or a cell of code with its output closes a slide, with the sentence that leads
   to it and the one that follows; of a cell that draws, only the picture is shown, and of one that
   is long, only the output;
@@ -52,6 +52,8 @@ CODE = 13
 
 END = re.compile(r"(?<!\bal)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)[.!?][”’)]?(?=\s+[^\sa-z]|\s*$)")
 """The end of a sentence, in a text that goes on after it or not."""
+ANSWER = "Answer"
+"""What a folded answer of the quiz is called; what else is folded is left out."""
 FONT = re.compile(r"url\((fonts/[\w-]+\.woff2)\)[^;}]*")
 
 FRAME = """\
@@ -203,6 +205,11 @@ def clean(article: Tag) -> None:
         widget.replace_with(picture) if picture else widget.decompose()
     for unseen in article.select(".headerlink, .copybtn, .cell.tag_no-slide, .qm9-run"):
         unseen.decompose()
+    for box in article("blockquote"):
+        box.unwrap()
+    for folded in article("details"):
+        if folded.summary is None or spoken(folded.summary) != ANSWER:
+            folded.decompose()
     for link in article.find_all("a"):
         if not str(link.get("href", "")).startswith("http"):
             link.unwrap()

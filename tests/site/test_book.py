@@ -9,6 +9,7 @@ import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 import notebooks
+import qm9course
 
 ROOT = notebooks.ROOT
 REPOSITORY = notebooks.read_repository(ROOT)
@@ -174,6 +175,46 @@ def test_code_fits_the_page(name):
             continue  # hidden; and a record of QM9, shown as it is
         long = [line for line in cell.source.splitlines() if len(line) > 84]
         assert not long, f"longer than 84 characters, so the reader has to scroll: {long[0]}"
+
+
+BOOK = {
+    **dict(zip(qm9course.CHAPTERS, "1234567", strict=True)),
+    "tensors": "A",
+    "elsewhere": "B",
+}
+"""Chapters and appendices, and what the numbers of their equations begin with."""
+
+
+def test_equations_are_numbered_in_order_and_what_is_referred_to_is_there():
+    texts = {name: CHAPTERS[name].read_text("utf-8") for name in BOOK}
+    numbers = {name: re.findall(r"\\tag\{(.+?)\}", text) for name, text in texts.items()}
+    for name, letter in BOOK.items():
+        count = len(numbers[name])
+        assert numbers[name] == [f"{letter}.{number}" for number in range(1, count + 1)], name
+    known = {number for found in numbers.values() for number in found}
+    for name, text in texts.items():
+        referred = set(re.findall(r"\(([1-7AB]\.\d+)\)", text))
+        assert referred <= known, name
+        assert not re.search(r"[Ee]quations? \(\d+\)", text), name
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_a_box_says_what_it_is(name):
+    """A box is a quotation; it begins with one of these words, and is no longer than a glance."""
+    text = CHAPTERS[name].read_text("utf-8")
+    boxes = re.findall(r"(?:^>.*\n)+", text, re.MULTILINE)
+    assert boxes
+    for box in boxes:
+        label = re.match(r"> \*\*(Definition|Careful|History|If you know PyTorch)\.\*\* ", box)
+        assert label and len(box.split()) <= 100, box[:60]
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_further_reading_says_why(name):
+    section = CHAPTERS[name].read_text("utf-8").partition("\n## Further reading\n")[2]
+    entries = re.findall(r"^- .*", section.partition("\n## ")[0], re.MULTILINE)
+    assert 3 <= len(entries) <= 5
+    assert all(len(entry.split()) > 12 for entry in entries)
 
 
 def test_minutes_of_the_landing_page_follow_from_the_chapters():
