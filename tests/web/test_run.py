@@ -132,25 +132,6 @@ def test_an_exercise_is_solved_in_the_page(
     )
 
 
-@pytest.mark.parametrize("subject", qm9course.CHAPTERS)
-def test_the_size_on_the_button_is_what_is_loaded(
-    browser: Browser, address: str, subject: str, record_property: Record
-) -> None:
-    with opened(browser, address, f"book/exercises/{subject}.html") as seen:
-        page = seen.page
-        got = sizes(page)
-        first = next(one.name for one in qm9course.exercises(subject) if not one.needs_jax)
-        told = re.search(r"\((\d+) MB\)", button(page, "Run here", first).inner_text())
-        assert told
-        start(page, first)
-        button(page, "Run", first).click()
-        expect(output(page, first)).to_contain_text(f"{first} not attempted")
-        expect(status(page, first)).to_have_text("Finished: not attempted")
-        loaded = sum(got) / 1e6
-        assert float(told[1]) == pytest.approx(loaded, abs=1)
-    record_property("measured", f"{subject}: {loaded:.1f} MB until an exercise has run")
-
-
 def test_by_keys_alone(browser: Browser, address: str) -> None:
     with opened(browser, address) as seen:
         page = seen.page
@@ -282,8 +263,8 @@ def test_a_figure_is_shown_as_a_picture_where_the_cell_shows_it(
         ("targets", "7.4", "✓ 7.4 right"),
     ],
 )
-def test_each_set_has_its_solution_run(
-    browser: Browser, address: str, subject: str, name: str, says: str
+def test_each_set_loads_what_its_button_says_and_has_its_solution_run(
+    browser: Browser, address: str, subject: str, name: str, says: str, record_property: Record
 ) -> None:
     solutions = json.loads((ROOT / f"book/solutions/{subject}.ipynb").read_text("utf-8"))
     function = {one.name: one.function for one in qm9course.exercises(subject)}[name]
@@ -300,7 +281,15 @@ def test_each_set_has_its_solution_run(
         )
     with opened(browser, address, f"book/exercises/{subject}.html") as seen:
         page = seen.page
+        got = sizes(page)
+        told = re.search(r"\((\d+) MB\)", button(page, "Run here", name).inner_text())
+        assert told
         start(page, name)
+        button(page, "Run", name).click()
+        expect(output(page, name)).to_contain_text(f"{name} not attempted")
+        expect(status(page, name)).to_have_text("Finished: not attempted")
+        loaded = sum(got) / 1e6
+        assert float(told[1]) == pytest.approx(loaded, abs=1)
         run(page, solution, says, name)
         elsewhere = [one.name for one in qm9course.exercises(subject) if one.needs_jax]
         notes = page.get_by_text(
@@ -313,6 +302,7 @@ def test_each_set_has_its_solution_run(
             expect(notes.first.get_by_role("link")).to_have_attribute(
                 "href", re.compile(rf"^https://colab.*/book/exercises/{subject}.ipynb$")
             )
+    record_property("measured", f"{subject}: {loaded:.1f} MB until an exercise has run")
 
 
 def test_it_is_kept_and_taken_along_as_the_notebook_for_grade(
