@@ -139,7 +139,7 @@ def tall(thing: Tag | None) -> bool:
 def lines(words: Tag) -> int:
     """Estimate how many lines a paragraph, a list or a formula takes."""
     if words.name == "div":
-        return 2
+        return 3
     parts = words.find_all("li") or [words]
     return sum(1 + len(spoken(part)) // WIDTH for part in parts)
 
