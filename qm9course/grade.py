@@ -15,12 +15,12 @@ import signal
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from qm9course import BY_NUMBER, CHAPTERS, checking, exercises, student
 from qm9course.checking import Exercise
@@ -296,12 +296,13 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
         row.reasons[name] = f"there is no {function}{near}"
     else:
         try:
-            with at_most(_JUDGING):
-                outcome = checking.judged(exercise, process.answer(name))
+            with at_most(_JUDGING) as limit:
+                outcome = checking.judged(exercise, limit.not_within(process.answer(name)))
         except student.EndedError:
             raise
-        except _TooLongError:  # in the middle of a question, so that the process is of no use
-            raise student.EndedError("returns what takes too long to be judged") from None
+        except _TooLongError:
+            row.outcomes[name] = STOPPED
+            row.reasons[name] = "the answer returns what takes too long to be judged"
         except Exception as error:  # no judge expects what this answer returned
             row.outcomes[name] = "wrong"
             row.reasons[name] = f"it returns what cannot be judged ({type(error).__name__})"
@@ -316,29 +317,55 @@ class _TooLongError(BaseException):
     """Raised in the middle of a judge; what catches exceptions there does not catch it."""
 
 
+class Limit:
+    """Interrupts what has taken too long, but not within calls that must come to their end."""
+
+    def __init__(self) -> None:
+        self._held = self._over = False
+
+    def not_within(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that is interrupted behind each of its calls, if it has to be.
+
+        Within, a lock of a queue or of a thread could stay locked for ever.
+        """
+
+        def whole(*arguments: Any) -> Any:
+            self._held = True
+            try:
+                return call(*arguments)
+            finally:
+                self._held = False
+                if self._over:
+                    raise _TooLongError
+
+        return whole
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._over = True
+        if not self._held:
+            raise _TooLongError
+
+
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def at_most(seconds: float) -> Iterator[Limit]:
     """Interrupt what computes longer in this process, where the system can.
 
     Examples
     --------
-    >>> with at_most(60.0):
-    ...     1 + 1
+    >>> with at_most(60.0) as limit:
+    ...     limit.not_within(abs)(-2)
     2
     """
+    limit = Limit()
     # Signals come to the main thread alone; Windows has no such clock.
     if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
-        yield
+        yield limit
         return
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise _TooLongError
-
-    before = signal.signal(signal.SIGPROF, stop)
+    before = signal.signal(signal.SIGPROF, limit._stop)
     # Again and again: where Python runs a finalizer, it prints what is raised, and goes on.
     signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
     try:
-        yield
+        yield limit
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0.0)
         signal.signal(signal.SIGPROF, before)

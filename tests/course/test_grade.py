@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from limits import HANG
 import notebooks
 import qm9course
 from qm9course import student
-from qm9course.grade import grade, table
+from qm9course.grade import _TooLongError, at_most, grade, table
 from qm9lib.errors import DataError
 
 BOOK = notebooks.ROOT / "book"
@@ -424,7 +425,9 @@ def test_grader_that_is_ended_takes_its_notebook_along(tmp_path, number):
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"TMPDIR": str(tmp_path)},
     )  # fmt: skip
-    pipe.open().close()  # waits until the answer runs
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+        while not select.select([opened], [], [], 0.1)[0]:  # until the answer runs
+            assert process.poll() is None
     process.send_signal(number)
     _, said = process.communicate(timeout=HANG)
     expected = -9 if number == signal.SIGKILL else 128 + number
@@ -575,6 +578,24 @@ def test_a_judge_without_end_costs_one_answer(tmp_path, monkeypatch):
     assert row.outcomes == dict.fromkeys(NAMES, "right") | {"1.1": "stopped"}
     assert row.reasons["1.1"] == "the answer returns what takes too long to be judged"
     assert signal.getsignal(signal.SIGPROF) == before
+
+
+def test_no_call_of_the_process_is_interrupted_half_way():
+    """Its locks of queues and threads would stay locked, and the grader would wait for ever."""
+    done = []
+
+    def call():
+        done.append("begun")
+        signal.raise_signal(signal.SIGPROF)
+        done.append("ended")
+
+    with pytest.raises(_TooLongError), at_most(1e6) as limit:
+        with contextlib.suppress(_TooLongError):
+            limit.not_within(call)()
+        assert done == ["begun", "ended"]
+        limit.not_within(lambda: None)()  # what goes on all the same
+    with pytest.raises(_TooLongError), at_most(1e6):
+        signal.raise_signal(signal.SIGPROF)
 
 
 def test_wrong_usage_is_told(tmp_path, monkeypatch):
