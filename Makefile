@@ -76,8 +76,8 @@ release: downloads ## all that a release has, in _build/release: wheel, site, PD
 test: $(INSTALLED) $(WEB)/.installed ## run the unit tests, then every notebook, and compare all outputs
 	$(PYTEST) $(NBVAL) book tests qm9lib qm9course
 
-test-web: $(INSTALLED) $(WEB)/.checkers $(JUPYTERLAB)/.installed ## look at every page of the built book in a browser
-	$(RUN) pytest tests/web --confcutdir tests/web -n $(WORKERS)
+test-web: $(INSTALLED) $(WEB)/.checkers $(JUPYTERLAB)/.installed ## check every page of the built book in browsers (PICTURES=1: keep pictures of them)
+	$(RUN) pytest tests/web --confcutdir tests/web -n $(WORKERS) $(if $(PICTURES),--pictures)
 
 lighthouse: $(INSTALLED) $(WEB)/.checkers ## rate the landing page and the chapters with Lighthouse
 	$(BIN)/python tools/lighthouse.py --modules $(WEB)/node_modules
@@ -116,8 +116,9 @@ stress: $(INSTALLED) $(WEB)/.installed ## tests of timing and three builds on a 
 	$(BIN)/python tools/stress.py --nice $(NICE)
 
 # With the Python that Colab has, if it is here; any other one: make COLAB_PYTHON=python3.12 colab.
+# WHOLE=1: the chapters that train do so from the beginning.
 colab: $(INSTALLED) ## run each committed notebook as Colab would: alone, without qm9lib
-	$(BIN)/python tools/colab_check.py $(if $(COLAB_PYTHON),--python "$(COLAB_PYTHON)") $(NAMES)
+	$(BIN)/python tools/colab_check.py $(if $(WHOLE),--whole) $(if $(COLAB_PYTHON),--python "$(COLAB_PYTHON)") $(NAMES)
 
 all-pythons: ## check, book, test and colab with Python 3.11, 3.12 and 3.13, in copies of their own
 	$(INTERPRETER) tools/all_pythons.py

@@ -563,6 +563,24 @@ def test_colab_check_runs_a_short_chapter_first(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
+    ("name", "whole", "goes_on"),
+    [("gnn", False, True), ("gnn", True, False), ("solutions/gnn", False, False)],
+)
+def test_colab_check_trains_on_from_checkpoints(tmp_path, monkeypatch, name, whole, goes_on):
+    seen = {}
+
+    def call(*command, env, cwd):
+        startup = Path(env.get("IPYTHONDIR", cwd), "profile_default", "startup", "00-resume.py")
+        seen["startup"] = startup.read_text() if startup.is_file() else ""
+
+    monkeypatch.setattr(colab_check, "call", call)
+    text = nbformat.writes(nbformat.v4.new_notebook())
+    done = colab_check.run_notebook((name, text), Path("python"), tmp_path, {}, whole)
+    assert done.problem == ""
+    assert (str(notebooks.CHECKPOINTS / "gnn") in seen["startup"]) == goes_on
+
+
+@pytest.mark.parametrize(
     ("cores", "together", "threads"), [(2, 1, "2"), (2, 3, "1"), (8, 3, "2"), (None, 2, "1")]
 )
 def test_processes_share_the_cores(cores, together, threads, monkeypatch):

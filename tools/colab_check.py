@@ -4,8 +4,9 @@ Each notebook lies alone in an empty folder, without cached data. All run in one
 the Python and the packages that tools/colab_packages.txt names, and no qm9lib. The setup cell,
 which has to be the same in all of them, installs it: the first notebook runs by itself, and its
 setup cell finds nothing. Git is told to find the address of _config.yml in a local clone.
-What it prints must be what is stored, and nothing is spared of the trainings. Afterwards every
-package that was there before must have the version that it had.
+What it prints must be what is stored. The chapters that train for minutes go on from checkpoints,
+as in the tests, unless ``--whole`` is given. Afterwards every package that was there before must
+have the version that it had.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,8 +44,10 @@ from notebooks import (
     read_repository,
     setup_source,
     sockets,
+    spared,
     student_page,
 )
+from qm9lib.models.programs import SECONDS
 
 PACKAGES = ROOT / "tools" / "colab_packages.txt"
 SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
@@ -118,9 +122,9 @@ def versions(python: Path) -> dict[str, str]:
 
 
 def run_notebook(
-    notebook: tuple[str, str], python: Path, folder: Path, base: Mapping[str, str]
+    notebook: tuple[str, str], python: Path, folder: Path, base: Mapping[str, str], whole: bool
 ) -> Outcome:
-    """Run one notebook, given by name and text, in its own folder and with its own caches."""
+    """Run one notebook, given by name and text, in its own folder and with its own data."""
     name, text = notebook
     work, cache = folder / "work" / name, folder / "cache" / name
     work.mkdir(parents=True)
@@ -130,8 +134,12 @@ def run_notebook(
     env = {**base, "XDG_CACHE_HOME": str(cache), "QM9LIB_CACHE": str(cache / "qm9lib")}
     problem = ""
     start = time.perf_counter()
+    # `notebooks` looks only at the path, by which it knows what has checkpoints.
+    checkpoints = nullcontext({}) if whole else spared(ROOT / "book" / f"{name}.ipynb")
     try:
-        call(python, "-c", EXECUTE, file, json.dumps([PATIENCE, sockets()]), env=env, cwd=work)
+        with checkpoints as more:
+            run = [python, "-c", EXECUTE, file, json.dumps([PATIENCE, sockets()])]
+            call(*run, env=env | more, cwd=work)
         problem = "\n".join(differences(text, file.read_text("utf-8")))
     except NotebookError as error:
         problem = str(error)
@@ -225,7 +233,7 @@ def committed(names: Sequence[str], revision: str) -> dict[str, str]:
 
 
 def check(
-    names: Sequence[str], revision: str, folder: Path, python: Path, workers: int
+    names: Sequence[str], revision: str, folder: Path, python: Path, workers: int, whole: bool
 ) -> tuple[list[Outcome], list[str]]:
     """Run the named chapters, or all, of one revision; return outcomes and changed packages."""
     repository = read_repository(ROOT)
@@ -236,10 +244,15 @@ def check(
     call(python, "-m", "venv", folder / "environment")
     inside = folder / "environment" / "bin" / "python"
     call(inside, "-m", "pip", "install", "--quiet", "--requirement", PACKAGES)
-    base = environment(folder, repository) | {"OPENBLAS_NUM_THREADS": blas_threads(workers)}
+    base = environment(folder, repository) | {
+        "OPENBLAS_NUM_THREADS": blas_threads(workers),
+        # What one notebook has compiled, another one need not.
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "programs"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": str(SECONDS),
+    }
 
     before = versions(inside)
-    run = partial(run_notebook, python=inside, folder=folder, base=base)
+    run = partial(run_notebook, python=inside, folder=folder, base=base, whole=whole)
     first, *others = notebooks.items()
     outcomes = [run(first)]
     after = versions(inside)
@@ -271,13 +284,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--revision", default="HEAD", help="commit to try (default: %(default)s)")
     parser.add_argument("--python", type=Path, help="the Python to use (default: Colab's version)")
     parser.add_argument("--workers", type=int, default=2, help="notebooks at a time (default: 2)")
+    parser.add_argument("--whole", action="store_true", help="train from the beginning")
     options = parser.parse_args(arguments)
     try:
         python = options.python or find_python(colab_python(PACKAGES.read_text("utf-8")))
         with tempfile.TemporaryDirectory(prefix="colab-") as folder:
             outcomes, changed = check(
-                options.names, options.revision, Path(folder), python, options.workers
-            )
+                options.names, options.revision, Path(folder), python, options.workers,
+                options.whole,
+            )  # fmt: skip
     except (NotebookError, MissingPythonError) as error:
         print(f"colab_check: {error}", file=sys.stderr)
         return 2

@@ -58,7 +58,7 @@ RESUMED = ("gnn", "accuracy", "targets")
 """Chapters that train for minutes, most of which the tests are spared by checkpoints.
 
 `execute` trains from the beginning and keeps a checkpoint of each training, which says that the
-last steps are still to do; the tests do them. The Colab check knows nothing of it."""
+last steps are still to do; the tests and the Colab check do them."""
 
 LAST_STEPS = 50
 """Steps of each training that the tests do."""
@@ -432,6 +432,27 @@ def is_resumed(path: Path) -> bool:
 
 
 @contextmanager
+def spared(path: Path) -> Iterator[dict[str, str]]:
+    """Yield what lets the kernel of one of `RESUMED` use its checkpoints; nothing for others.
+
+    Parameters
+    ----------
+    path
+        The chapter's `NAME.md` or `NAME.ipynb`.
+    """
+    if not is_resumed(path):
+        yield {}
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        startup = Path(folder, "profile_default", "startup", "00-resume.py")
+        startup.parent.mkdir(parents=True)
+        startup.write_text(
+            STARTUP.format(prefix=str(CHECKPOINTS / path.stem), steps=LAST_STEPS), "utf-8"
+        )
+        yield {"IPYTHONDIR": folder}
+
+
+@contextmanager
 def kernel_environment(path: Path) -> Iterator[dict[str, str]]:
     """Yield what a chapter's kernel is given; one of `RESUMED` uses its checkpoints.
 
@@ -440,16 +461,8 @@ def kernel_environment(path: Path) -> Iterator[dict[str, str]]:
     path
         The chapter's `NAME.md` or `NAME.ipynb`.
     """
-    if not is_resumed(path):
-        yield dict(ENVIRONMENT)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        startup = Path(folder, "profile_default", "startup", "00-resume.py")
-        startup.parent.mkdir(parents=True)
-        startup.write_text(
-            STARTUP.format(prefix=str(CHECKPOINTS / path.stem), steps=LAST_STEPS), "utf-8"
-        )
-        yield {**ENVIRONMENT, "IPYTHONDIR": folder}
+    with spared(path) as checkpoints:
+        yield {**ENVIRONMENT, **checkpoints}
 
 
 def sockets() -> dict[str, str]:

@@ -32,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--results", type=Path, default=checks.ROOT / "_build/web", help="where to report"
     )
     group.addoption(
+        "--pictures", action="store_true", help="keep a picture of every page in each view"
+    )
+    group.addoption(
         "--modules", type=Path, default=checks.ROOT / npm.WEB, help="the packages of npm"
     )
     group.addoption(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pypdf import PageObject, PdfReader
 from pypdf.generic import Destination
 
@@ -30,7 +31,13 @@ def read(page: PageObject) -> tuple[str, bool]:
     return text, min(heights, default=1e9) > float(page.mediabox.height) / 3
 
 
-def test_book(site: checks.Site, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(site: checks.Site) -> tuple[str, list[pdf.Entry]]:
+    """The book for teachers as one page, and its contents."""
+    return pdf.assemble(site.root, "teachers")
+
+
+def test_book(site: checks.Site, whole: tuple[str, list[pdf.Entry]], tmp_path: Path) -> None:
     """One test, since printing takes long; one process, since Playwright runs once in each."""
     target = tmp_path / "book-teachers.pdf"
     command = [sys.executable, pdf.__file__, "--site", str(site.root), str(tmp_path)]
@@ -52,7 +59,7 @@ def test_book(site: checks.Site, tmp_path: Path) -> None:
 
     # Few pages are more than a third blank, and none ends with a heading, but those of contents.
     assert sum(blank) <= len(texts) / 12
-    headings = {entry.title for entry in pdf.assemble(site.root)[1]}
+    headings = {entry.title for entry in whole[1]}
     contents = next(n for n, text in enumerate(texts) if "\nContents\n" in f"\n{text}\n")
     first = printed.get_destination_page_number(outline[1])
     assert first is not None
@@ -80,11 +87,10 @@ def test_book(site: checks.Site, tmp_path: Path) -> None:
     assert links and all(link.startswith("http") and "127.0.0.1" not in link for link in links)
 
 
-def test_students_get_no_solutions(site: checks.Site) -> None:
+def test_students_get_no_solutions(site: checks.Site, whole: tuple[str, list[pdf.Entry]]) -> None:
     text, entries = pdf.assemble(site.root, "students")
-    whole, _ = pdf.assemble(site.root, "teachers")
     for part in ('id="book-solutions-labels"', "<details", "Solution of 1.1", "For teachers"):
-        assert part in whole and part not in text
+        assert part in whole[0] and part not in text
     titles = [entry.title for entry in entries if entry.level == "h1"]
     assert any(title.startswith("Exercises") for title in titles)
     assert not any(title.startswith("Solutions") for title in titles)
