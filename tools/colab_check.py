@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -135,11 +135,13 @@ def run_notebook(
     problem = ""
     start = time.perf_counter()
     # `notebooks` looks only at the path, by which it knows what has checkpoints.
-    checkpoints = nullcontext({}) if whole else spared(ROOT / "book" / f"{name}.ipynb")
+    checkpoints: AbstractContextManager[dict[str, str]] = nullcontext({})
+    if not whole:
+        checkpoints = spared(ROOT / "book" / f"{name}.ipynb")
     try:
         with checkpoints as more:
-            run = [python, "-c", EXECUTE, file, json.dumps([PATIENCE, sockets()])]
-            call(*run, env=env | more, cwd=work)
+            how = json.dumps([PATIENCE, sockets()])
+            call(python, "-c", EXECUTE, file, how, env=env | more, cwd=work)
         problem = "\n".join(differences(text, file.read_text("utf-8")))
     except NotebookError as error:
         problem = str(error)

@@ -1,6 +1,6 @@
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -8,10 +8,13 @@ from pictures import check_element, text_sizes
 from scipy.spatial.transform import Rotation
 
 import qm9lib
-from qm9course import drawings
+from qm9course import CHAPTERS, drawings
+from qm9course.overviews import overview
 from qm9lib import QM9
+from qm9lib.errors import UnknownNameError
 
 SAMPLE = qm9lib.load_sample()
+APPENDICES = ("tensors", "elsewhere")
 FORMAMIDE = SAMPLE[11]
 
 
@@ -31,6 +34,7 @@ DRAW: dict[str, Callable[[], drawings.Picture]] = {
     "messages": lambda: drawings.messages(FORMAMIDE, 1, WEIGHTS, unit="Å", caption="Messages."),
     "padded": lambda: drawings.padded(np.array([[8, 1, 1], [9, 1, 0]]), caption="Padding."),
     "invariance": lambda: drawings.invariance(FORMAMIDE, MODELS, caption="Four."),
+    **{f"overview of {name}": partial(overview, name) for name in (*CHAPTERS, *APPENDICES)},
 }
 
 
@@ -72,6 +76,13 @@ def test_no_text_covers_another(name: str) -> None:
     for i, one in enumerate(boxes):
         for j in range(i):
             assert not one.overlaps(boxes[j]), (texts[i], texts[j])
+
+
+def test_overviews_are_numbered_and_of_chapters() -> None:
+    assert drawn("overview of gnn").caption.startswith("Figure 5.1. ")
+    assert drawn("overview of elsewhere").caption.startswith("Figure B.1. ")
+    with pytest.raises(UnknownNameError, match="unknown chapter 'gallery'; use one of: labels"):
+        overview("gallery")
 
 
 def test_molecules_are_named() -> None:

@@ -182,7 +182,7 @@ BOOK = {
     "tensors": "A",
     "elsewhere": "B",
 }
-"""Chapters and appendices, and what the numbers of their equations begin with."""
+"""Chapters and appendices, and what the numbers of their equations and figures begin with."""
 
 
 def test_equations_are_numbered_in_order_and_what_is_referred_to_is_there():
@@ -216,6 +216,21 @@ def test_further_reading_says_why(name):
     entries = re.findall(r"^- .*", section.partition("\n## ")[0], re.MULTILINE)
     assert 3 <= len(entries) <= 5
     assert all(len(entry.split()) > 12 for entry in entries)
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_figures_are_numbered_in_order_and_referred_to(name):
+    cells = notebooks.from_markdown(CHAPTERS[name], REPOSITORY).cells
+    code = "\n".join(cell.source for cell in cells[2:] if cell.cell_type == "code")
+    prose = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert code.lstrip().startswith(
+        f'from qm9course.overviews import overview\n\noverview("{name}")'
+    )
+    numbers = re.findall(r'caption=\(?\s*f?"(?:Figure (\w+\.\d+)\. )?', code)
+    assert numbers == [f"{BOOK[name]}.{number}" for number in range(2, len(numbers) + 2)]
+    told = set(re.findall(r"[Ff]igures? (\w+\.\d+)", prose))
+    told |= set(re.findall(r"[Ff]igures \w+\.\d+ and (\w+\.\d+)", prose))
+    assert told == set(numbers)
 
 
 @pytest.mark.parametrize("name", BOOK)
