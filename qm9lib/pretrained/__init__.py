@@ -9,6 +9,7 @@ from qm9lib.pretrained.weights import (
     labels,
     load,
     load_each,
+    network,
     results,
     runs,
     save_domain,
@@ -16,6 +17,6 @@ from qm9lib.pretrained.weights import (
 )  # fmt: skip
 
 __all__ = [
-    "Calibration", "calibration", "labels", "load", "load_each", "results", "runs", "save_domain",
-    "training_domain",
+    "Calibration", "calibration", "labels", "load", "load_each", "network", "results", "runs",
+    "save_domain", "training_domain",
 ]  # fmt: skip

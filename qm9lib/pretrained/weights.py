@@ -20,7 +20,7 @@ from jaxtyping import Float
 from qm9lib import models
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import UnknownNameError
-from qm9lib.models.model import Ensemble
+from qm9lib.models.model import Ensemble, Model
 from qm9lib.pretrained.domain import SHAPE, VALENCE_SHAPE, Domain
 from qm9lib.training.run import Run
 
@@ -122,6 +122,26 @@ def load_each(labels: Sequence[str]) -> list[Ensemble]:
     ]
 
 
+def network(name: str) -> tuple[Model, Run]:
+    """Return one of the stored networks, and the record of its training.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no network of this name.
+
+    Examples
+    --------
+    >>> model, run = network("H-0")
+    >>> model.labels, run.n_train
+    (('H',), 110000)
+    """
+    known = sorted(path.stem for path in FOLDER.glob("*-*.safetensors"))
+    if name not in known:
+        raise UnknownNameError("pretrained network", name, known)
+    return models.load(_file(name)), _run(name)
+
+
 def runs(label: str = "H") -> list[Run]:
     """Return the record of each member's training, in the order of the members.
 
@@ -130,8 +150,7 @@ def runs(label: str = "H") -> list[Run]:
     >>> runs("H")[0].n_train
     110000
     """
-    files = [_file(name).with_suffix(".json") for name in results(label)["networks"]]
-    return [Run.from_dict(json.loads(file.read_text(encoding="utf-8"))) for file in files]
+    return [_run(name) for name in results(label)["networks"]]
 
 
 def results(label: str = "H") -> dict[str, Any]:
@@ -197,6 +216,11 @@ def save_domain(measured: Domain, folder: Path = FOLDER) -> None:
 def _results() -> dict[str, Any]:
     found: dict[str, Any] = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
     return found
+
+
+def _run(name: str) -> Run:
+    record = _file(name).with_suffix(".json").read_text(encoding="utf-8")
+    return Run.from_dict(json.loads(record))
 
 
 def _file(name: str) -> Path:

@@ -85,9 +85,30 @@ def test_each_member_has_its_record(ensemble: Ensemble) -> None:
     runs = pretrained.runs("H")
     assert len(runs) == len(ensemble.members) == len(stored) > 1
     for run, member, error in zip(runs, ensemble.members, stored, strict=True):
-        assert run.network == models.describe(member.network)
-        assert min(run.valid_mae) == pytest.approx(error, rel=1e-3)
-        assert (run.label, run.n_train, run.n_valid) == ("H", 110_000, 10_000)
+        pooling = models.describe(member.network)["pooling"]
+        assert run.network | {"pooling": pooling} == models.describe(member.network)
+        best = run.history[run.best_epoch]
+        alone = best.valid_each["H"] if best.valid_each else best.valid_mae
+        assert alone == pytest.approx(error, rel=1e-3)
+        assert "H" in run.labels and (run.n_train, run.n_valid) == (110_000, 10_000)
+
+
+def test_a_network_by_its_name() -> None:
+    model, run = pretrained.network("H-1")
+    assert [*model.labels] == run.labels == ["H"] and not tool.normed(model)
+    assert all(tool.normed(member) for member in pretrained.load("H").members)
+    with pytest.raises(UnknownNameError, match="unknown pretrained network 'H-9'; use one of: H-0"):
+        pretrained.network("H-9")
+
+
+def test_each_network_of_an_ensemble_makes_it_better_by_a_percent(sample: QM9) -> None:
+    few = sample[:4]
+    true = few.target("H")
+    off = {"b": [3, -3, 3, -3], "a": [2, 2, -2, -2], "c": [-6, 2, -2, 6], "d": [9, 9, 9, 9]}
+    predicted = {name: true + np.array(by, float) for name, by in off.items()}
+    assert tool.choose(predicted, few, "H") == ["a", "b", "c"]
+    del predicted["c"]
+    assert tool.choose(predicted, few, "H") == ["a", "b"]
 
 
 def test_files_are_small() -> None:
