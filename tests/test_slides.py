@@ -24,6 +24,7 @@ PAGE = """
 <div class="cell"><div class="cell_input"><pre>1 + 1</pre></div>
 <div class="cell_output"><pre>2</pre></div></div>
 <blockquote><p><strong>Careful.</strong> Two is not one. Not ever.</p></blockquote>
+<aside class="margin sidebar"><p class="sidebar-title"></p><p>Long ago. It was.</p></aside>
 <details><summary>Derivation</summary><p>1 = 1, and so on.</p></details>
 <div class="cell tag_no-slide"><div class="cell_input"><pre>secret</pre></div></div>
 </section>
@@ -49,7 +50,7 @@ def test_sections_become_slides_of_first_sentences(deck):
         ["Atoms", "A book"],
         ["Atoms", "You will be able to count. add."],
         ["Count", "See Schütt et al. 2021, e.g. for h.c . A picture. Two atoms."],
-        ["Count", "In code: 1 + 1 2 Careful. Two is not one."],
+        ["Count", "In code: 1 + 1 2 Careful. Two is not one. Long ago."],
         ["Quiz", "1. Why? Say it. Because. And so on."],
     ]
 

@@ -53,6 +53,7 @@ FRAME = """\
   :is(pre, details, .cell, .cell_input, .cell_output, div.output, div[class*="highlight"]) {{
     display: block; break-inside: auto !important; orphans: 3; widows: 3;
   }}
+  aside.margin {{ float: none !important; width: auto !important; margin: 0 0 1em !important; }}
   figure svg, figure img {{ max-height: 80mm; }}
   h1, h2, h3 {{ text-wrap: initial; break-after: avoid; }}
   nav.printed ul {{ list-style: none; padding: 0; columns: 2; font-size: 8.5pt; line-height: 1.3; }}

@@ -205,7 +205,7 @@ def clean(article: Tag) -> None:
         widget.replace_with(picture) if picture else widget.decompose()
     for unseen in article.select(".headerlink, .copybtn, .cell.tag_no-slide, .qm9-run"):
         unseen.decompose()
-    for box in article("blockquote"):
+    for box in article.select("blockquote, aside.margin"):
         box.unwrap()
     for folded in article("details"):
         if folded.summary is None or spoken(folded.summary) != ANSWER:

@@ -1,17 +1,23 @@
 """Sphinx extension: a chapter has its text from NAME.md, and its outputs from NAME.ipynb.
 
 In the notebook, citations and links are links to the web, for it may lie alone. In the source they
-are what Sphinx understands: the site keeps its citations, and its links stay within it.
+are what Sphinx understands: the site keeps its citations, and its links stay within it. Boxes that
+are asides stand in the margin of the site, where there is one.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jupytext
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+
+
+ASIDE = re.compile(r"(?:^|(?<=\n))> \*\*(?:History|If you know PyTorch)\.\*\*.*(?:\n>.*)*")
+"""A box that is no part of the argument."""
 
 
 def take_prose(app: Sphinx, docname: str, content: list[str]) -> None:
@@ -38,8 +44,13 @@ def with_prose(notebook: str, source: str, name: str) -> str:
         raise ExtensionError(f"{name}.ipynb is not made from {name}.md: `make check` tells more")
     for cell, ours in zip(found["cells"], cells, strict=True):
         if ours.cell_type == "markdown":
-            cell["source"] = ours.source
+            cell["source"] = ASIDE.sub(_in_the_margin, ours.source)
     return json.dumps(found)
+
+
+def _in_the_margin(box: re.Match[str]) -> str:
+    text = re.sub(r"^> ?", "", box[0], flags=re.MULTILINE)
+    return f"````{{margin}}\n{text}\n````"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -39,6 +39,14 @@ def test_text_is_that_of_the_source_and_outputs_are_the_notebooks():
     assert code == json.loads(notebook(TEXT, CODE))["cells"][1]
 
 
+def test_asides_stand_in_the_margin_and_other_boxes_do_not():
+    boxes = "> **History.** Long ago.\n>\n> And then?\n\n> **Careful.** Here."
+    source = SOURCE.replace("A text {cite}`One2001`.", boxes)
+    text, _ = json.loads(prose.with_prose(notebook(TEXT, CODE), source, "one"))["cells"]
+    aside = "````{margin}\n**History.** Long ago.\n\nAnd then?\n````"
+    assert text["source"] == f"{aside}\n\n> **Careful.** Here."
+
+
 @pytest.mark.parametrize("cells", [[TEXT], [CODE, TEXT], [TEXT, CODE, TEXT]])
 def test_notebook_that_is_not_made_from_the_source_ends_the_build(cells):
     with pytest.raises(ExtensionError, match=r"one.ipynb is not made from one.md"):
