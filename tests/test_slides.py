@@ -17,6 +17,7 @@ PAGE = """
 <ul><li><p>count. It is easy.</p></li><li><p>add.</p></li></ul>
 <section><h2>Count</h2>
 <p>See <a href="gnn.html">Schütt et al. 2021</a>, e.g. for <code>h.c</code>. They count, too.</p>
+<aside class="margin sidebar"><p class="sidebar-title"></p><p>Long ago. It was.</p></aside>
 <p>A picture. Here it is:</p>
 <div class="cell"><div class="cell_input"><pre>draw()</pre></div><div class="cell_output">
 <figure><svg role="img" aria-label="two atoms" id="kept"></svg></figure></div></div>
@@ -24,7 +25,6 @@ PAGE = """
 <div class="cell"><div class="cell_input"><pre>1 + 1</pre></div>
 <div class="cell_output"><pre>2</pre></div></div>
 <blockquote><p><strong>Careful.</strong> Two is not one. Not ever.</p></blockquote>
-<aside class="margin sidebar"><p class="sidebar-title"></p><p>Long ago. It was.</p></aside>
 <details><summary>Derivation</summary><p>1 = 1, and so on.</p></details>
 <div class="cell tag_no-slide"><div class="cell_input"><pre>secret</pre></div></div>
 </section>
@@ -49,8 +49,8 @@ def test_sections_become_slides_of_first_sentences(deck):
     assert deck == [
         ["Atoms", "A book"],
         ["Atoms", "You will be able to count. add."],
-        ["Count", "See Schütt et al. 2021, e.g. for h.c . A picture. Two atoms."],
-        ["Count", "In code: 1 + 1 2 Careful. Two is not one. Long ago."],
+        ["Count", "See Schütt et al. 2021, e.g. for h.c . Long ago. A picture. Two atoms."],
+        ["Count", "In code: 1 + 1 2 Careful. Two is not one."],
         ["Quiz", "1. Why? Say it. Because. And so on."],
     ]
 

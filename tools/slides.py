@@ -203,7 +203,9 @@ def clean(article: Tag) -> None:
     for widget in article.select("div.qm9-ask"):
         picture = widget.select_one(".qm9-molecules")
         widget.replace_with(picture) if picture else widget.decompose()
-    for unseen in article.select(".headerlink, .copybtn, .cell.tag_no-slide, .qm9-run"):
+    for unseen in article.select(
+        ".headerlink, .copybtn, .cell.tag_no-slide, .qm9-run, p.sidebar-title"
+    ):
         unseen.decompose()
     for box in article.select("blockquote, aside.margin"):
         box.unwrap()
