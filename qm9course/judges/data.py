@@ -418,7 +418,8 @@ _compare_atoms = compared(
         "needs sorted numbers, index == number does not": _cut(
             lambda number, index: int(np.searchsorted(index, number))
         ),
-        "the last atom is missing: a slice ends before its second number, so subtract nothing": _cut(_row_of, last=-1),
+        "the last atom is missing: a slice ends before its second number, so subtract "
+        "nothing": _cut(_row_of, last=-1),
         "the first atom of the next molecule is there, too: a slice ends before its "
         "second number, and offsets[row + 1] is that atom": _cut(_row_of, last=1),
         "the first atom is missing: the molecule begins at offsets[row]": (_cut(_row_of, first=1)),
@@ -678,9 +679,7 @@ _compare_leaks = compared(
         "it is right about whether there is a leak: return the numbers of the molecules, which "
         "show what went wrong": lambda train, test: bool(_leaked(train, test)),
         "it is right about whether the sets are separate: return the numbers of the molecules in "
-        "common, which show what went wrong": (
-            lambda train, test: not _leaked(train, test)
-        ),
+        "common, which show what went wrong": (lambda train, test: not _leaked(train, test)),
     },
 )
 

@@ -229,7 +229,7 @@ _compared_edges = compared(
         ),
         "the padded atoms are not heard, and still hear the others: apply the mask to the rows, "
         "too": _inverse(-1.0, lambda mask: mask[None, :] & ~np.eye(len(mask), dtype=bool)),
-        "@@_on_the_diagonal,
+        "an atom has an edge to itself: the diagonal is 1, and should be 0": _ones_on_the_diagonal,
         "a real atom has an edge to itself: the diagonal is 1, and should be 0": (
             _ones_for_real_atoms
         ),
@@ -521,7 +521,7 @@ def _turning_others(answer: Answer) -> str | None:
         if row == _WATER and np.ptp(values) <= 2e-3 * float(np.abs(values).max()):
             return (
                 f"for water it is {values[0]:.4g} however the molecule is turned, and should "
-                f"change. One heavy atom alone has no height, so take all atoms; and do not round"
+                "change. One heavy atom alone has no height, so take all atoms; and do not round"
             )
     return None
 
@@ -582,7 +582,7 @@ def _hand(answer: Answer) -> str | None:
     before, after = max(mirrored, key=lambda pair: abs(pair[1] + pair[0]))
     return (
         f"in the mirror {before:.4g} becomes {after:.4g}, expected {-before:.4g}: only the sign "
-        f"of the number should change"
+        "of the number should change"
     )
 
 
@@ -812,7 +812,7 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
         bad = int((~np.isfinite(found)).sum())
         return (
             f"energies are infinite or NaN ({bad} of {len(found)}): two atoms with a nonzero "
-            f"atomic number are in one place. Padded atoms have the number 0"
+            "atomic number are in one place. Padded atoms have the number 0"
         )
     if right[atoms == atoms.max()].all() and not right[atoms < atoms.max()].any():
         return (
@@ -930,7 +930,7 @@ def _judge_gaps(found: np.ndarray) -> str | None:
     for unit in ("eV", "hartree", "kcal/mol"):
         if np.abs(convert(found, unit, "eV") / enthalpies - 1).mean() < 0.1:
             return (
-                f"these are energies of whole molecules in {unit}, such as enthalpies, and no "
+                f"these are energies of whole molecules in {unit}, such as enthalpies, not "
                 'gaps: training.fit learns "H" unless the label "gap" comes after the molecules'
             )
     from_the_page = float(np.abs(found + _RAISED - truth).mean())
@@ -1015,8 +1015,7 @@ EXERCISES = (
         _edges,
         (
             "Take the distances r as in 5.1. An edge joins two atoms that are real and different: "
-            "mask[:, None] & "
-            "mask[None, :], and not the diagonal.",
+            "mask[:, None] & mask[None, :], and not the diagonal.",
             "Masking after the division is too late: 1/0 is already infinite. Put a 1 in place of "
             "the distance wherever there is no edge, and then divide.",
             "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair of the first hint and the "

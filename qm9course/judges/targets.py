@@ -881,9 +881,7 @@ _DIFFERENCES: Parts = {
     "the errors of homo and lumo were added without their signs: in the gap they can cancel, so "
     "take the gaps first": lambda h, u, H, U: np.abs(h - H) + np.abs(u - U),
     "this is the mean of the two errors: the gap is a difference, and its error a different "
-    "number": (
-        lambda h, u, H, U: (np.abs(h - H) + np.abs(u - U)) / 2
-    ),
+    "number": (lambda h, u, H, U: (np.abs(h - H) + np.abs(u - U)) / 2),
     "the errors of homo and lumo were added with their signs: the gap is lumo minus homo, so one "
     "is subtracted": lambda h, u, H, U: (h - H) + (u - U),
     "this is half of the sum of the errors, with their signs: the gap is lumo minus homo": (
