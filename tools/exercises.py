@@ -183,7 +183,7 @@ def slug(heading: str) -> str:
 
 def _help(name: str, number: str, title: str) -> NotebookNode:
     return nbformat.v4.new_markdown_cell(
-        f'Stuck? Write `hint("{number}")` in the cell above. '
+        f'Stuck? Run `hint("{number}")` in a new cell: each run shows the next hint. '
         f"[Solution of {number}](../{SOLUTIONS}/{name}.ipynb#{slug(f'{number} {title}')})"
     )
 

@@ -460,7 +460,7 @@ def _bends(answer: Answer) -> str | None:
         for factor, which in ((1e-2, "shorter than 0.2"), (1e3, "longer than 100")):
             if not is_linear(factor):
                 return (
-                    f"only vectors {which} are bent: let it be seen at some length between 0.2 and "
+                    f"only vectors {which} are bent: it has to show at some length between 0.2 and "
                     "100"
                 )
         return (
@@ -877,11 +877,11 @@ _judge_ensemble = compared(
                 np.sqrt(((p - p.sum(axis=0) / (len(p) - 1)) ** 2).sum(axis=0) / (len(p) - 1)),
             )
         ),
-        "the mean is right. In the deviation n - 1 stands outside the root: divide the sum of "
+        "the mean is right. In the deviation n - 1 is outside the root: divide the sum of "
         "squares by it, and then take the root": _spread(
             lambda p: np.sqrt(((p - p.mean(axis=0)) ** 2).sum(axis=0)) / (len(p) - 1)
         ),
-        "the mean is right. In the deviation the factor n / (n - 1) stands outside the root: it "
+        "the mean is right. In the deviation the factor n / (n - 1) is outside the root: it "
         "belongs under it": _spread(lambda p: p.std(axis=0) * len(p) / (len(p) - 1)),
         "the mean is right. The second result is the difference of the first two networks over the "
         "root of 2: right for two networks alone": _spread(
@@ -1014,7 +1014,7 @@ _judge_learning = compared(
         "this is a line through the first and the last point: fit it to all of them": (
             lambda n, e: np.log(e[-1] / e[0]) / np.log(n[-1] / n[0])
         ),
-        "sizes and errors were sorted apart, so that an error stands with another size: keep the "
+        "sizes and errors were sorted apart, so that an error meets another size: keep the "
         "pairs": lambda n, e: _slope(np.log(np.sort(n)), np.log(np.sort(e)[::-1])),
         "this is 1 over the slope of the sizes against the errors: for points off the line that is "
         "another line. The errors are y": lambda n, e: 1 / _slope(np.log(e), np.log(n)),
@@ -1384,7 +1384,7 @@ def _no_text(text: object) -> str | None:
         more = '. Join the lines: "\\n".join(lines)' if lines else ""
         return f"it returns {describe(text)}, expected one text{more}"
     if text.strip().lower().endswith(".xyz") and "\n" not in text.strip():
-        return f"{describe(text)} is the name of a file: return what stands in it"
+        return f"{describe(text)} is the name of a file: return what is in it"
     if not text.strip():
         return f"the text is empty. {_FORMAT}"
     if len(text) > _LONGEST:
@@ -1452,7 +1452,7 @@ def _advice(warnings: str) -> str:
     }
     remedies["apart"] = f"change this distance{_seen(warnings)}"
     remedy = next((remedy for word, remedy in remedies.items() if word in warnings), "change it")
-    return f"the package warns of this molecule: {warnings}. So {remedy}"
+    return f"the package has a warning about this molecule: {warnings}. So {remedy}"
 
 
 def _seen(warnings: str) -> str:
@@ -1519,8 +1519,8 @@ EXERCISES = (
         "cosine_cutoff",
         _judge_cutoff,
         (
-            "A cosine falls from 1 to -1 while its angle goes from 0 to pi. How do you make that "
-            "1 to 0?",
+            "The formula holds inside the cutoff. What would it do beyond? And how do you choose "
+            "between two values for each distance of an array, without an `if`?",
             "Inside: 0.5 * (np.cos(np.pi * distance / cutoff) + 1). Outside it must be 0.",
             "np.where(distance < cutoff, inside, 0.0) chooses for each distance.",
         ),

@@ -202,12 +202,12 @@ _FIT_MISTAKES: dict[str, Answer] = {
     "the energies were divided by the number of atoms, and the counts were not": (
         _fit_energies_per_atom
     ),
-    "counts and energies were divided by the number of atoms. Then an error counts "
-    "less in a large molecule, and the fit is another one": _fit_all_per_atom,
+    "counts and energies were divided by the number of atoms. Then an error counts less in a "
+    "large molecule, and the fit changes": _fit_all_per_atom,
     "the mean was subtracted from the energies, and not from the counts: use the energies as they "
     "are": lambda counts, energies: _fit(counts, energies - energies.mean()),
-    "each element was fitted as if there were no others, so that hydrogen is paid for "
-    "the carbon next to it: solve the five equations together": _fit_one_by_one,
+    "each element was fitted as if there were no others, so that hydrogen gets the energy of the "
+    "carbon next to it, too: solve the five equations together": _fit_one_by_one,
     "this is the right side Xᵀy of the equations: they still need to be solved": (
         lambda counts, energies: counts.T @ energies
     ),
@@ -422,7 +422,7 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     "this is the gradient of the sum of squares: divide by the number of molecules": (
         lambda w, x, y: _gradient(w, x, y) * len(y)
     ),
-    "the factor 2 is missing, and the sum over molecules is no mean yet": (
+    "the factor 2 is missing, and the sum over molecules is not yet a mean": (
         lambda w, x, y: _gradient(w, x, y) * len(y) / 2
     ),
     "it was divided by the number of weights: the mean is over molecules": (
@@ -447,7 +447,7 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     "the mean of a product is not the product of the means: multiply the error of each "
     "molecule by its features first": _product_of_means,
     "the targets are missing: an error is the prediction minus the target": (_without_targets),
-    "the absolute error was used for the error, whose sign must stay": (
+    "the absolute error was used instead of the error: keep the sign": (
         lambda w, x, y: 2 * np.mean(np.abs(x @ w - y)[:, None] * x, axis=0)
     ),
     "this is the mean absolute error times the mean of the features: multiply the error of each "
@@ -550,7 +550,7 @@ def _near_a_rate(answer: Answer) -> str | None:
         for rate, x in zip(rates, cases, strict=True)
     ):
         return (
-            "for some features this is the bound of another direction than the steepest: "
+            "for some features this is the bound for a direction other than the steepest: "
             "np.linalg.eig does not sort its eigenvalues, so take the largest"
         )
     if all(0.3 < share < 3 for share in shares):
@@ -568,12 +568,12 @@ def _largest_of(change: Callable[[np.ndarray], np.ndarray]) -> Answer:
 
 _RATE_MISTAKES: dict[str, Answer] = {
     "just half of it: one step of this size ends at the bottom of the steepest "
-    "direction, and up to twice as much, descent still gets closer": (
+    "direction, and with up to twice this rate descent still gets closer": (
         lambda x: 0.5 / _curvatures(x)[-1]
     ),
     "twice too large: the curvature of the mean squared error is 2 XᵀX / N, not XᵀX / "
     "N, since the derivative of a square brings a factor 2": (lambda x: 2 / _curvatures(x)[-1]),
-    "this is the bound of the flattest direction. The steepest one diverges first: "
+    "this is the bound for the flattest direction. The steepest one diverges first: "
     "take the largest eigenvalue": lambda x: 1 / _curvatures(x)[0],
     "this is right for the sum of squared errors. The loss is their mean: divide XᵀX "
     "by the number of molecules": lambda x: 1 / (_curvatures(x)[-1] * len(x)),
@@ -589,7 +589,7 @@ _RATE_MISTAKES: dict[str, Answer] = {
     ),
     "singular values of X are the square roots of the eigenvalues of XᵀX: square the "
     "largest": lambda x: len(x) / np.linalg.svd(x, compute_uv=False)[0],
-    "the covariance has the means subtracted: that is another matrix than XᵀX / N": (
+    "the covariance has the means subtracted: that is a different matrix from XᵀX / N": (
         lambda x: 1 / np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
     ),
     "this is the bound for steps with the one largest molecule: here each step sees "
@@ -768,8 +768,8 @@ def _or_rows(judge: Judge) -> Judge:
         found = answer(train.copy(), other.copy())
         if any(same(found, _along_rows(train, other, k), 2e-3, 2e-3) for k in (False, True)):
             return (
-                "axis=1 takes mean and spread over the columns of a molecule; over the molecules, "
-                "with one for each column, they are along axis=0"
+                "axis=1 takes mean and spread over the columns of a molecule; you need them over "
+                "the molecules, one for each column: axis=0"
             )
         return judge(answer)
 
@@ -809,7 +809,7 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "1 was added to each spread: divide by 1 only where the spread is 0": _scaled_by(
         _mean, lambda train, other: train.std(axis=0) + 1
     ),
-    "where the spread is 0, the mean was not subtracted: only the division is another one": (
+    "where the spread is 0, the mean was not subtracted: only the division changes": (
         _scaled_by(
             lambda train, other: np.where(train.std(axis=0) == 0, 0, _mean(train, other)), _std
         )
@@ -944,8 +944,8 @@ def _unlawful(answer: Answer) -> str | None:
     if not _alike(first, np.asarray(answer(_with_numbers_of_others(few)), float)):
         return (
             "the features change with the numbers of the molecules, qm9.index. A number is only a "
-            "name: QM9 counts along with size and kind, and other molecules have none. Use "
-            "atomic_numbers, positions and smiles alone"
+            "name: in QM9 it grows with the size, and molecules from elsewhere have no number. "
+            "Use atomic_numbers, positions and smiles alone"
         )
     if first.shape[1] != half.shape[1]:
         return (
@@ -1005,7 +1005,7 @@ def _judge_features(answer: Answer) -> str | None:
     train, test = matrices
     if _alike(train, test):
         return (
-            "the second 1,000 molecules get the very features of the first: does it remember the "
+            "the second 1,000 molecules get the same features as the first: does it remember the "
             "features of an earlier call, for instance by the number of molecules?"
         )
     if train.shape[1] != test.shape[1]:
@@ -1053,7 +1053,7 @@ def _judge_errors(train: np.ndarray, test: np.ndarray) -> str | None:
         start = f"{said}, and {bar:.1f} with the counts alone"
         if _same_for_isomers(np.vstack([train, test]), np.vstack(counts)):
             return (
-                f"{start}: your columns say hardly anything new. Isomers have the same counts; add "
+                f"{start}: your columns add hardly anything new. Isomers have the same counts; add "
                 "a number in which they differ"
             )
         return (
@@ -1241,7 +1241,7 @@ EXERCISES = (
         ),
         (
             "Along a direction of curvature c, a step multiplies the distance to the bottom by "
-            "1 - rate * c. When does that shrink?",
+            "1 - rate * c. For which rates does the distance shrink?",
             "It shrinks for |1 - rate * c| < 1, so for rate < 2 / c. The steepest direction "
             "decides. The curvatures are the eigenvalues of 2 XᵀX / N.",
             "2 / np.linalg.eigvalsh(2 * features.T @ features / len(features))[-1].",

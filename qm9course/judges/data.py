@@ -249,7 +249,7 @@ _compare_positions = compared(
         "the charge is no coordinate: take three numbers of each atom's line": (
             lambda text: _numbers_of(text, columns=slice(1, 5))
         ),
-        "the last atom is missing: the atoms are lines[2 : 2 + n], since two lines stand before "
+        "the last atom is missing: the atoms are lines[2 : 2 + n], since two lines come before "
         "them": lambda text: _numbers_of(text, more=-1),
         "the first atom is missing, and the frequencies were read as if they were an atom: the "
         "atoms begin in line 2, counted from 0": lambda text: _numbers_of(text, first=3, more=1),
@@ -271,7 +271,7 @@ _compare_positions = compared(
             _power_lost
         ),
         "the sign of the power of ten was lost: 2.1997*^-6 is 2.1997 millionths": _power_positive,
-        "a number that it could not read became 0: 2.1997*^-6 is small, yet not zero. What cannot "
+        "a number that it could not read became 0: 2.1997*^-6 is small, but not zero. What cannot "
         "be read should stop a program": _read_as_zero,
         "2.1997*^-6 was read as 2.1997 to the power of -6; it is 2.1997 times 10 to the power of "
         "-6": _to_the_power,
@@ -296,7 +296,7 @@ _compare_positions = compared(
         "only the first digit of the number of atoms was read: it may have two, int(lines[0])": (
             lambda text: _numbers_of(text, n=int(text[0]))
         ),
-        "the molecule was moved, so that its mean is at 0: return the positions as they stand in "
+        "the molecule was moved, so that its mean is at 0: return the positions as they are in "
         "the record": _centred,
     },
 )
@@ -349,7 +349,7 @@ def _explain_row(error: BaseException, _: tuple[Any, ...]) -> str | None:
             "inside a tuple: row = np.flatnonzero(index == number)[0]"
         )
     if isinstance(error, AttributeError) and "ndarray" in said and "'index'" in said:
-        return "lists have .index, arrays have not: np.flatnonzero(index == number)[0] is the row"
+        return "lists have .index, arrays don't: np.flatnonzero(index == number)[0] is the row"
     return None
 
 
@@ -418,8 +418,8 @@ _compare_atoms = compared(
         "needs sorted numbers, index == number does not": _cut(
             lambda number, index: int(np.searchsorted(index, number))
         ),
-        "the last atom is missing: a slice ends before its second number, so nothing is to be "
-        "subtracted": _cut(_row_of, last=-1),
+        "the last atom is missing: a slice ends before its second number, so subtract "
+        "nothing": _cut(_row_of, last=-1),
         "the first atom of the next molecule is there, too: a slice ends before its "
         "second number, and offsets[row + 1] is that atom": _cut(_row_of, last=1),
         "the first atom is missing: the molecule begins at offsets[row]": (_cut(_row_of, first=1)),
@@ -532,7 +532,7 @@ def _twins(answer: Answer) -> str | None:
     if isinstance(found, set | frozenset) and not found:
         return None
     return (
-        "two molecules may have one energy, to all its digits, and be two all the same: compare "
+        "two molecules may have one energy, to all its digits, and still be two: compare "
         "their numbers, .index"
     )
 
@@ -554,7 +554,7 @@ def _judge_leak(answer: Answer) -> str | None:
             isinstance(found, set | frozenset) and found == _leaked(*case.arguments) & first
             for found, case, first in zip(sets, cases, firsts, strict=True)
         ):
-            return f"it looks at the first {place} molecule alone: does `return` stand in the loop?"
+            return f"it looks at the first {place} molecule alone: is `return` inside the loop?"
     # A call more than there are cases asks for the first again.
     said = _compare_leaks(lambda *_: next(recorded, sets[0]))
     if said is None or isinstance(said, Right):
@@ -618,7 +618,7 @@ _compare_leaks = compared(
         "common. What names a molecule is its number, in .index": (
             lambda train, test: set(range(min(len(train), len(test))))
         ),
-        "only molecules at the same place in both sets were found: a molecule may stand anywhere": (
+        "only molecules at the same place in both sets were found: a molecule may be anywhere": (
             _same_place
         ),
         "isomers are not the same molecule: a formula does not name a molecule, its number "
@@ -647,7 +647,8 @@ _compare_leaks = compared(
                 min(train.index.max(), test.index.max()) + 1,
             )
         ),
-        "numbers were compared as parts of texts: 57 stands in 1577, and is another molecule. "
+        "numbers were compared as parts of texts: 57 is a part of 1577, and names a different "
+        "molecule. "
         "Compare whole numbers": lambda train, test: {
             number for number in test.index.tolist() if str(number) in str(train.index.tolist())
         },
@@ -673,14 +674,12 @@ _compare_leaks = compared(
         "the last training molecule is left out: range and slices end before their end": (
             lambda train, test: _leaked(train[:-1], test)
         ),
-        "it counts the molecules in common, rightly: return their numbers, since they tell you "
-        "what went wrong": lambda train, test: len(_leaked(train, test)),
-        "it tells whether there is a leak, rightly: return the numbers of the molecules, since "
-        "they tell you what went wrong": lambda train, test: bool(_leaked(train, test)),
-        "it tells whether the sets are separate, rightly: return the numbers of the molecules in "
-        "common, since they tell you what went wrong": (
-            lambda train, test: not _leaked(train, test)
-        ),
+        "the count of the molecules in common is right: return their numbers, which show what "
+        "went wrong": lambda train, test: len(_leaked(train, test)),
+        "it is right about whether there is a leak: return the numbers of the molecules, which "
+        "show what went wrong": lambda train, test: bool(_leaked(train, test)),
+        "it is right about whether the sets are separate: return the numbers of the molecules in "
+        "common, which show what went wrong": (lambda train, test: not _leaked(train, test)),
     },
 )
 
@@ -835,7 +834,7 @@ _compare_one_hot = compared(
         "use np.zeros((n, 5))": _each(_row_of_rows),
         "the mask takes two slots of padding for granted, as in the example: look where the atomic "
         "number is 0": lambda z: (_one_hot(z), np.arange(len(z)) < len(z) - 2),
-        "the mask tells which of the elements there are: it needs True or False for each slot": (
+        "the mask says which of the elements there are: it needs True or False for each slot": (
             lambda z: (_one_hot(z), _one_hot(z).any(axis=0))
         ),
         "these are the places of the atoms; a mask is True or False for each slot": (
@@ -1081,7 +1080,7 @@ _compare_standardised = compared(
     _labels,
     {
         "the test labels were scaled by their own mean and standard deviation: then the same "
-        "energy means one number in training, and another one in the test": (
+        "energy becomes one number in training and a different one in the test": (
             lambda train, test: _scaled(train, test, of_test=test)
         ),
         "mean and standard deviation come from all labels together: those of the test set must not "
@@ -1101,7 +1100,7 @@ _compare_standardised = compared(
             lambda y, t: (y - t.mean()) * t.std()
         ),
         "the mean is missing: subtract it first": _changed(lambda y, t: y / t.std()),
-        "brackets are missing: the mean is to be subtracted before the division": _changed(
+        "brackets are missing: subtract the mean before you divide": _changed(
             lambda y, t: y - t.mean() / t.std()
         ),
         "the mean was divided out: divide by the standard deviation": _changed(
@@ -1171,7 +1170,7 @@ def _judge_sizes(answer: Answer) -> str | None:
             if len(twice):
                 note = f". {twice[0]} is there twice, which helps nobody: choose another size"
             elif text != "the sample" and _waste(sizes, sample.n_atoms) < MAX_WASTE:
-                note = ", and they would do for the sample: compute the sizes from n_atoms"
+                note = ", but they would be fine for the sample: compute the sizes from n_atoms"
             elif text != "the sample":
                 note = ". Compute the sizes from n_atoms, with no number that fits one set alone"
             names = ", ".join(map(str, sizes))
@@ -1228,8 +1227,7 @@ EXERCISES = (
         "read_positions",
         _judge_positions,
         (
-            "record.splitlines() gives the lines. In which of them do the atoms stand, counted "
-            "from 0?",
+            "record.splitlines() gives the lines. In which of them are the atoms, counted from 0?",
             "n = int(lines[0]); the atoms are lines[2 : 2 + n], and words 1 to 3 of "
             "line.split() are x, y, z.",
             'Start with lines = record.replace("*^", "e").splitlines(). In the end, '
@@ -1250,7 +1248,7 @@ EXERCISES = (
             "atoms = slice(offsets[row], offsets[row + 1]); return atomic_numbers[atoms], "
             "positions[atoms].",
         ),
-        "long arrays with offsets are read fast, and any molecule is found by two look-ups",
+        "long arrays with offsets are quick to read, and two look-ups find any molecule",
         explain=_explain_row,
     ),
     Exercise(
@@ -1259,7 +1257,7 @@ EXERCISES = (
         "leaked",
         _judge_leak,
         (
-            "What names a molecule, wherever it stands: its row, its formula, or its number?",
+            "What names a molecule, wherever it is: its row, its formula, or its number?",
             "train.index and test.index hold the numbers. Sets of Python have an operator for "
             "what is in both.",
             "return set(train.index.tolist()) & set(test.index.tolist())",
@@ -1274,7 +1272,7 @@ EXERCISES = (
         (
             "Compare each slot with each of the five elements: 5 answers for each slot.",
             "Shape (slots, 1) compared with shape (5,) gives shape (slots, 5).",
-            "atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9]) is True where there shall be a "
+            "atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9]) is True where there should be a "
             "1; the mask is atomic_numbers > 0.",
         ),
         "the sum of the rows counts the elements, and padding adds nothing to it",
@@ -1315,7 +1313,7 @@ EXERCISES = (
         _judge_sizes,
         (
             "The largest size is given: the largest molecule has to fit. Which three others? "
-            "Quartiles nearly do.",
+            "Quartiles come close, but waste a little too much.",
             "There are fewer than 3,000 ways to choose three sizes below the largest: "
             "itertools.combinations lists them, and a computer tries all of them in a second.",
             "For sizes in an increasing array: padded = sizes[np.searchsorted(sizes, n_atoms)], "

@@ -54,8 +54,8 @@ def _one_axis(axis: int) -> Answer:
 
 _BOHR = 0.529177  # Å
 _EACH_FROM_ITSELF = (
-    "all that it returns is zero. positions - positions takes each atom from itself; to take each "
-    "from each, give the two an axis: positions[:, None, :] - positions[None, :, :]"
+    "everything it returns is zero. positions - positions subtracts each atom from itself; for "
+    "all pairs, give each of the two an axis: positions[:, None, :] - positions[None, :, :]"
 )
 
 
@@ -99,7 +99,7 @@ _compared_distances = compared(
         "positions first, then their length": lambda x: np.abs(
             np.linalg.norm(x, axis=1)[:, None] - np.linalg.norm(x, axis=1)
         ),
-        "each pair stands in a list once, as scipy's pdist gives it: squareform makes a table of "
+        "each pair is in a list once, as scipy's pdist gives it: squareform makes a table of "
         "it": lambda x: _distances(x)[np.triu_indices(len(x), 1)],
         "|a - b|² is a² + b² - 2 a·b: the factor 2 is missing": lambda x: np.sqrt(
             np.abs((x**2).sum(axis=1)[:, None] + (x**2).sum(axis=1) - x @ x.T)
@@ -221,7 +221,7 @@ _compared_edges = compared(
         "this is 1/r²: take the root of the squared distance before you divide": (
             _inverse(-2.0, _pairs)
         ),
-        "this is r; the edge is to carry 1/r, large for near atoms": _inverse(1.0, _pairs),
+        "this is r; the edge should carry 1/r, large for near atoms": _inverse(1.0, _pairs),
         "the real pairs are right, and the padded atoms take part: an edge needs two real atoms, "
         "mask[:, None] & mask[None, :]": _anything_but_zero(-1.0),
         "the padded atoms hear nothing, and are still heard: apply the mask to the columns, too": (
@@ -229,8 +229,8 @@ _compared_edges = compared(
         ),
         "the padded atoms are not heard, and still hear the others: apply the mask to the rows, "
         "too": _inverse(-1.0, lambda mask: mask[None, :] & ~np.eye(len(mask), dtype=bool)),
-        "an atom has an edge to itself: the diagonal is 1, and is to be 0": _ones_on_the_diagonal,
-        "a real atom has an edge to itself: the diagonal is 1, and is to be 0": (
+        "an atom has an edge to itself: the diagonal is 1, and should be 0": _ones_on_the_diagonal,
+        "a real atom has an edge to itself: the diagonal is 1, and should be 0": (
             _ones_for_real_atoms
         ),
         "the mask is not used: two padded atoms in one place are 0 Å apart, and 1/0 is infinite": (
@@ -240,7 +240,7 @@ _compared_edges = compared(
         "the padded atoms are not always at the end: look into the mask, and not at their number": (
             _at_the_end
         ),
-        "atoms at the origin were taken for padding: the mask tells which atoms are real": (
+        "atoms at the origin were taken for padding: the mask says which atoms are real": (
             _not_at_the_origin
         ),
         "1 was added to the squared distance of all pairs, and not on the diagonal alone": (
@@ -499,8 +499,8 @@ def _turning(answer: Answer) -> str | None:
             "positions"
         )
     return (
-        "it stays the same when the molecule is turned, in all turns that were tried, and is to "
-        "change: distances and angles are the same whichever way a molecule is turned. Use a "
+        "it should change when the molecule is turned, but stays the same in every turn that was "
+        "tried: distances and angles are the same whichever way a molecule is turned. Use a "
         "direction that is fixed, such as z, and a number that changes smoothly with it"
     )
 
@@ -520,7 +520,7 @@ def _turning_others(answer: Answer) -> str | None:
             )
         if row == _WATER and np.ptp(values) <= 2e-3 * float(np.abs(values).max()):
             return (
-                f"for water it is {values[0]:.4g} however the molecule is turned, and is to "
+                f"for water it is {values[0]:.4g} however the molecule is turned, and should "
                 "change. One heavy atom alone has no height, so take all atoms; and do not round"
             )
     return None
@@ -581,8 +581,8 @@ def _hand(answer: Answer) -> str | None:
         )
     before, after = max(mirrored, key=lambda pair: abs(pair[1] + pair[0]))
     return (
-        f"in the mirror {before:.4g} becomes {after:.4g}, expected {-before:.4g}: the number is to "
-        "change its sign, and nothing else"
+        f"in the mirror {before:.4g} becomes {after:.4g}, expected {-before:.4g}: only the sign "
+        "of the number should change"
     )
 
 
@@ -787,7 +787,7 @@ def _explain_batch(error: BaseException, _: tuple[Any, ...]) -> str | None:
     said = str(error)
     if isinstance(error, ValueError) and re.search("more than .* places|could not broadcast", said):
         return (
-            "a molecule does not fit into so few places: pad to as many as the largest has, "
+            "a molecule does not fit into so few slots: pad to as many as the largest has atoms, "
             "int(molecules.n_atoms.max())"
         )
     if isinstance(error, IndexError) and "cannot take" in said:
@@ -803,7 +803,7 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
     right = np.isclose(found, expected, rtol=1e-4, atol=1e-4)
     if np.allclose(np.sort(found), np.sort(expected), rtol=1e-4, atol=1e-4):
         return (
-            "the energies are right, and stand in another order than the molecules. For batches "
+            "the energies are right, but in a different order from the molecules. For batches "
             "from graphs.bucketed, batch.row gives the row of each molecule"
         )
     if np.allclose(found, expected / atoms, rtol=1e-4, atol=1e-4):
@@ -811,8 +811,8 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
     if not np.isfinite(found).all():
         bad = int((~np.isfinite(found)).sum())
         return (
-            f"energies are infinite or NaN ({bad} of {len(found)}): two "
-            "atoms with a nonzero atomic number stand in one place. Padded atoms have the number 0"
+            f"energies are infinite or NaN ({bad} of {len(found)}): two atoms with a nonzero "
+            "atomic number are in one place. Padded atoms have the number 0"
         )
     if right[atoms == atoms.max()].all() and not right[atoms < atoms.max()].any():
         return (
@@ -930,13 +930,13 @@ def _judge_gaps(found: np.ndarray) -> str | None:
     for unit in ("eV", "hartree", "kcal/mol"):
         if np.abs(convert(found, unit, "eV") / enthalpies - 1).mean() < 0.1:
             return (
-                f"these are energies of whole molecules in {unit}, such as enthalpies, and no "
+                f"these are energies of whole molecules in {unit}, such as enthalpies, not "
                 'gaps: training.fit learns "H" unless the label "gap" comes after the molecules'
             )
     from_the_page = float(np.abs(found + _RAISED - truth).mean())
     if min(error, from_the_page) < 0.02:
         return (
-            "these are the labels of the test molecules themselves: that is a leak, and no "
+            "these are the labels of the test molecules themselves: that is a leak, not a "
             "prediction. A network has to find them from the atoms and their positions"
         )
     if from_the_page < min(error, 0.9 * always_the_mean):
@@ -1014,8 +1014,8 @@ EXERCISES = (
         "edge_weights",
         _edges,
         (
-            "An edge exists between two atoms that are real and different: mask[:, None] & "
-            "mask[None, :], and not the diagonal.",
+            "Take the distances r as in 5.1. An edge joins two atoms that are real and different: "
+            "mask[:, None] & mask[None, :], and not the diagonal.",
             "Masking after the division is too late: 1/0 is already infinite. Put a 1 in place of "
             "the distance wherever there is no edge, and then divide.",
             "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair of the first hint and the "
@@ -1323,8 +1323,8 @@ EXERCISES = (
             "array without axes.",
             "sum(leaf.size for leaf in jax.tree.leaves(network))",
         ),
-        "1,321 numbers: fewer than the sample has molecules, and still far better than the five "
-        "of composition",
+        "1,321 numbers: fewer than the sample has molecules, and yet the network is far better "
+        "than the five numbers of the composition model",
         needs_jax=True,
     ),
     Exercise(

@@ -202,7 +202,7 @@ _RIDGES: Parts = {
     "ridge * np.eye(n)": lambda k, r: k + r,
     "the ridge is missing: solve with kernel + ridge * np.eye(n)": lambda k, r: k,
     "the ridge was subtracted: add it, ridge * np.eye(n)": lambda k, r: _with_ridge(k, -r),
-    "the ridge was squared: here it is a variance already": lambda k, r: _with_ridge(k, r**2),
+    "the ridge was squared: add it as it is": lambda k, r: _with_ridge(k, r**2),
     "the root of the ridge was added: add the ridge as it is": (
         lambda k, r: _with_ridge(k, np.sqrt(r))
     ),
@@ -245,8 +245,8 @@ _FORMS: Parts = {
     ),
     "the mean was subtracted from the targets and not added to the predictions; here the targets "
     "stay as they are": lambda a, y, b, k: b @ np.linalg.solve(a, y - y.mean()),
-    "the mean was subtracted from the targets and added in the end. That is often wise, and "
-    "another model: here the targets stay as they are": (
+    "the mean was subtracted from the targets and added in the end. That is often wise, but a "
+    "different model: here the targets stay as they are": (
         lambda a, y, b, k: b @ np.linalg.solve(a, y - y.mean()) + y.mean()
     ),
     "the matrix was multiplied by the targets, and not its inverse: np.linalg.solve(matrix, "
@@ -263,7 +263,7 @@ _FORMS: Parts = {
     "the targets were divided by their standard deviation, and the predictions not multiplied by "
     "it; here the targets stay as they are": lambda a, y, b, k: b @ np.linalg.solve(a, y / y.std()),
     "the sign is the other way round": lambda a, y, b, k: -b @ np.linalg.solve(a, y),
-    "the columns of the kernel were taken for features, KᵀK + ridge I: that is another model. "
+    "the columns of the kernel were taken for features, KᵀK + ridge I: that is a different model. "
     "Solve with K + ridge I": lambda a, y, b, k: b @ np.linalg.solve(k @ k + a - k, k @ y),
     "the sum over the training molecules was divided by their number: leave it as it is": (
         lambda a, y, b, k: b @ np.linalg.solve(a, y) / len(y)
@@ -501,7 +501,7 @@ _FACTORS: Parts = {
     "the root of D is missing: products would grow with the number of features": (
         lambda x, w: np.sqrt(2)
     ),
-    "D itself was divided by, and its root was not taken: √(2 / D) has both under the root": (
+    "the root of 2 was divided by D, not by the root of D: √(2 / D) has both under the root": (
         lambda x, w: np.sqrt(2) / w.shape[1]
     ),
     "the root of the 2 is missing: √(2 / D) has both under the root": (
@@ -546,7 +546,8 @@ _SHAPES: Parts = {
     "this is the sine: the exercise asks for the cosine": np.sin,
     "this is the angle: take its cosine": lambda t: t,
     "the cosine was squared": lambda t: np.cos(t) ** 2,
-    "cosine and sine are side by side, another recipe, without phases: here it is one cosine for "
+    "cosine and sine are side by side, a different recipe, without phases: here it is one cosine "
+    "for "
     "each frequency": lambda t: np.concatenate([np.cos(t), np.sin(t)], axis=-1),
 }
 
@@ -771,7 +772,7 @@ EXERCISES = (
             "With r in bohr and 1 on its diagonal: matrix = np.outer(z, z) / r; "
             "np.fill_diagonal(matrix, 0.5 * z**2.4); return matrix.",
         ),
-        "a molecule has become a table of numbers that knows its elements and its shape, and that "
+        "a molecule has become a table of numbers that holds its elements and its shape, and that "
         "turning and moving leave as it is",
         explain=matrices.explain_power,
     ),
@@ -913,7 +914,7 @@ EXERCISES = (
             "The fourth atom is at (1, -1) in the kite and at (3, 1) in the trapezium. Each has "
             "the squared distances 2, 2, 4, 10, 10 and 16 Å². Add z = 0.",
         ),
-        "a list of distances does not make a molecule: what sees nothing else, such as a bag of "
-        "bonds, must predict the same energy for both",
+        "a list of distances does not make a molecule: a model that sees nothing else, such as a "
+        "bag of bonds, must predict the same energy for both",
     ),
 )

@@ -215,7 +215,7 @@ def _judge_isomers(sample: QM9, one: int, other: int) -> str | None:
     if difference < 0:
         return "the other way round: return the less stable one, of higher enthalpy, first"
     if difference < 100:
-        return f"they differ by {difference:.1f} kcal/mol only; the exercise asks for more than 100"
+        return f"they differ by {difference:.1f} kcal/mol, and the exercise asks for more than 100"
     return None
 
 
@@ -251,7 +251,8 @@ EXERCISES = (
         ),
         (
             "Which unit is larger? In the smaller unit the number is larger.",
-            "One hartree is 27.2114 eV, and one eV is 23.0605 kcal/mol.",
+            "One hartree is 2,625.4996 kJ/mol, and a kilocalorie is 4.184 kJ: a larger unit, so "
+            "divide.",
             "Multiply by 627.5095.",
         ),
         "1 hartree is about 630 kcal/mol, some six strong chemical bonds",
@@ -280,7 +281,7 @@ EXERCISES = (
                 "molecule has, each as often as it has it": (
                     lambda z, total, atoms: _HARTREE * (total - sum(atoms.values()))
                 ),
-                "the argument `references` is not used: the free atoms' enthalpies may be others": (
+                "the argument `references` is not used: the free atoms' enthalpies may differ": (
                     lambda z, total, atoms: _atomization(z, total, ATOM_REFERENCES["H"])
                 ),
                 "these are the free atoms' internal energies (U0) and not the enthalpies that "
@@ -341,7 +342,8 @@ EXERCISES = (
             "Zero is the free atoms. How far below zero is the molecule?",
             "Add references[z] for each z in atomic_numbers, hydrogen too, and subtract the sum "
             "from the total.",
-            "sum(references[int(z)] for z in atomic_numbers); then convert to kcal/mol.",
+            "In hartree it is total - sum(references[int(z)] for z in atomic_numbers); multiply "
+            "that by 627.5095.",
         ),
         "negative, since a bound molecule lies below its atoms; about -100 kcal/mol a bond",
     ),
@@ -376,16 +378,16 @@ EXERCISES = (
                 "273.15 was added to the temperature, which is in kelvin already": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * (temperature + 273.15)
                 ),
-                "3/2 RT is the kinetic energy, which U holds already; PV = RT is to be added": (
+                "3/2 RT is the kinetic energy, which U contains already; add PV = RT": (
                     lambda energy, temperature: energy + 1.5 * _GAS_CONSTANT * temperature
                 ),
-                "the temperature is given in kelvin: 273.15 is not to be subtracted": (
+                "the temperature is given in kelvin: do not subtract 273.15": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * (temperature - 273.15)
                 ),
                 "the argument `temperature` is not used: the enthalpy is always that at 298.15 K": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * _ROOM
                 ),
-                "at 0 K another temperature was put in: `if not temperature` holds for 0, too": (
+                "at 0 K another temperature is used: `if not temperature` also holds for 0": (
                     lambda energy, temperature: energy + _GAS_CONSTANT * (temperature or _ROOM)
                 ),
                 "U was divided by 2,625.5 as well: only RT is in kJ/mol. Put RT in brackets": (
@@ -514,6 +516,6 @@ EXERCISES = (
             "In each group: rows[np.argmax(h[rows])] and rows[np.argmin(h[rows])]; return "
             "qm9.index of both.",
         ),
-        "the same atoms, more than 100 kcal/mol apart: counting atoms alone cannot tell",
+        "the same atoms, more than 100 kcal/mol apart: counting atoms cannot tell them apart",
     ),
 )

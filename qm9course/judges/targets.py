@@ -197,18 +197,18 @@ def _first_alone(q: np.ndarray, surplus: Any, mask: np.ndarray) -> Any:
 
 
 _SURPLUSES: Parts = {
-    "the mean is that of all places, padded ones included: count the real atoms alone": (
+    "the mean is that of all slots, padded ones included: count only the real atoms": (
         lambda q, m: q.mean()
     ),
-    "the sum of the real atoms was divided by the number of all places, padded ones included": (
+    "the sum of the real atoms was divided by the number of all slots, padded ones included": (
         lambda q, m: q[m].sum() / len(q)
     ),
-    "the padded places were added to the sum: their charges mean nothing": (
+    "the padded slots were added to the sum: their charges mean nothing": (
         lambda q, m: q.sum() / m.sum()
     ),
     "the whole surplus was subtracted from each atom: share it, divided by the number of real "
     "atoms": (lambda q, m: q[m].sum()),
-    "the sum of all places, padded ones included, was subtracted from each atom: share the surplus "
+    "the sum of all slots, padded ones included, was subtracted from each atom: share the surplus "
     "of the real ones among them": lambda q, m: q.sum(),
     "the surplus was added, which doubles it: subtract it": lambda q, m: -q[m].mean(),
     "the charges are as they were: their sum is not zero": lambda q, m: 0.0,
@@ -223,13 +223,13 @@ _SURPLUSES: Parts = {
     ),
 }
 _PLACES: Parts = {
-    "the padded places are not zero: they took part in the shift, too": lambda q, s, m: q - s,
-    "the padded places are not zero: they have the numbers that they had before": (
+    "the padded slots are not zero: they took part in the shift, too": lambda q, s, m: q - s,
+    "the padded slots are not zero: they have the numbers that they had before": (
         lambda q, s, m: np.where(m, q - s, q)
     ),
-    "the padded places were set to zero first, and took part in the shift then: set them to zero "
+    "the padded slots were set to zero first, and took part in the shift then: set them to zero "
     "last": lambda q, s, m: np.where(m, q, 0.0) - s,
-    "the padded places have left the array: keep its shape, with 0 in them": (
+    "the padded slots have left the array: keep its shape, with 0 in them": (
         lambda q, s, m: (q - s)[m]
     ),
     "the real atoms are zero, and the padded ones are left: the mask is the wrong way round": (
@@ -238,8 +238,8 @@ _PLACES: Parts = {
     "this is what was to be subtracted, one number: return the charges without it": (
         lambda q, s, m: s
     ),
-    "the first atom alone has paid for all: subtract the surplus from all real atoms "
-    "alike": _first_alone,
+    "only the first atom was changed: subtract the same share of the surplus from all real "
+    "atoms": _first_alone,
     "only charges of the sign of the surplus were changed: subtract it from all real atoms alike": (
         lambda q, s, m: np.where(m & (np.sign(q) == np.sign(s)), q - s, np.where(m, q, 0.0))
     ),
@@ -268,7 +268,7 @@ _NEUTRAL_MISTAKES: dict[str, Answer] = {
     "by the same number": _balanced,
     "the negative charges were scaled until they balance the positive ones: shift all real atoms "
     "by the same number": _balanced_minus,
-    "each atom paid in proportion to the size of its charge: subtract the same number from all of "
+    "each charge was shifted in proportion to its size: subtract the same number from all of "
     "them": (lambda q, m: np.where(m, q - q[m].sum() * np.abs(q) / np.abs(q[m]).sum(), 0.0)),
     "the charges were also divided by their standard deviation: only shift them": (
         lambda q, m: np.where(m, (q - q[m].mean()) / q[m].std(), 0.0)
@@ -347,7 +347,7 @@ _CENTRES: Parts = {
     "of mass times position by the sum of the masses alone": (
         lambda q, m, x: m @ x / m.sum() / len(m)
     ),
-    "the sum of mass times position is no place yet: divide it by the sum of the masses": (
+    "the sum of mass times position is not yet a place: divide it by the sum of the masses": (
         lambda q, m, x: m @ x
     ),
     "this is counted from the heaviest atom: count from the centre of mass": (
@@ -489,7 +489,7 @@ _WEIGHTS: Parts = {
     "not divided by their sum": lambda s, m: np.where(m, np.exp(s - s[m].max()), 0.0),
     "the exponentials were divided by the number of atoms: divide by their own sum, so that the "
     "weights add up to 1": lambda s, m: np.where(m, np.exp(s), 0.0) / m.sum(),
-    "this is the number of the atom with the highest score: all real atoms have a part": _highest,
+    "this is the number of the atom with the highest score: all real atoms contribute": _highest,
     "the scores are weights without np.exp: e to the power of a score is never negative": (
         lambda s, m: np.where(m, s, 0.0) / s[m].sum()
     ),
@@ -528,7 +528,7 @@ _POOLED_MISTAKES: dict[str, Answer] = {
     "the numbers make their own weights here: the scores make them": (
         lambda n, s, m: np.sum(_softmax(n, m) * n)
     ),
-    "this is the largest of the numbers: all real atoms have a part, by their scores": (
+    "this is the largest of the numbers: all real atoms contribute, by their scores": (
         lambda n, s, m: n[m].max()
     ),
     "this is the sum of the numbers: the scores are not used": lambda n, s, m: n[m].sum(),
@@ -537,7 +537,7 @@ _POOLED_MISTAKES: dict[str, Answer] = {
     ),
     "this is the logarithm of a sum of exponentials, another soft maximum: the weights are those "
     "of a mean of the numbers": lambda n, s, m: np.log(np.exp(s[m]).sum()),
-    "the mean of all places was taken, padded ones included": lambda n, s, m: n.mean(),
+    "the mean of all slots was taken, padded ones included": lambda n, s, m: n.mean(),
 }
 
 
@@ -880,9 +880,8 @@ _DIFFERENCES: Parts = {
     "this is the error of lumo alone: the gap has homo, too": lambda h, u, H, U: u - U,
     "the errors of homo and lumo were added without their signs: in the gap they can cancel, so "
     "take the gaps first": lambda h, u, H, U: np.abs(h - H) + np.abs(u - U),
-    "this is the mean of the two errors: the gap is a difference, and its error another number": (
-        lambda h, u, H, U: (np.abs(h - H) + np.abs(u - U)) / 2
-    ),
+    "this is the mean of the two errors: the gap is a difference, and its error a different "
+    "number": (lambda h, u, H, U: (np.abs(h - H) + np.abs(u - U)) / 2),
     "the errors of homo and lumo were added with their signs: the gap is lumo minus homo, so one "
     "is subtracted": lambda h, u, H, U: (h - H) + (u - U),
     "this is half of the sum of the errors, with their signs: the gap is lumo minus homo": (
@@ -1195,8 +1194,8 @@ EXERCISES = (
             "last the unit.",
             "27211.386 * np.mean(np.abs((lumo - homo) - (true_lumo - true_homo))).",
         ),
-        "errors that homo and lumo share cancel in the gap, and others add up: the two errors do "
-        "not say which it is",
+        "errors that homo and lumo share cancel in the gap, and opposite ones add up: the mean "
+        "errors of the two do not show which of these happens",
     ),
     Exercise(
         "7.8",
@@ -1204,10 +1203,10 @@ EXERCISES = (
         "hidden",
         _hidden,
         (
-            "You look for numbers c, one for each element, with counts @ c = 0. "
-            "np.linalg.svd(counts) returns U, the singular values and Vᵀ; the rows of Vᵀ have "
-            "length 1.",
-            "counts @ (row i of Vᵀ) is as long as singular value i. If the last value is zero, or "
+            "You look for numbers c, one for each element, with counts @ c = 0: a vector of "
+            "length 1 whose product with counts has the length 0. Which row of Vᵀ comes nearest "
+            "to that?",
+            "The length of counts @ (row i of Vᵀ) is singular value i. If the last one is zero, or "
             "if there are fewer values than elements, the last row is the answer.",
             "_, s, vt = np.linalg.svd(counts); return vt[-1] if len(s) < len(vt) or s[-1] < 1e-6 * "
             "s[0] else None.",

@@ -1048,7 +1048,7 @@ def mean_and_deviation(predictions):
     return mean, deviation
 
 
-@wrong("6.6", "the mean is right. In the deviation n - 1 stands outside the")
+@wrong("6.6", "the mean is right. In the deviation n - 1 is outside the")
 def mean_and_deviation(predictions):
     mean = predictions.mean(axis=0)
     n = len(predictions)
@@ -1177,7 +1177,7 @@ def exponent(sizes, errors):
     return b
 
 
-@wrong("6.7", "sizes and errors were sorted apart, so that an error stands with")
+@wrong("6.7", "sizes and errors were sorted apart, so that an error meets another")
 def exponent(sizes, errors):
     x = np.log(np.sort(sizes))
     y = np.log(np.sort(errors)[::-1])
@@ -1745,7 +1745,7 @@ H  0.000 -0.938 -0.580
 """
 
 
-@wrong("6.9", "the package warns of this molecule: the atoms form 2 pieces")
+@wrong("6.9", "the package has a warning about this molecule: the atoms")
 def own_molecule(qm9):
     m = qm9[201]
     numbers, positions = m.atomic_numbers.copy(), m.positions.copy()

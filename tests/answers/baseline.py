@@ -543,7 +543,7 @@ def gradient(weights, features, targets):
     return 2 * features.T @ (features @ weights - targets)
 
 
-@wrong("3.4", "is no mean yet")
+@wrong("3.4", "is not yet a mean")
 def gradient(weights, features, targets):
     return features.T @ (features @ weights - targets)
 
@@ -812,7 +812,7 @@ def largest_rate(features):
     return float(2 / np.exp(log_norm))
 
 
-@wrong("3.5", "for some features this is the bound of another direction than the")
+@wrong("3.5", "for some features this is the bound for a direction other than the")
 def largest_rate(features):
     """The first one, where each feature has its own."""
     eigenvalues, vectors = np.linalg.eigh(2 * features.T @ features / len(features))
@@ -1122,12 +1122,12 @@ def features(qm9):
     return np.column_stack([np.ones(len(qm9)), qm9.composition, *columns])
 
 
-@wrong("3.7", "say hardly anything new")
+@wrong("3.7", "add hardly anything new")
 def features(qm9):
     return qm9.composition
 
 
-@wrong("3.7", "say hardly anything new")
+@wrong("3.7", "add hardly anything new")
 def features(qm9):
     unsaturation = (qm9.composition @ [-1, 2, 1, 0, -1] + 2) / 2
     return np.column_stack([qm9.composition, unsaturation, qm9.n_atoms])
@@ -1268,7 +1268,7 @@ def features(qm9):
     return np.column_stack([qm9.composition, rows])
 
 
-@wrong("3.7", "the second 1,000 molecules get the very features of the first:")
+@wrong("3.7", "the second 1,000 molecules get the same features as the first:")
 def features(qm9, cache={}):  # noqa: B006
     if len(qm9) not in cache:
         rows = [[s.count(c) for c in "=#1234"] for s in qm9.smiles]

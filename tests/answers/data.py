@@ -528,7 +528,7 @@ def leaked(train, test):
     return set(train.smiles) & set(test.smiles)
 
 
-@wrong("2.3", "it counts the molecules in common")
+@wrong("2.3", "the count of the molecules in common is right")
 def leaked(train, test):
     return len(set(train.index) & set(test.index))
 
@@ -592,7 +592,7 @@ def leaked(train, test):
     return set(range(int(low), int(high) + 1))
 
 
-@wrong("2.3", "numbers were compared as parts of texts: 57 stands in 1577, and")
+@wrong("2.3", "numbers were compared as parts of texts: 57 is a part of 1577, and")
 def leaked(train, test):
     text = str(train.index.tolist())
     return {int(n) for n in test.index if str(int(n)) in text}
@@ -608,7 +608,7 @@ def leaked(train, test):
     return found
 
 
-@wrong("2.3", "it looks at the first training molecule alone: does `return`")
+@wrong("2.3", "it looks at the first training molecule alone: is `return`")
 def leaked(train, test):
     common = set()
     for n in train.index.tolist():
@@ -1319,7 +1319,7 @@ def padded_sizes(n_atoms):
     return [int(np.quantile(n_atoms, share)) for share in (0.25, 0.5, 0.75, 1.0)]
 
 
-@wrong("2.7", "they would do for the sample: compute the sizes")
+@wrong("2.7", "they would be fine for the sample: compute the sizes")
 def padded_sizes(n_atoms):
     return [13, 16, 20, 27]
 

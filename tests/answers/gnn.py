@@ -92,7 +92,7 @@ def pair_distances(positions):
     return np.sqrt((positions - positions[::-1]) ** 2)
 
 
-@wrong("5.1", "all that it returns is zero")
+@wrong("5.1", "everything it returns is zero")
 def pair_distances(positions):
     return np.linalg.norm(positions - positions, axis=-1)
 
@@ -157,7 +157,7 @@ def pair_distances(positions):
     return r
 
 
-@wrong("5.1", "each pair stands in a list once, as scipy's pdist gives it:")
+@wrong("5.1", "each pair is in a list once, as scipy's pdist gives it:")
 def pair_distances(positions):
     from scipy.spatial.distance import pdist
 
@@ -305,7 +305,7 @@ def edge_weights(positions, mask):
     return (1 - np.eye(n)) / np.sqrt(r2)
 
 
-@wrong("5.2", "atoms at the origin were taken for padding: the mask tells which")
+@wrong("5.2", "atoms at the origin were taken for padding: the mask says which")
 def edge_weights(positions, mask):
     real = np.any(positions != 0, axis=1)
     r = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
@@ -594,7 +594,7 @@ def turning_number(atomic_numbers, positions):
     return np.std(positions[:, 2])
 
 
-@wrong("5.4", "for water it is 0 however the molecule is turned, and is to")
+@wrong("5.4", "for water it is 0 however the molecule is turned, and should")
 def turning_number(atomic_numbers, positions):
     z = positions[np.asarray(atomic_numbers) > 1, 2]
     return z.max() - z.min()
@@ -702,7 +702,7 @@ def handedness(positions):
     return a * np.cross(b, c)
 
 
-@wrong("5.5", "is to change its sign, and nothing else")
+@wrong("5.5", "only the sign of the number should change")
 def handedness(positions):
     """A dihedral angle from 0 to 360 degrees."""
     b1, b2, b3 = np.diff(positions[:4], axis=0)
@@ -1087,7 +1087,7 @@ def batch_energies(network, molecules):
     return jnp.stack([network(z, x) for z, x in zip(numbers, positions, strict=True)])
 
 
-@wrong("5.8", "another order than the molecules")
+@wrong("5.8", "in a different order from the molecules")
 def batch_energies(network, molecules):
     batches = graphs.bucketed(molecules)
     energies = [jax.vmap(network)(batch.atomic_numbers, batch.positions) for batch in batches]
@@ -1121,7 +1121,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@stops("5.8", "a molecule does not fit into so few places: pad to as many")
+@stops("5.8", "a molecule does not fit into so few slots: pad to as many")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), int(molecules.n_atoms[0]))
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
@@ -1133,7 +1133,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@stops("5.8", "a molecule does not fit into so few places: pad to as many")
+@stops("5.8", "a molecule does not fit into so few slots: pad to as many")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), 10)
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
@@ -1145,7 +1145,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@stops("5.8", "more than the 28 places of a padded one", "does not fit into so few places")
+@stops("5.8", "more than the 28 places of a padded one", "does not fit into so few slots")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), 28)
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)

@@ -329,7 +329,7 @@ def enthalpy(internal_energy, temperature):
     return joule / 2625.4996e3
 
 
-@wrong("1.3", "at 0 K another temperature was put in: `if not temperature` holds")
+@wrong("1.3", "at 0 K another temperature is used: `if not temperature` also holds")
 def enthalpy(internal_energy, temperature=None):
     if not temperature:
         temperature = 298.15

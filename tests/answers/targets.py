@@ -164,23 +164,23 @@ def neutral(charges, mask):
     return result
 
 
-@wrong("7.2", "the mean is that of all places, padded ones included: count the real")
+@wrong("7.2", "the mean is that of all slots, padded ones included: count only the real")
 def neutral(charges, mask):
     return np.where(mask, charges - charges.mean(), 0.0)
 
 
-@wrong("7.2", "the sum of the real atoms was divided by the number of all places")
+@wrong("7.2", "the sum of the real atoms was divided by the number of all slots")
 def neutral(charges, mask):
     real = np.where(mask, charges, 0.0)
     return np.where(mask, real - real.mean(), 0.0)
 
 
-@wrong("7.2", "the padded places are not zero: they took part in the shift, too")
+@wrong("7.2", "the padded slots are not zero: they took part in the shift, too")
 def neutral(charges, mask):
     return charges - charges[mask].mean()
 
 
-@wrong("7.2", "the padded places are not zero: they have the numbers that they had before")
+@wrong("7.2", "the padded slots are not zero: they have the numbers that they had before")
 def neutral(charges, mask):
     found = charges.copy()
     found[mask] -= charges[mask].mean()
@@ -199,7 +199,7 @@ def neutral(charges, mask):
     return np.where(q > 0, -q * minus / plus, q)
 
 
-@wrong("7.2", "each atom paid in proportion to the size of its charge: subtract the same")
+@wrong("7.2", "each charge was shifted in proportion to its size: subtract the same")
 def neutral(charges, mask):
     q = charges * mask
     return q - q.sum() * abs(q) / abs(q).sum()
@@ -211,7 +211,7 @@ def neutral(charges, mask):
     return q / q.sum()
 
 
-@wrong("7.2", "the padded places have left the array: keep its shape, with 0 in them")
+@wrong("7.2", "the padded slots have left the array: keep its shape, with 0 in them")
 def neutral(charges, mask):
     real = charges[mask]
     return real - real.mean()
@@ -227,16 +227,14 @@ def neutral(charges, mask):
     return charges * mask
 
 
-@wrong("7.2", "the first atom alone has paid for all: subtract the surplus from all real")
+@wrong("7.2", "only the first atom was changed: subtract the same share of the surplus")
 def neutral(charges, mask):
     found = charges * mask
     found[0] -= found.sum()
     return found
 
 
-@wrong(
-    "7.2", "the mean is that of all places", "And the padded places are not zero: they took part"
-)
+@wrong("7.2", "the mean is that of all slots", "And the padded slots are not zero: they took part")
 def neutral(charges, mask):
     return charges - charges.mean()
 
@@ -350,7 +348,7 @@ def extent(charges, masses, positions):
     return charges @ d**2
 
 
-@wrong("7.3", "the sum of mass times position is no place yet: divide it by the sum")
+@wrong("7.3", "the sum of mass times position is not yet a place: divide it by the sum")
 def extent(charges, masses, positions):
     d = BOHR * (positions - masses @ positions)
     return charges @ (d**2).sum(axis=1)
@@ -451,12 +449,12 @@ def pooled(numbers, scores, mask):
     return np.exp(s - s.max()) @ numbers[mask]
 
 
-@wrong("7.4", "this is the number of the atom with the highest score: all real atoms have")
+@wrong("7.4", "this is the number of the atom with the highest score: all real atoms")
 def pooled(numbers, scores, mask):
     return numbers[mask][np.argmax(scores[mask])]
 
 
-@wrong("7.4", "this is the largest of the numbers: all real atoms have a part")
+@wrong("7.4", "this is the largest of the numbers: all real atoms contribute")
 def pooled(numbers, scores, mask):
     return numbers[mask].max()
 
