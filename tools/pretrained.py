@@ -358,7 +358,7 @@ def choose(predicted: dict[str, np.ndarray], valid: qm9lib.QM9, label: str) -> l
     for count in range(3, len(order) + 1):
         if error(count) < 0.99 ** (count - best) * error(best):
             best = count
-    return order[:best]
+    return sorted(order[:best])
 
 
 def draw_ladder(options: argparse.Namespace) -> None:
@@ -474,7 +474,8 @@ label, there is no prediction.
 
 - Zwitterions, where a proton has moved within the molecule: {zwitterions["molecules"]} of the test
   molecules, with a MAE of {zwitterions["mae"]:.1f} kcal/mol for {LABEL}.
-- Networks without the norm may give an unusual molecule any number; with it, a wrong one.
+- Networks without the norm may give an unusual molecule any number. No ensemble has one: `H-1` is
+  here as an example. With the norm, the number may still be wrong.
 - Other elements: no prediction.
 - Ions and radicals: the networks see elements and positions only, and take them for neutral
   molecules. A warning comes where the atomic numbers add up to an odd number, or where the comment
