@@ -15,7 +15,6 @@ import jupytext
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-
 ASIDE = re.compile(r"(?:^|(?<=\n))> \*\*(?:History|If you know PyTorch)\.\*\*.*(?:\n>.*)*")
 """A box that is no part of the argument."""
 
