@@ -38,6 +38,7 @@ SEARCH_SCRIPT = re.compile(
 ICON_SCRIPT = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 STYLE_ICON = re.compile(r'--pst-icon-[\w-]+:"([\ue000-\uf8ff])"')  # of boxes and links
+OWN_ICON = re.compile(r'content:"\\([0-9a-f]{4})";font-family:Font Awesome')  # folds the sections
 ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\?([^"]+)"\}')
 OPTIONS = re.compile(r'<script src="([^"?]*documentation_options\.js)[^"]*"></script>')
 SCRIPT = re.compile(r'\s*<script [^>]*\bsrc="([^"?]*_static/(?!site-)[^"?]*)[^"]*"[^>]*></script>')
@@ -296,6 +297,8 @@ def cut_icons(static: Path, used: set[str]) -> None:
     rules = sheet.read_text("utf-8")
     sheet.write_text(ICON_RULE.sub(keep, rules), "utf-8")
     drawn = set(map(ord, STYLE_ICON.findall(rules)))
+    book_theme = sheet.with_name("sphinx-book-theme.css").read_text("utf-8")
+    drawn |= {int(code, 16) for code in OWN_ICON.findall(book_theme)}
     if not kept or not drawn:
         raise ExtensionError(f"no icon rule found in {sheet.name}: has the theme changed?")
     for file in (static / "vendor" / "fontawesome" / "webfonts").iterdir():

@@ -8,6 +8,7 @@ from pathlib import Path
 import lean_pages
 import pydata_sphinx_theme
 import pytest
+import sphinx_book_theme
 from docutils import nodes
 from docutils.core import publish_doctree
 from fontTools.ttLib import TTFont
@@ -17,13 +18,15 @@ from qm9lib.figures import embed
 
 ROOT = Path(__file__).resolve().parents[2]
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
+BOOK_THEME = Path(sphinx_book_theme.__file__).parent / "theme/sphinx_book_theme/static"
 
 
 @pytest.fixture
 def static(tmp_path):
-    """The theme's own style sheet and icon fonts."""
+    """The themes' own style sheets and icon fonts."""
     shutil.copytree(THEME / "styles", tmp_path / "styles")
     shutil.copytree(THEME / "vendor", tmp_path / "vendor")
+    shutil.copy(BOOK_THEME / "styles/sphinx-book-theme.css", tmp_path / "styles")
     return tmp_path
 
 
@@ -39,7 +42,7 @@ def test_icons_that_are_used_stay(static):
     solid, brands = (TTFont(fonts / f"fa-{name}.woff2") for name in ("solid-900", "brands-400"))
     assert 0xF135 in solid.getBestCmap() and 0xF09B in brands.getBestCmap()
     # Beside those, what the theme's styles draw: in boxes, and to hide what was searched for.
-    by_styles = {0xF010, 0xF05A, 0xF071, 0xF0EB}
+    by_styles = {0xF010, 0xF05A, 0xF071, 0xF0EB, 0xF107}
     assert by_styles <= set(solid.getBestCmap()) and len(solid.getBestCmap()) < 20
     assert len(brands.getBestCmap()) < 5
     assert sum(file.stat().st_size for file in fonts.iterdir()) < 5000

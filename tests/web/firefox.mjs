@@ -51,11 +51,11 @@ let said = [];
 // Firefox lays a page out while it is still coming in, and complains of a formula of which the rest
 // has not arrived yet. The check `formulas` counts the parts when all are there.
 const HALF_PARSED = "Invalid markup: Incorrect number of children for";
+const note = (text) => text.startsWith(HALF_PARSED) || said.push(text);
 page.on("console", (message) => {
-  if (!["error", "warn"].includes(message.type())) return;
-  if (!message.text().startsWith(HALF_PARSED)) said.push(message.text());
+  if (["error", "warn"].includes(message.type())) note(message.text());
 });
-page.on("pageerror", (error) => said.push(error.message));
+page.on("pageerror", (error) => note(error.message));
 page.on("requestfailed", (request) => {
   const { errorText } = request.failure();
   // What a page is still fetching when we leave it, such as the next chapter, is aborted.

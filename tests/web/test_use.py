@@ -103,7 +103,8 @@ def test_search_from_a_page_by_keys(browser: Browser, address: str, site: checks
 FOCUSED = """async () => {
     const element = document.activeElement;
     if (element === document.body) return null;
-    // What appears with the focus may take a moment.
+    // What appears with the focus may take a moment, and what makes room for it two frames more.
+    for (let i = 0; i < 2; i++) await new Promise((done) => requestAnimationFrame(done));
     await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
     const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
     const style = getComputedStyle(element);
