@@ -66,7 +66,7 @@ def columns(
 
 
 def fetch(source: str = "auto", keep_uncharacterized: bool = False) -> Columns:
-    """Do the same as `columns`, but let ``"auto"`` download the archive if there is no local source."""
+    """Do as `columns` does, but let ``"auto"`` download the archive if there is no local source."""
     return columns(source, keep_uncharacterized, download=True)
 
 

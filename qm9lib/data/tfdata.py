@@ -116,14 +116,14 @@ def _write(molecules: QM9, target: Path) -> None:
 
 
 def _footer(molecules: int, body: bytes | memoryview) -> bytes:
-    """Return the last record: the number of molecules, and the SHA-256 of the others and this number."""
+    """Return the last record: the number of molecules, and the SHA-256 of it and the others."""
     checksum = hashlib.sha256(body)
     checksum.update(b"%d" % molecules)
     return _FOOTER.format(molecules=molecules, sha256=checksum.hexdigest()).encode("ascii")
 
 
 def _count(path: Path) -> int:
-    """Return the number of molecules in a file of `qm9_fetch`, after checking its every byte.
+    """Return the number of molecules in a file of `qm9_fetch`, after checking every byte.
 
     Raises
     ------
