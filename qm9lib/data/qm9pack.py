@@ -181,7 +181,7 @@ def parse_csv(text: bytes) -> Columns:
 
 
 def _numbers(text: bytes) -> np.ndarray:
-    # NumPy's text reader: correctly rounded float64, without a Python object per number. If it meets
+    # NumPy's text reader: correctly rounded float64, without a Python object per number. Meeting
     # anything else, it raises or warns, depending on the version; the caller's count fails anyway.
     try:
         return np.fromstring(text, dtype=np.float64, sep=",")

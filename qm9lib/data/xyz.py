@@ -273,7 +273,7 @@ def _coordinate(name: str, word: str, where: str) -> float:
 
 
 def _check_distances(positions: np.ndarray, line: int, file: str) -> None:
-    """Raise an error for atoms in the same place, or coordinates in nm; ``line`` is the first line."""
+    """Raise an error for two atoms in one place, or coordinates in nm; ``line`` is the first."""
     distances = np.linalg.norm(positions[:, None] - positions[None, :], axis=2)
     np.fill_diagonal(distances, np.inf)
     nearest = distances.min(axis=1)

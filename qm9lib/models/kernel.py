@@ -234,7 +234,7 @@ def _own_similarity(
 def _cholesky(
     matrix: Float[np.ndarray, "size size"], ridge: float, molecules: int
 ) -> Float[np.ndarray, "size size"]:
-    """Factor a matrix after adding the ridge; only its lower triangle is read, and it is overwritten."""
+    """Factor a matrix plus its ridge; its lower triangle is read, and the matrix is overwritten."""
     diagonal = np.einsum("ii->i", matrix)
     # For a kernel and for waves alike, the sum adds up each molecule's similarity with itself.
     diagonal += ridge * diagonal.sum() / molecules
