@@ -175,7 +175,7 @@ def write_safetensors(
 
 
 def content_sha256(arrays: Columns, metadata: dict[str, str]) -> str:
-    """Return the SHA-256 of arrays and metadata, leaving out any SHA-256 already in the metadata."""
+    """Return the SHA-256 of arrays and metadata, leaving out any SHA-256 in the metadata."""
     named = sorted((name, text) for name, text in metadata.items() if name != "sha256")
     shapes = [(name, arrays[name].dtype.str, arrays[name].shape) for name in sorted(arrays)]
     digest = hashlib.sha256(json.dumps([named, shapes]).encode())
@@ -211,7 +211,7 @@ def read_safetensors(
     """
     from safetensors import SafetensorError, safe_open
 
-    if os.path.exists(path) and not path.is_file():  # Path.exists() raises an error if the name is too long
+    if os.path.exists(path) and not path.is_file():  # Path.exists() raises if the name is long
         kind = "a folder" if path.is_dir() else "no ordinary file"
         raise DataError(f"cannot read {path}: it is {kind}, expected a {what}; {remedy}")
     try:

@@ -78,7 +78,7 @@ class XYZMolecule(NamedTuple):
 
     @property
     def formula(self) -> str:
-        """Chemical formula in Hill order: carbon, hydrogen, then the others in alphabetical order."""
+        """Chemical formula in Hill order: carbon, hydrogen, then the others alphabetically."""
         counts = Counter(self.symbols)
         first = ("C", "H") if "C" in counts else ()
         order = sorted(counts, key=lambda s: (first.index(s) if s in first else len(first), s))

@@ -293,7 +293,7 @@ def fit(qm9: QM9) -> PowerSpectrum:
         middles[z] = of_element.mean(axis=0).astype(np.float32)
         centred = of_element - middles[z]
         variance, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-        # Few atoms span few directions; the rest would be whatever the routine happens to return.
+        # Few atoms span few directions; the rest would be whatever the routine happens to give.
         rank = int(np.sum(variance > _NOTHING * variance[-1]))
         kept = slice(None, -min(rank, FEATURES) - 1, -1)
         # One scale for each element: the mean squared distance of two of its atoms is 2. If all are

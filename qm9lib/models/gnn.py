@@ -128,7 +128,7 @@ class GraphLayer(eqx.Module):
             Shape (atoms,), true for real atoms.
         """
         sent = jnp.einsum("jn,knm->jkm", nodes, self.edge_weight)
-        # A plain sum over the few edge features, which XLA fuses with what follows. As an einsum, it
+        # A plain sum over the few edge features, which XLA fuses with what follows. An einsum
         # would be thousands of tiny matrix products.
         weighted = sum(edges[:, :, k, None] * sent[None, :, k, :] for k in range(edges.shape[2]))
         message = jax.nn.leaky_relu(weighted + self.edge_bias[None, None, :])

@@ -26,7 +26,7 @@ from qm9lib.models.target import Target
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, "*targets"]]
 """An Equinox module from a molecule's atomic numbers and positions (Å) to one or more numbers."""
 
-_PREDICTED_TOGETHER = 64  # molecules; a fixed length, so that any number of them needs only one program
+_PREDICTED_TOGETHER = 64  # molecules; one length, so that one program serves any number of them
 
 
 @dataclass(frozen=True, eq=False)

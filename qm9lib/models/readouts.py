@@ -68,7 +68,7 @@ def centred(
 
 
 class Sum(eqx.Module):
-    """A number per atom, and their sum: for labels that grow with the molecule, such as an energy."""
+    """A number per atom, and their sum: for labels that grow with the molecule, as energies do."""
 
     network: eqx.nn.MLP
 
