@@ -262,7 +262,7 @@ class QM9:
     def atomization_energy(
         self, label: str = "U0", unit: str = "hartree"
     ) -> Float[np.ndarray, " molecules"]:
-        """Return a total energy minus the energies of the molecule's free atoms (negative if bound).
+        """Return a total energy minus the energies of the free atoms (negative if bound).
 
         Parameters
         ----------

@@ -28,7 +28,7 @@ from qm9lib.errors import DataError
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A published file: its name, size in bytes, SHA-256, and its addresses in the order of trial."""
+    """A published file: name, size in bytes, SHA-256, and addresses in the order of trial."""
 
     name: str
     size: int
@@ -225,7 +225,7 @@ class _Download:
             if announced != str(size):
                 raise DataError(f"a file of {announced} bytes, expected {size:,}")
             checked, seconds = 0, time.monotonic()
-            while chunk := response.raw.read1(1 << 18):  # what has arrived, without waiting for more
+            while chunk := response.raw.read1(1 << 18):  # what is there, without waiting for more
                 out.write(chunk)
                 bar.update(len(chunk))
                 received = out.tell()

@@ -305,7 +305,7 @@ def fit(qm9: QM9) -> PowerSpectrum:
 
 
 def _pieces(qm9: QM9) -> Iterator[tuple[Batch, int]]:
-    """Yield padded molecules, several at a time, and how many are real; the real ones come first."""
+    """Yield padded molecules, several at a time, and how many are real; real ones come first."""
     for bucket in bucketed(qm9, sizes_for(qm9)):
         parts = [np.asarray(part) for part in bucket]
         for piece in chunks(np.arange(len(bucket.row), dtype=np.int32), _TOGETHER):

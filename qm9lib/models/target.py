@@ -48,7 +48,7 @@ class Target:
         return convert(self.scale, label.unit, label.error_unit)
 
     def standardised(self, qm9: QM9) -> Float[np.ndarray, " molecules"]:
-        """Return the outputs that the network should give, centred on 0, of size about 1; float64."""
+        """Return the outputs expected of the network, centred on 0, of size about 1; float64."""
         return (self.reference.residual(qm9) - self.mean) / self.scale
 
     def values(

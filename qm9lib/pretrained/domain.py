@@ -1,4 +1,4 @@
-"""What the training molecules look like, to recognize predictions far from them.
+"""What the training molecules look like, to recognise predictions far from them.
 
 A network is only as good as the molecules it has seen. Five simple signs give away most of the
 others: more heavy atoms than in QM9; an odd number of electrons; atoms that are not all bonded

@@ -72,7 +72,7 @@ def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
 
 
 def _different(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the names under which two records differ, with both values; tables are compared by entry."""
+    """Yield the names under which two records differ, with both values; tables by entry."""
     for name in now:
         old, new = before.get(name), now[name]
         if name in ("settings", "network") and isinstance(old, dict):

@@ -242,7 +242,7 @@ class _Training:
         self.seen = 0
 
     def standardised(self, qm9: QM9) -> Float[np.ndarray, "molecules labels"]:
-        """Return the outputs that the network should give, centred on 0, of size about 1."""
+        """Return the outputs expected of the network, centred on 0, of size about 1."""
         return np.stack([one.standardised(qm9) for one in self.targets], axis=1)
 
     def network(self, weights: Float[Array, " weights"]) -> Network:
@@ -328,7 +328,7 @@ class _Training:
         )
 
     def validate(self) -> str:
-        """Test the averaged weights on the validation molecules, keep the best, report the error."""
+        """Test the averaged weights on the validation molecules, keep the best, say how good."""
         # By way of the host: each of several processes needs its own copy.
         averaged = jnp.asarray(jax.device_get(self.state.averaged))
         predicted = predict_all(self.network(averaged), self.valid_buckets)

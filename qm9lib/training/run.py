@@ -78,7 +78,7 @@ class Settings:
 
     @classmethod
     def for_painn(cls, **changes: Any) -> Settings:
-        """Return settings that train a `qm9lib.models.painn.PaiNN` fast: ``python -m qm9lib train``.
+        """Return settings to train a `qm9lib.models.painn.PaiNN` fast: ``python -m qm9lib train``.
 
         Muon on the absolute error, at a learning rate of 0.006. Chunks of four molecules suit
         processors; give ``chunk_size=None`` for a device with enough memory.

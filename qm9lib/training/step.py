@@ -21,7 +21,7 @@ Placement = tuple[Callable[[Any], Any], Callable[[np.ndarray], Any]]
 
 
 def placement(mesh: Mesh | None) -> Placement:
-    """Return a function to put arrays on all devices, and one to share a batch's rows among them."""
+    """Return functions to put arrays on all devices, and to share a batch's rows among them."""
     if mesh is None:
         return (lambda tree: tree), (lambda rows: rows)
     everywhere = NamedSharding(mesh, PartitionSpec())
