@@ -238,7 +238,7 @@ _KINDS_OF_NUMBERS = ("BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64
 
 
 def damaged(path: Path, what: str, remedy: str, reason: str) -> DataError:
-    """Return the error for a file that is not what it should be; same parameters as above."""
+    """Return the error for a damaged or foreign file; parameters as in `read_safetensors`."""
     return DataError(
         f"{path} is damaged, or no {what} of this version of qm9lib ({reason}): {remedy}"
     )
