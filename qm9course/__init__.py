@@ -1,7 +1,7 @@
 """Check the exercises of the course: `check`, `hint` and `progress`.
 
-What was checked, and which hints were seen, is remembered by this Python process alone: nothing is
-written, and nothing is sent.
+Only this Python process remembers the answers that were checked and the hints that were seen:
+nothing is written, and nothing is sent.
 
 Examples
 --------
@@ -27,7 +27,7 @@ CHAPTERS: tuple[str, ...] = ("labels", "data", "baseline", "kernels", "gnn", "ac
 """The sets, in the order of the book: exercise 2.1 is the first one of the second."""
 
 BY_NUMBER: Mapping[str, str] = {str(i): chapter for i, chapter in enumerate(CHAPTERS, 1)}
-"""The sets by the first part of their exercises' names."""
+"""The sets, by the first part of their exercises' names."""
 
 _outcomes: dict[str, Outcome] = {}
 _hinted: dict[str, int] = {}
@@ -48,14 +48,14 @@ def exercises(chapter: str) -> tuple[Exercise, ...]:
 
 
 def check(name: object, answer: object) -> None:
-    """Examine an answer and print what came of it: one of five outcomes, and the reason.
+    """Examine an answer and print the result: one of five outcomes, and the reason.
 
     Parameters
     ----------
     name
         Number of the exercise, such as ``"1.2"``.
     answer
-        The function that you wrote, itself.
+        The function that you wrote (the function itself, not its result).
     """
     try:
         outcome = examine(name, answer)
@@ -63,7 +63,7 @@ def check(name: object, answer: object) -> None:
         print(wrapped(_no_exercise(name)))
         return
     known = outcome.exercise.name
-    # What was right stays so in `progress`: a later experiment costs nothing.
+    # A right answer stays right in `progress`: later experiments cost nothing.
     if known not in _outcomes or _outcomes[known].status != "right":
         _outcomes[known] = outcome
     head, rest = f"{known} {outcome.status}", f": {outcome.message}"
@@ -71,7 +71,7 @@ def check(name: object, answer: object) -> None:
 
 
 def examine(name: object, answer: object) -> Outcome:
-    """Return the outcome of an answer, and neither print nor remember it.
+    """Return the outcome of an answer without printing or remembering it.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def examine(name: object, answer: object) -> Outcome:
 
 
 def hint(name: object) -> None:
-    """Print the next hint of an exercise; the last of them is almost the answer."""
+    """Print the next hint for an exercise; the last one is almost the answer."""
     try:
         exercise = _find(name)
     except UnknownNameError:
@@ -106,7 +106,7 @@ def hint(name: object) -> None:
 
 
 def progress() -> None:
-    """Print what is done in each chapter of which something was checked here."""
+    """Print the progress in each chapter with at least one answer checked here."""
     if not _outcomes:
         print("nothing has been checked here yet")
         return
@@ -126,7 +126,7 @@ def progress() -> None:
 
 
 def _names(name: object) -> tuple[str, list[Exercise]]:
-    """Return the name as text, and the exercises of its chapter; none if there is no such one."""
+    """Return the name as text, and its chapter's exercises; none if there is no such chapter."""
     text = str(name) if isinstance(name, str | float) else ""
     number = text.partition(".")[0]
     return text, list(exercises(BY_NUMBER[number])) if number in BY_NUMBER else []
@@ -147,7 +147,7 @@ def _find(name: object) -> Exercise:
 
 
 def _no_exercise(name: object) -> str:
-    """Return a sentence for whoever named an exercise that is not there."""
+    """Return a sentence for a reader who named an exercise that does not exist."""
     text, found = _names(name)
     names = [f'"{exercise.name}"' for exercise in found]
     if not names:

@@ -1,6 +1,6 @@
 """Command line: ``python -m qm9course grade NOTEBOOK...``, or ``qm9course grade NOTEBOOK...``.
 
-Exit statuses are those of ``python -m qm9lib``.
+Exit statuses are the same as for ``python -m qm9lib``.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _grade(options: argparse.Namespace) -> int:
         if file.suffix == ".ipynb":  # a forgotten name: `--json *.ipynb`
             raise DataError(f"--json {file} would replace a notebook; name another file")
         check_writable(file)
-    # So that a process of a notebook is ended too where the grader is.
+    # So that ending the grader also ends the process of a notebook.
     for number in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU"):
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), lambda number, _: sys.exit(128 + number))
@@ -80,7 +80,7 @@ def _grade(options: argparse.Namespace) -> int:
             total=len(options.notebook), unit="notebook", disable=None,
         ):  # fmt: skip
             rows.append(row)
-            if file is not None:  # each time: whatever comes, the rows so far are there
+            if file is not None:  # each time, so that the rows so far are saved, whatever happens
                 with replacing(file) as temporary:
                     temporary.write_text(grade.to_json(rows), encoding="utf-8")
     finally:

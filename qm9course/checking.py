@@ -1,7 +1,7 @@
-"""What an exercise is, and how an answer is examined.
+"""Exercises, and how their answers are examined.
 
-An answer is a function that a student wrote. It is called on small cases, and what it returns is
-compared with what it should return, and with what typical mistakes return.
+An answer is a function that a student wrote. It is called on small cases, and its results are
+compared with the right ones, and with the results of typical mistakes.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Answer = Callable[..., Any]
 
 
 class Right(str):
-    """What a judge has to say of a right answer, such as the error that it reaches."""
+    """A judge's remark on a right answer, such as the error that it reaches."""
 
 
 Judge = Callable[[Answer], str | None]
-"""Calls an answer; returns what is wrong with it. None, or a `Right`, if nothing is."""
+"""Calls an answer and returns what is wrong with it: None, or a `Right`, if nothing is."""
 
 Meaning = Callable[[BaseException, tuple[Any, ...]], str | None]
-"""Tells what an exception of an answer means, called with these arguments; None if it cannot.
+"""Explains an exception from an answer called with these arguments; None if it cannot.
 
 The text goes after "This means: ", and a full stop after the text."""
 
@@ -56,19 +56,19 @@ class Exercise:
     name
         Number of the chapter and of the exercise, such as ``"1.2"``.
     title
-        A few words.
+        Title, in a few words.
     function
         Name of the function that the student writes.
     judge
         Finds what is wrong; see `Judge`.
     hints
-        From a nudge to almost the answer.
+        Hints, from a nudge to almost the answer.
     learnt
-        Said when the answer is right: what it was good for.
+        What the exercise was good for; printed when the answer is right.
     explain
-        Knows what some exceptions mean in this exercise; see `Meaning`.
+        Explains what some exceptions mean in this exercise; see `Meaning`.
     needs_jax
-        Whether the answer or its judge needs JAX: then it cannot be solved in a page.
+        Whether the answer or its judge needs JAX, and so cannot run in a web page.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of examining an answer: one of five, and the reason, in words for the student."""
+    """The outcome of examining an answer: one of five, and the reason, in words for the student."""
 
     exercise: Exercise
     status: Status
@@ -94,7 +94,7 @@ class Outcome:
 
 
 def wrapped(text: str) -> str:
-    """Return a message with its lines broken at `WIDTH` characters; what goes on is indented.
+    """Return a message with lines broken at `WIDTH` characters; continuation lines are indented.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def wrapped(text: str) -> str:
 class Case:
     """Arguments to try an answer on, and words for them.
 
-    ``atoms`` is the number of atoms, where an answer per atom is a likely mistake.
+    ``atoms`` is the number of atoms, if an answer per atom is a likely mistake.
     """
 
     text: str
@@ -121,11 +121,11 @@ class Case:
 
 
 class NotAttemptedError(Exception):
-    """Raised where the stub is still there."""
+    """Raised if the stub is still there."""
 
 
 class StoppedError(Exception):
-    """Raised where the student's code has raised something; the message tells of it."""
+    """Raised if the student's code has raised an exception, which the message describes."""
 
 
 def examine(exercise: Exercise, answer: object) -> Outcome:
@@ -148,7 +148,7 @@ def examine(exercise: Exercise, answer: object) -> Outcome:
 
 
 def no_function(exercise: Exercise, given: str) -> str:
-    """Return what is wrong where something else than a function was given."""
+    """Return what is wrong if something other than a function was given."""
     return (
         f'check takes the function itself, and you gave {given}: write check("{exercise.name}", '
         f"{exercise.function}), without brackets after the name"
@@ -156,7 +156,7 @@ def no_function(exercise: Exercise, given: str) -> str:
 
 
 def judged(exercise: Exercise, answer: Answer) -> Outcome:
-    """Return the outcome of an answer that raises nothing but what `guarded` raises."""
+    """Return the outcome of an answer that raises only the errors of `guarded`."""
     changed = []
 
     def watched(*arguments: Any) -> Any:
@@ -209,18 +209,18 @@ def compared(
     reference
         A right answer.
     cases
-        Returns what to try it on; called when it is needed, since it may read data.
+        Returns the cases to try; called only when needed, since it may read data.
     mistakes
-        Wrong answers by what to say of them: the first that agrees in all cases is named.
+        Wrong answers, by what to say about them: the first that agrees in all cases is named.
     whole
-        Cases with arrays of integers, tried where all else is right: what goes wrong in silence
-        there is wrong. An answer that works in place is not tried on them, and one may stop.
+        Cases with arrays of integers, tried if all else is right: to go silently wrong there is
+        wrong. An answer that works in place is not tried on them, and an answer may raise an error.
     unit
-        Energy unit of the result; then numbers in another one are recognised.
+        Energy unit of the result, if any, so that numbers in another unit are recognised.
     parts
         Words for each of several results.
     rtol, atol
-        Relative and absolute difference from the reference that is allowed.
+        Relative and absolute difference from the reference that are allowed.
     """
 
     def judge(answer: Answer) -> str | None:
@@ -238,13 +238,13 @@ def compared(
             if all(same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)):
                 return None
             tried = more
-        # A right number in another unit is that, and no mistake that is near it in the other unit.
+        # A right number in another unit counts as such, not as a mistake that is close to it there.
         right_in = unit_of(found, expected, unit, rtol, atol)
         for message, mistake in (mistakes or {}).items():
             try:
                 wrong = [mistake(*_own(case.arguments)) for case in tried]
             except (ArithmeticError, LookupError, TypeError, ValueError):
-                continue  # a mistake that fails here is not what the student made
+                continue  # a mistake that fails here is not the student's
             other = unit_of(found, wrong, unit, max(rtol, 1e-9), atol)  # some are huge
             if other == (unit or "") or (other is not None and right_in is None):
                 return message + (
@@ -269,14 +269,14 @@ def compared(
 def _tried(
     answer: Answer, reference: Answer, cases: Sequence[Case]
 ) -> tuple[list[tuple[Any, ...]], list[Any], list[Any]]:
-    """Return the arguments after the calls, what the answer returned, and what is expected."""
+    """Return the arguments after the calls, the answer's results, and the expected ones."""
     given = [_own(case.arguments) for case in cases]
     found = [snapshot(answer(*arguments)) for arguments in given]
     return given, found, [reference(*_own(case.arguments)) for case in cases]
 
 
 def snapshot(result: Any) -> Any:
-    """Copy a result: an answer may return one list each time, and change it in the next call."""
+    """Copy a result: an answer may return the same list each time, and change it between calls."""
     return _own((result,))[0]
 
 
@@ -288,7 +288,7 @@ REMEMBERS = (
 
 
 def remembers(answer: Answer, arguments: tuple[Any, ...], found: object) -> bool:
-    """Tell whether an answer returns something else than before for the same arguments."""
+    """Return whether an answer gives a different result than before for the same arguments."""
     again = answer(*_own(arguments))
     if as_numbers(found) is None and not isinstance(found, tuple | list | set | dict):
         return False
@@ -303,7 +303,7 @@ def _own(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _changed(arguments: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
-    """Tell whether an answer has changed an array that it was given."""
+    """Return whether an answer has changed an array that it was given."""
     return any(
         isinstance(now, np.ndarray)
         and (
@@ -315,9 +315,9 @@ def _changed(arguments: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
 
 
 def guarded(answer: Answer, exercise: Exercise) -> Answer:
-    """Return the answer so wrapped that its errors are told from those of the judge.
+    """Return the answer, wrapped so that its errors can be distinguished from the judge's.
 
-    It raises `NotAttemptedError` and `StoppedError` alone.
+    It raises only `NotAttemptedError` and `StoppedError`.
     """
     try:
         signature = inspect.signature(answer)
@@ -420,11 +420,11 @@ _SAID: dict[str, str] = {
         "the shapes of two arrays do not fit: print the .shape of each before this line",
     ),
 }
-"""Meanings of an exception by a part of what it says, which tells more than its kind."""
+"""Meanings of an exception by a part of its message, which says more than its class."""
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the name of an exception's class; of one that is Python's own affair, its base's.
+    """Return the name of an exception's class, or of its base if the class is internal to Python.
 
     Examples
     --------
@@ -439,7 +439,7 @@ def kind_of(error: BaseException) -> str:
 def _story(
     error: BaseException, arguments: tuple[Any, ...], answer: Answer, tell: Meaning | None
 ) -> str:
-    """Tell what a student's exception means, and where it came from."""
+    """Return what a student's exception means, and where it came from."""
     try:
         said = str(error).strip().partition("\n")[0]
     except Exception:  # of a class of the student's
@@ -447,7 +447,7 @@ def _story(
     lines = [f"your code stopped with {kind_of(error)}" + (f": {said}" if said else "")]
     inner = inspect.unwrap(answer) if callable(answer) else answer  # of lru_cache or jit
     file = getattr(getattr(inner, "__code__", None), "co_filename", None)
-    # The last line of the cell itself: what lies deeper is a library's.
+    # The last line of the cell itself: anything deeper belongs to a library.
     own = [
         (frame, number)
         for frame, number in traceback.walk_tb(error.__traceback__)
@@ -476,14 +476,14 @@ def _story(
 
 
 def _called(source: str, frame: FrameType | None) -> dict[str, Any]:
-    """Return what the names stand for that a line of code calls, where it is known."""
+    """Return the objects behind the names that a line of code calls, if they are known."""
     known = {**frame.f_globals, **frame.f_locals} if frame else {}
     names = re.findall(r"(?<![\w.])([A-Za-z_]\w*)\s*\(", source)
     return {name: known[name] for name in names if name in known}
 
 
 def _reused(error: BaseException, said: str, frame: FrameType | None, source: str) -> str | None:
-    """Explain a name that was given to something else than it stands for."""
+    """Explain a name that was reused for something else."""
     unbound = re.search(r"variable '(\w+)'", said) if isinstance(error, UnboundLocalError) else None
     if unbound and frame:
         name = unbound[1]
@@ -544,7 +544,7 @@ def _cached(
 
 
 def _unfitting(said: str) -> str | None:
-    """Explain two shapes that do not fit, where the shapes tell more."""
+    """Explain two shapes that do not match, if the shapes reveal more."""
     if "not aligned" in said:
         return (
             "the columns of the first array must be as many as the rows of the second: is a .T "

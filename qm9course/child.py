@@ -1,7 +1,7 @@
 """The process of one student: run the notebook, then call its answers as the judge asks.
 
-The grader starts it (`qm9course.student`) and nobody else. Nothing is judged here: what the
-code of a notebook makes of this process changes what its own answers return, and nothing else.
+Only the grader starts it (`qm9course.student`). Nothing is judged here: whatever the code of a
+notebook does to this process changes the results of its own answers, and nothing else.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from qm9course.diagnosis import describe
 
 
 def main() -> None:
-    """Run the cells of the job, then answer calls until the grader asks no more."""
-    # Ours alone: what a notebook prints or asks for, and what it starts, has nothing to do with it.
+    """Run the cells of the job, then answer calls until the grader has no more."""
+    # Ours alone: kept from what a notebook prints, asks for or starts.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
@@ -35,16 +35,16 @@ def main() -> None:
     job = _receive(requests)
     _die_with_the_grader()
     _limit_memory(job["memory"])
-    # It takes a second, of no answer's time; the setup cell names matplotlib and draws nothing.
+    # It takes a second, charged to no answer; the setup cell names matplotlib but draws nothing.
     if any(re.search(r"\b(plots|pyplot|pylab)\b", cell) for cell in job["cells"]):
         import matplotlib.pyplot  # noqa: F401
     from IPython.core.interactiveshell import InteractiveShell
 
     class Shell(InteractiveShell):
         def enable_gui(self, gui: str | None = None) -> None:
-            """Nothing is shown; `%matplotlib inline` asks for this."""
+            """Do nothing, as nothing is shown; `%matplotlib inline` calls this."""
 
-    # Kept by their values: a notebook may change the modules.
+    # Kept by value, since a notebook may change the modules.
     write, flush, dumps, spent = replies.write, replies.flush, wire.dumps, student.spent
 
     def tell(**event: Any) -> None:
@@ -83,11 +83,11 @@ def main() -> None:
 
 
 def _run(shell: Any, cell: str) -> BaseException | None:
-    """Run a cell; return what it stopped with, if anything."""
+    """Run a cell; return the error that stopped it, if any."""
     streams = sys.stdout, sys.stderr
     try:
         result = shell.run_cell(cell, store_history=False, silent=True)
-    except Exception as error:  # IPython's own, as where a cell has taken its streams away
+    except Exception as error:  # IPython's own, as when a cell has taken its streams away
         return error
     finally:
         sys.stdout, sys.stderr = streams
@@ -100,7 +100,7 @@ def _call(
     job: dict[str, Any],
     spent: Callable[[float, float], float],
 ) -> dict[str, Any]:
-    """Call an answer; return the message that tells of it."""
+    """Call an answer; return the message that reports the result."""
     answered: dict[str, Any] = {"reply": request["number"]}
     arguments = request["arguments"]
     before = [x.copy() if isinstance(x, np.ndarray) else None for x in arguments]
@@ -114,7 +114,7 @@ def _call(
     except (
         Exception,
         SystemExit,
-    ) as error:  # while its result was looked at, or its time ran out then
+    ) as error:  # raised, or out of time, while its result was examined
         answered["stopped"] = f"its result cannot be handed over ({checking.kind_of(error)})"
     answered["changes"] = {
         str(index): wire.encode(now.calls if isinstance(now, wire.Counted) else now)
@@ -126,7 +126,7 @@ def _call(
 
 
 def _receive(requests: Any) -> Any:
-    """Return the next request; None at the end."""
+    """Return the next request, or None at the end."""
     head = requests.read(8)
     if len(head) < 8:
         return None
@@ -152,13 +152,13 @@ def _limit_memory(gigabytes: float) -> None:
 
 @contextmanager
 def _limited(seconds: float, spent: Callable[[float, float], float]) -> Iterator[None]:
-    """Interrupt what takes longer, again and again, where the system can."""
+    """Interrupt code that takes longer, again and again, if the system can."""
     limit, waited, computed = seconds, time.monotonic(), time.process_time()
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal limit
         if spent(time.monotonic() - waited, time.process_time() - computed) >= limit:
-            limit += 1.0  # for what tells of the interruption: that must not be interrupted
+            limit += 1.0  # for reporting the interruption, which must not be interrupted
             raise TimeoutError(f"it took more than {seconds:.0f} s")
 
     if not hasattr(signal, "setitimer"):

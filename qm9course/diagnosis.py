@@ -1,4 +1,4 @@
-"""Compare what an answer returned with what it should be, and name the difference."""
+"""Compare the result of an answer with the right one, and name the difference."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _FACTORS = {
     "1 kcal is 4.184 kJ": 4.184,
     "1 kJ is 0.239 kcal": 1 / 4.184,
 }
-"""Factors between a wrong result and the right one that are worth a word."""
+"""Factors between a wrong and a right result that are worth a remark."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _KINDS = {str: "a text", Set: "a set", Mapping: "a dictionary", bool | np.bool_: "True or False"}
-"""What is expected that is neither numbers nor a tuple, in words."""
+"""Words for expected results that are neither numbers nor tuples."""
 
 
 def same(found: object, expected: object, rtol: float = 1e-4, atol: float = 1e-8) -> bool:
-    """Tell whether two results agree: numbers, arrays, texts, sets, sequences and mappings of them.
+    """Return whether results agree: numbers, arrays, texts, sets, sequences or mappings of them.
 
     Examples
     --------
@@ -70,9 +70,9 @@ def same(found: object, expected: object, rtol: float = 1e-4, atol: float = 1e-8
 def unit_of(
     found: Sequence[object], expected: Sequence[object], unit: str | None, rtol: float, atol: float
 ) -> str | None:
-    """Return the energy unit in which all results agree with what is expected, given in ``unit``.
+    """Return the energy unit in which all results agree with the expected ones, given in ``unit``.
 
-    Without a unit it returns ``""`` if they agree as they are; None if they do not agree.
+    Without a unit, it returns ``""`` if they agree as they are, and None if they do not.
     """
     if all(same(a, b, rtol, atol) for a, b in zip(found, expected, strict=True)):
         return unit or ""
@@ -90,12 +90,12 @@ def unit_of(
 
 
 def as_numbers(value: object) -> np.ndarray | None:
-    """Return numbers as an array, be they of Python, NumPy, JAX or in lists; None for others."""
+    """Return numbers (of Python, NumPy or JAX, or in lists) as an array; None for anything else."""
     if value is None or isinstance(value, str | bytes | Set | Mapping):
         return None
     try:
         array = np.asarray(value)
-    except Exception:  # ragged lists, tracers and what else students return: each its own kind
+    except Exception:  # raised by ragged lists, tracers and whatever else students return
         return None
     return array if array.dtype.kind in "biuf" else None
 
@@ -135,7 +135,7 @@ def explain(
     rtol: float = 1e-4,
     atol: float = 1e-8,
 ) -> str:
-    """Return what is wrong with results that do not all agree with what was expected.
+    """Return what is wrong with results that do not all agree with the expected ones.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def explain(
     texts
         Words for each case.
     atoms
-        Number of atoms of each case, or None.
+        Number of atoms in each case, or None.
     unit
         Energy unit of the results.
     parts
@@ -218,7 +218,7 @@ def _related(
     rtol: float,
     atol: float,
 ) -> str | None:
-    """Name a relation between results and expectation; of several results, one for each."""
+    """Name a relation between results and expectation; for several results, one for each."""
     first = expected[0]
     if not isinstance(first, tuple):
         pairs = _pairs_of(found, expected, atoms)
@@ -329,7 +329,7 @@ def _misshapen(value: object, right: object, rtol: float, atol: float) -> str | 
 
 
 def _reshaped(numbers: np.ndarray, wanted: np.ndarray, rtol: float, atol: float) -> Iterator[str]:
-    """Yield how an array of another shape comes out of the one that was expected."""
+    """Yield ways to obtain an array of another shape from the one that was expected."""
 
     def equal(a: np.ndarray, b: np.ndarray) -> bool:
         return a.shape == b.shape and bool(a.size) and np.allclose(a, b, rtol=rtol, atol=atol)
@@ -374,7 +374,7 @@ def _relation(pairs: _Pairs, unit: str | None, rtol: float, atol: float) -> str 
                 np.allclose(a, change(b, n), rtol=max(rtol, 1e-3), atol=atol) for a, b, n in pairs
             )
 
-    # Where all is zero any factor holds.
+    # If everything is zero, any factor holds.
     if not any(np.any(b) for _, b, _ in pairs):
         return None
     if holds(lambda b, n: -b):
@@ -445,7 +445,7 @@ def _rounded(pairs: _Pairs) -> str | None:
 
 
 def _scaled(pairs: _Pairs, atol: float) -> str | None:
-    """Recognise results that are all wrong by one factor."""
+    """Recognise results that are all wrong by the same factor."""
     a, b = (np.concatenate([np.ravel(pair[i]) for pair in pairs]) for i in (0, 1))  # type: ignore[arg-type]
     if len(np.unique(np.abs(b[b != 0]))) < 2:
         return None
@@ -468,7 +468,7 @@ def _scaled(pairs: _Pairs, atol: float) -> str | None:
 def _difference(
     value: object, right: object, parts: Sequence[str], rtol: float, atol: float
 ) -> str:
-    """Describe one result that is of the right form, but has the wrong values."""
+    """Describe a result that has the right form, but the wrong values."""
     if isinstance(right, Set) and isinstance(value, Set):
         texts = [
             f"{word} {', '.join(sorted(map(str, some))[:5])}"
@@ -503,7 +503,7 @@ def _difference(
 
 
 def _where(bad: np.ndarray) -> str:
-    """Say in which single row or column all wrong values of a table stand, if in one."""
+    """Name the single row or column that holds all wrong values of a table, if there is one."""
     if bad.ndim == 2 and bad.sum() > 1:
         for name, axis in (("row", 1), ("column", 0)):
             found = np.flatnonzero(bad.any(axis=axis))
@@ -515,7 +515,7 @@ def _where(bad: np.ndarray) -> str:
 
 
 def _apart(value: object, right: object) -> tuple[str, str]:
-    """Describe two values; numbers with as many digits as it takes to tell them apart."""
+    """Describe two values, giving numbers with enough digits to tell them apart."""
     texts = describe(value), describe(right)
     numbers = as_numbers(value), as_numbers(right)
     if texts[0] == texts[1] and all(x is not None and x.ndim == 0 for x in numbers):

@@ -22,7 +22,7 @@ from qm9lib.models.invariance import Energy
 
 _LETTERS = {1: "#111111", 6: "#ffffff", 7: "#ffffff", 8: "#ffffff", 9: "#111111"}  # on `BALLS`
 _BOND = "#777777"
-_STRAIGHT = 0.3  # Å; a molecule no wider than this is a line
+_STRAIGHT = 0.3  # Å; a molecule no wider than this counts as a line
 _CELL = 0.175  # inches; has room for a letter
 _NODE = 0.15  # radius of a node, inches
 
@@ -41,7 +41,7 @@ def molecules(shown: Mapping[str, Molecule], *, caption: str = "") -> Picture:
     Returns
     -------
     Picture
-        Its text alternative tells title, formula and SMILES of each.
+        Its text alternative gives title, formula and SMILES of each.
 
     Examples
     --------
@@ -72,25 +72,26 @@ def molecules(shown: Mapping[str, Molecule], *, caption: str = "") -> Picture:
 def graph(molecule: Molecule, *, caption: str = "") -> Picture:
     """Draw a small molecule, its graph, and the two arrays that hold the graph.
 
-    The graph has a node for each atom and an edge for each pair of atoms. One array has the
+    The graph has a node for each atom and an edge for each pair of atoms. One array holds the
     one-hot elements of the nodes (the five columns that are used), the other the distances in Å.
 
     Parameters
     ----------
     molecule
-        Of three to five atoms, and not straight: edges could not be parts apart.
+        A molecule of three to five atoms that is not straight, so that its edges can be
+        distinguished.
     caption
         What to look at, as in `Picture`.
 
     Returns
     -------
     Picture
-        Its text alternative tells all elements and distances.
+        Its text alternative gives all elements and distances.
 
     Raises
     ------
     ValueError
-        If the molecule has another number of atoms, or is straight.
+        If the molecule has fewer or more atoms, or is straight.
 
     Examples
     --------
@@ -163,7 +164,7 @@ def messages(
 ) -> Picture:
     """Draw one step of message passing, as one atom sees it.
 
-    Every other atom sends it an arrow, as thick as its weight. The atom adds the messages up and
+    Every other atom sends it an arrow, as thick as the weight. The atom adds up the messages and
     changes its own feature.
 
     Parameters
@@ -173,8 +174,8 @@ def messages(
     receiver
         The atom that receives, counted from 0.
     weights
-        Weight of the message from each atom, shape (atoms,), in ``unit``; not negative. That of the
-        receiver itself is not used.
+        Weight of the message from each atom, shape (atoms,), in ``unit``; not negative. The weight
+        of the receiver itself is not used.
     unit
         Unit of the weights.
     caption
@@ -183,7 +184,7 @@ def messages(
     Returns
     -------
     Picture
-        Its text alternative tells the weights and their sum.
+        Its text alternative gives the weights and their sum.
 
     Examples
     --------
@@ -273,7 +274,7 @@ def padded(atomic_numbers: Integer[np.ndarray, "batch atoms"], *, caption: str =
     Returns
     -------
     Picture
-        Its text alternative tells the atoms of each molecule, and how many rows are padding.
+        Its text alternative gives the atoms of each molecule, and the number of padding rows.
 
     Examples
     --------
@@ -317,7 +318,7 @@ def invariance(
     tolerance: float = 1e-4,
     caption: str = "",
 ) -> Picture:
-    """Draw a molecule as it is, moved, turned and mirrored, with what models say of each.
+    """Draw a molecule as it is, moved, turned and mirrored, with the models' values for each.
 
     A pale outline shows where the molecule was before. A number that has changed is marked by ≠.
 
@@ -328,7 +329,7 @@ def invariance(
     models
         Functions from atomic numbers and positions to a number, by name.
     tolerance
-        A number has changed if it differs by more than this, relative to the first or to 1,
+        A number counts as changed if it differs by more than this, relative to the first or to 1,
         whichever is larger.
     caption
         What to look at, as in `Picture`.
@@ -336,7 +337,7 @@ def invariance(
     Returns
     -------
     Picture
-        Its text alternative tells all numbers.
+        Its text alternative gives all numbers.
 
     Examples
     --------
@@ -372,7 +373,7 @@ def invariance(
     parts = []
     for row, (name, energy) in enumerate(models.items()):
         top = below - 0.55 * row
-        # Turned back into the frame in which the data set has the molecule.
+        # Turned back into the molecule's frame in the data set.
         values = [
             float(energy(molecule.atomic_numbers, pose @ axes + origin)) for pose in poses.values()
         ]
@@ -396,7 +397,7 @@ def invariance(
 
 
 def _digits(value: float) -> str:
-    """Write at least three digits, with the zeros at the end."""
+    """Write at least three digits, including trailing zeros."""
     text = f"{value:#.3g}" if abs(value) < 99.95 else f"{value:,.0f}"
     return text.replace("-", "−")
 
@@ -431,7 +432,7 @@ def _balls_and_sticks(
             zorder=2 + depth + 0.01,
         )  # fmt: skip
         ax.add_patch(ball)
-        if z > 1 or radius > 0.1:  # or the letter would not fit
+        if z > 1 or radius > 0.1:  # otherwise the letter would not fit
             ax.text(
                 x, y, SYMBOLS[z], ha="center", va="center_baseline", color=text,
                 fontsize=max(SMALL, 55 * radius), zorder=2 + depth + 0.02,

@@ -1,8 +1,8 @@
 """Grade students' notebooks: each runs in a process of its own, and its answers are judged here.
 
-The code of a notebook never runs where its answers are judged: `qm9course.student` hands
-arguments to its process, and values back. Where a cell or an answer ends the process, another one
-goes on without it.
+The code of a notebook never runs where its answers are judged: `qm9course.student` passes
+arguments to its process, and values back. If a cell or an answer ends the process, another process
+continues without it.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from qm9course.checking import Exercise
 from qm9lib.errors import DataError
 
 MISSING, STOPPED, NOT_REACHED = "missing", "stopped", "not reached"
-"""Outcomes that a grader meets beside the five of `check`."""
+"""Outcomes that a grader meets besides the five of `check`."""
 
 _SHARE = 0.1  # of the minutes, for one cell or one answer
-_JUDGING = 300.0  # seconds of the processor for judging one answer; the longest takes some ten
+_JUDGING = 300.0  # seconds of processor time for judging one answer; the longest takes some ten
 _LARGEST = 50_000_000  # bytes of a notebook
 _LONGEST = 2_000  # characters of a reason or note
 _MOST = 100  # notes on one notebook
-_NAMES = 10_000  # functions of a notebook, of which one may be what was asked for
+_NAMES = 10_000  # functions of a notebook, one of which may be the one asked for
 
 
 @dataclass
 class Row:
-    """What was found in one notebook.
+    """The result for one notebook.
 
     Attributes
     ----------
     notebook
-        As it was given.
+        Its path, as it was given.
     chapter
-        Whose exercises it has; empty if nothing could be graded.
+        The chapter of its exercises; empty if nothing could be graded.
     outcomes
         By exercise: one of the five of `check`, or ``missing`` (no such function), ``stopped`` (the
-        answer ended the process or took too long), ``not reached`` (the time was spent before).
+        answer ended the process or took too long), ``not reached`` (time ran out before).
     reasons
-        By exercise, what the student would read.
+        By exercise, the message that the student would read.
     notes
-        What else the grader should know.
+        Anything else that the grader should know.
     failed
-        Whether the grader itself could not go on, which is no matter of the notebook.
+        Whether the grader itself could not continue, which is not the notebook's fault.
     """
 
     notebook: str
@@ -78,20 +78,20 @@ def grade(
     *,
     sandbox: bool = False,
 ) -> Iterator[Row]:
-    """Grade notebooks, one after the other; whatever one of them does, the next one comes.
+    """Grade notebooks, one after the other; whatever one of them does, the next is still graded.
 
     Parameters
     ----------
     notebooks
         Paths of ``.ipynb`` files.
     minutes
-        Time for one notebook; a single cell or answer may take a tenth of it. While a busy machine
-        does other things, it does not count.
+        Time for one notebook; a single cell or answer may take a tenth of it. Time that a busy
+        machine spends on other things does not count.
     memory
         GB that one notebook may use (on Linux; elsewhere there is no limit).
     sandbox
         Whether to run each in bubblewrap (on Linux): without a network, without the teacher's
-        files, and with nothing to write to but a folder of its own.
+        files, and with only a folder of its own to write to.
 
     Raises
     ------
@@ -111,8 +111,8 @@ def grade(
             _run(row, cells, minutes, memory, sandbox)
         except DataError as error:
             row.notes.append(str(error))
-            row.failed = bool(row.chapter)  # the notebook is one, and something else is wrong
-        except Exception as error:  # a fault of ours: the class is not to wait for its repair
+            row.failed = bool(row.chapter)  # it is a notebook, and something else is wrong
+        except Exception as error:  # a bug of ours: the class should not have to wait for the fix
             row.notes.append(f"the grader failed at it ({type(error).__name__}: {error})")
             row.failed = True
         _finish(row, minutes)
@@ -125,7 +125,7 @@ def read_cells(path: Path) -> list[str]:
     Raises
     ------
     DataError
-        If it is none.
+        If it is not a notebook.
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would never end
@@ -147,12 +147,12 @@ def read_cells(path: Path) -> list[str]:
 
 
 def chapter_of(cells: Sequence[str]) -> str:
-    """Return whose exercises cells have: of the checks, or else of the functions, most count.
+    """Return the chapter that most of the checks and functions in the cells belong to.
 
     Raises
     ------
     DataError
-        If there is neither.
+        If there are neither.
     """
     text = "\n".join(cells)
     numbers = Counter(re.findall(r"\bcheck\(\s*[\"'](\d+)\.\d+[\"']", text))
@@ -169,7 +169,7 @@ def chapter_of(cells: Sequence[str]) -> str:
 
 
 def changed_checks(cells: Sequence[str], chapter: str) -> list[str]:
-    """Return a note for each check that is not there as the students got it."""
+    """Return a note for each check that is no longer as the students received it."""
     lines = {line.strip() for cell in cells for line in cell.splitlines()}
     return [
         f"{exercise.name}: its check was changed or removed; the function counts"
@@ -179,7 +179,7 @@ def changed_checks(cells: Sequence[str], chapter: str) -> list[str]:
 
 
 def table(rows: Sequence[Row], reasons: bool = False) -> str:
-    """Return the rows as text: a table for each chapter, and what else is to be known below.
+    """Return the rows as text: a table for each chapter, with the notes below.
 
     Examples
     --------
@@ -272,7 +272,7 @@ def _run(row: Row, cells: list[str], minutes: float, memory: float, sandbox: boo
 
 
 def _told_of_cell(row: Row, message: dict[str, Any], cells: int) -> int:
-    """Note what a process says of the cell that it runs; return the number of the cell."""
+    """Note what a process reports on the cell that it runs; return the number of the cell."""
     number = message.get("begins", message.get("failed"))
     if type(number) is not int or not 0 <= number < cells:
         raise student.EndedError("wrote into the pipe of the grader: no cell")
@@ -282,7 +282,7 @@ def _told_of_cell(row: Row, message: dict[str, Any], cells: int) -> int:
 
 
 def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[str, Any]) -> None:
-    """Judge one answer, which the process of the notebook calculates."""
+    """Judge one answer, which the notebook's process computes."""
     name, function = exercise.name, exercise.function
     functions, others, names = (found.get(part) for part in ("functions", "others", "names"))
     if not (isinstance(functions, list) and isinstance(others, dict) and isinstance(names, list)):
@@ -303,30 +303,30 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
         except _TooLongError:
             row.outcomes[name] = STOPPED
             row.reasons[name] = "the answer returns what takes too long to be judged"
-        except Exception as error:  # no judge expects what this answer returned
+        except Exception as error:  # no judge expects the value this answer returned
             row.outcomes[name] = "wrong"
             row.reasons[name] = f"it returns what cannot be judged ({type(error).__name__})"
         else:
             row.outcomes[name], row.reasons[name] = outcome.status, outcome.message
 
 
-_AGAIN = 0.2  # seconds of a processor, after which what could not be interrupted is again
+_AGAIN = 0.2  # seconds of processor time before the next attempt to interrupt
 
 
 class _TooLongError(BaseException):
-    """Raised in the middle of a judge; what catches exceptions there does not catch it."""
+    """Raised in the middle of a judge, where handlers of exceptions do not catch it."""
 
 
 class Limit:
-    """Interrupts what has taken too long, but not within calls that must come to their end."""
+    """Interrupts code that has taken too long, but not within calls that must be completed."""
 
     def __init__(self) -> None:
         self._held = self._over = False
 
     def not_within(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that is interrupted behind each of its calls, if it has to be.
+        """Return a function that, if it has to be interrupted, is interrupted after a call.
 
-        Within, a lock of a queue or of a thread could stay locked for ever.
+        During the call, a lock of a queue or of a thread could stay locked for ever.
         """
 
         def whole(*arguments: Any) -> Any:
@@ -348,7 +348,7 @@ class Limit:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[Limit]:
-    """Interrupt what computes longer in this process, where the system can.
+    """Interrupt code that computes for longer in this process, if the system can.
 
     Examples
     --------
@@ -357,12 +357,12 @@ def at_most(seconds: float) -> Iterator[Limit]:
     2
     """
     limit = Limit()
-    # Signals come to the main thread alone; Windows has no such clock.
+    # Signals reach only the main thread; Windows has no such clock.
     if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
         yield limit
         return
     before = signal.signal(signal.SIGPROF, limit._stop)
-    # Again and again: where Python runs a finalizer, it prints what is raised, and goes on.
+    # Again and again: if Python is in a finalizer, it prints the exception, and goes on.
     signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
     try:
         yield limit
@@ -372,7 +372,7 @@ def at_most(seconds: float) -> Iterator[Limit]:
 
 
 def _finish(row: Row, minutes: float) -> None:
-    """Let a row have an outcome for each exercise, and no text that could harm a terminal."""
+    """Give a row an outcome for each exercise, and remove text that could harm a terminal."""
     known = [exercise.name for exercise in exercises(row.chapter)] if row.chapter else []
     for name in known:
         if name not in row.outcomes:
@@ -386,7 +386,7 @@ def _finish(row: Row, minutes: float) -> None:
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
-    r"""Return a text without what a terminal obeys, and not longer than a few lines.
+    r"""Return a text without terminal control codes, cut to a few lines.
 
     Examples
     --------
@@ -401,7 +401,7 @@ def plain(text: str, longest: int = _LONGEST) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return words on the name most like a missing one, or nothing.
+    """Return a question about the name most like a missing one, or nothing.
 
     Examples
     --------

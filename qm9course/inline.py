@@ -1,6 +1,6 @@
-"""Figures in a page where Python runs, as a notebook shows them: a backend of matplotlib.
+"""Figures in a page that runs Python, shown as in a notebook: a backend for matplotlib.
 
-A page sets ``MPLBACKEND=module://qm9course.inline``. What pyplot has open is shown when its
+A page sets ``MPLBACKEND=module://qm9course.inline``. Pyplot's open figures are shown when its
 ``show`` is called, or when a cell has ended.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["FigureCanvas", "picture", "show"]
 
 
 def picture(figure: Figure) -> str:
-    """Return a figure as HTML, and close it: it is shown once.
+    """Return a figure as HTML, and close it, so that it is shown only once.
 
     Its text alternative is what is written at its axes.
     """

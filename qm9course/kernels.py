@@ -1,4 +1,4 @@
-"""What the chapter *kernels* compares with: kernels of whole molecules, which came first."""
+"""The older methods that the *kernels* chapter compares with: kernels of whole molecules."""
 
 from __future__ import annotations
 
@@ -56,12 +56,13 @@ def bags_of_bonds(qm9: QM9, places: QM9) -> Float[np.ndarray, "molecules entries
     qm9
         Molecules.
     places
-        Molecules that tell how many places each bag needs.
+        Molecules that determine how many places each bag needs.
 
     Returns
     -------
     np.ndarray
-        Shape (molecules, places), hartree; what finds no place, the weakest, is left out.
+        Shape (molecules, places), hartree; the weakest repulsions, for which there is no place, are
+        left out.
 
     Examples
     --------
@@ -98,9 +99,9 @@ def predict(
     ridge: float = 1e-9,
     label: str = "H",
 ) -> Float[np.ndarray, " others"]:
-    """Predict a label by a Laplacian kernel of whole molecules.
+    """Predict a label with a Laplacian kernel of whole molecules.
 
-    That is exp(-d / width), with d the sum of absolute differences of the features.
+    The kernel is exp(-d / width), with d the sum of absolute differences of the features.
 
     Parameters
     ----------
@@ -109,9 +110,9 @@ def predict(
     x, x_others
         Their features.
     width
-        In the unit of the features.
+        Width of the kernel, in the unit of the features.
     ridge
-        What is added to the diagonal.
+        Number added to the diagonal.
     label
         Name of the label.
 

@@ -17,18 +17,18 @@ from qm9lib.figures import plots
 from qm9lib.figures.picture import Picture
 
 FOLDER = Path(__file__).parent / "results"
-"""Where the stored results of this book are, which ``tools`` has measured."""
+"""The folder of this book's stored results, measured by ``tools``."""
 
 
 def results(name: str) -> dict[str, Any]:
-    """Return what the chapters tell of trainings that take longer than a page may.
+    """Return the results that chapters quote from trainings too long for a page.
 
     Parameters
     ----------
     name
         ``"simple"``: errors of the models of the earlier chapters; ``"live"``: five seeds of
         `python -m qm9lib train`; ``"curve"``: networks trained on fewer molecules; ``"kernels"``:
-        kernels, by ``tools/kernels.py``. Errors are in kcal/mol.
+        kernels, measured by ``tools/kernels.py``. Errors are in kcal/mol.
 
     Raises
     ------
@@ -48,16 +48,16 @@ def results(name: str) -> dict[str, Any]:
 
 
 EXPLORED = 43
-"""One molecule of QM9 in so many is in the explorer; a prime: no period of the list is met."""
+"""One in this many molecules of QM9 is in the explorer; a prime, to miss any period of the list."""
 
 EXPLORED_FORMAT = "qm9course-explored-1"
 
 
 def explored() -> dict[str, Float[np.ndarray, " molecules"]]:
-    """Return what the pretrained networks say of the explorer's molecules, by label.
+    """Return the pretrained networks' predictions for the explorer's molecules, by label.
 
-    In the published unit of the label, rounded to a tenth of the networks' error; stored by
-    ``tools/pretrained.py measure``.
+    They are in the published unit of the label, rounded to a tenth of the networks' error, and
+    stored by ``tools/pretrained.py measure``.
 
     Raises
     ------
@@ -82,7 +82,7 @@ class Rung:
     Attributes
     ----------
     name
-        Model.
+        Name of the model.
     mae
         Mean absolute error on test molecules, kcal/mol.
     molecules
@@ -114,7 +114,7 @@ PUBLISHED: tuple[Rung, ...] = tuple(
         ("EquiformerV2 with noisy nodes", 4.24, 110_000, "72 to 137 GPU hours", "Liao2024"),
     )
 )
-"""Results from the literature: each has its own split and recipe, so that digits do not compare."""
+"""Results from the literature: splits and recipes differ, so do not compare digits."""
 
 
 TWELVE: dict[str, dict[str, float]] = {
@@ -134,13 +134,13 @@ TWELVE: dict[str, dict[str, float]] = {
 """Published test errors of the twelve labels: energies in meV, all others in the label's unit.
 
 SchNet: the benchmarks of SchNetPack (100,000 training molecules). PaiNN: Schütt et al. 2021. Best:
-EquiformerV2 with noisy nodes (Liao et al. 2024), but for gap and zpve (GNS-TAT with noisy nodes,
+EquiformerV2 with noisy nodes (Liao et al. 2024), except for gap and zpve (GNS-TAT with noisy nodes,
 another partition) and r2 (TorchMD-NET). One network for each label.
 """
 
 
 def measured() -> tuple[Rung, ...]:
-    """Return the results of this book, as `results` and the model card have them.
+    """Return the results of this book, from `results` and the model card.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def measured() -> tuple[Rung, ...]:
         for row in simple["rungs"]
     ]
     tested = sorted(results("kernels")["test"]["models"], key=lambda row: -row["mae"])
-    # Of each number of molecules the best, which is the last.
+    # The best for each number of molecules, which is the last.
     best_of = {row["molecules"]: row for row in tested if row["molecules"] > 1_000}
     kernels = [
         Rung(
@@ -202,7 +202,7 @@ def curves() -> dict[str, dict[int, float]]:
 
 
 def rungs() -> list[Rung]:
-    """Return all results, the largest error first."""
+    """Return all results, largest error first."""
     return sorted((*measured(), *PUBLISHED), key=lambda rung: -rung.mae)
 
 

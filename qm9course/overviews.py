@@ -1,6 +1,6 @@
 """A picture at the head of each chapter: what it starts from, what it does, and where it ends.
 
-Three panels with an arrow between them, schematic on purpose: no number of them is a result.
+Three panels with arrows between them, schematic on purpose: none of their numbers is a result.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LEADING = 0.17  # between two lines of text
 _SEEN = 0.35  # inches per Å
 
 _METHANE, _WATER, _FORMALDEHYDE = 0, 2, 5
-"""Where these molecules are in the sample."""
+"""Rows of these molecules in the sample."""
 
 _APPENDICES = {"tensors": "A", "elsewhere": "B"}
 
@@ -88,7 +88,7 @@ def _molecule(index: int) -> Molecule:
 
 
 def _balls(index: int, scale: float = _SEEN, turn: float = 0.0) -> _Draw:
-    """Balls and sticks of a molecule of the sample, turned in the plane."""
+    """Draw a molecule of the sample as balls and sticks, turned in the plane."""
 
     def draw(ax: Axes, x: float, y: float) -> None:
         molecule = _molecule(index)
@@ -104,7 +104,7 @@ def _turned(degrees: float) -> np.ndarray:
 
 
 def _grid(values: Sequence[Sequence[float | None]], size: float = 0.16) -> _Draw:
-    """Cells, the darker the larger their value (0 to 1); None is padding."""
+    """Draw cells that are darker the larger their value (0 to 1); None is padding."""
 
     def draw(ax: Axes, x: float, y: float) -> None:
         rows, columns = len(values), len(values[0])
@@ -134,7 +134,7 @@ def _lines(*lines: str, step: float = 0.19) -> _Draw:
 
 
 def _bars(values: Sequence[float], marked: Sequence[int] = (), line: float | None = None) -> _Draw:
-    """Bars (0 to 1), and a line at a height."""
+    """Draw bars (0 to 1), and a line at some height."""
 
     def draw(ax: Axes, x: float, y: float) -> None:
         step = 1.2 / len(values)
@@ -150,7 +150,7 @@ def _bars(values: Sequence[float], marked: Sequence[int] = (), line: float | Non
 
 
 def _curve(points: bool = True) -> _Draw:
-    """_Draw a smooth curve through points, as a model goes through its data."""
+    """Draw a smooth curve through points, as a model goes through its data."""
 
     def draw(ax: Axes, x: float, y: float) -> None:
         along = np.linspace(-0.6, 0.6, 50)
@@ -167,7 +167,7 @@ def _wave(x: np.ndarray) -> np.ndarray:
 
 
 def _parity(spread: float) -> _Draw:
-    """Predicted against true values, about a diagonal."""
+    """Draw predicted against true values, around a diagonal."""
 
     def draw(ax: Axes, x: float, y: float) -> None:
         ax.plot(
@@ -181,7 +181,7 @@ def _parity(spread: float) -> _Draw:
 
 
 def _graph(receiver: int | None) -> _Draw:
-    """Formaldehyde as a graph: all its edges, or the messages to one atom."""
+    """Draw formaldehyde as a graph: all its edges, or the messages to one atom."""
 
     def draw(ax: Axes, x: float, y: float) -> None:
         molecule = _molecule(_FORMALDEHYDE)
@@ -204,7 +204,7 @@ def _graph(receiver: int | None) -> _Draw:
 
 
 def _arrows(turn: float) -> _Draw:
-    """Formaldehyde with a vector at its carbon and its oxygen, all of it turned."""
+    """Draw formaldehyde with a vector at its carbon and its oxygen, all turned together."""
 
     def draw(ax: Axes, x: float, y: float) -> None:
         molecule = _molecule(_FORMALDEHYDE)
@@ -232,7 +232,7 @@ def _vector(ax: Axes, start: np.ndarray, end: np.ndarray) -> None:
 
 
 def _levels(ax: Axes, x: float, y: float) -> None:
-    """_Draw the energy of free atoms, that of the molecule, and the difference."""
+    """Draw the energy of the free atoms, the energy of the molecule, and the difference."""
     for at, words in ((0.4, "free atoms"), (-0.45, "molecule")):
         ax.plot([x - 0.6, x + 0.6], [y + at, y + at], color="black", linewidth=1.8, linestyle="-")
         ax.text(x - 0.6, y + at + 0.08, words, ha="left", va="bottom", fontsize=SMALL)
@@ -240,7 +240,7 @@ def _levels(ax: Axes, x: float, y: float) -> None:
 
 
 def _split(ax: Axes, x: float, y: float) -> None:
-    """Three parts of the molecules that never meet."""
+    """Draw three sets of molecules that never overlap."""
     parts = (("train", 0.58, COLORS[0]), ("valid", 0.21, COLORS[2]), ("test", 0.21, COLORS[1]))
     top = y + 0.58
     for words, share, color in parts:
@@ -251,14 +251,14 @@ def _split(ax: Axes, x: float, y: float) -> None:
 
 
 def _far_apart(ax: Axes, x: float, y: float) -> None:
-    """Two molecules far from each other."""
+    """Draw two molecules far from each other."""
     _balls(_WATER, 0.3)(ax, x - 0.42, y + 0.3)
     ax.plot([x - 0.22, x + 0.12], [y + 0.14, y - 0.1], color="black", linestyle=":", linewidth=1.4)
     _balls(_METHANE, 0.3)(ax, x + 0.4, y - 0.32)
 
 
 def _flattened(ax: Axes, x: float, y: float) -> None:
-    """Methane, and methane pressed flat."""
+    """Draw methane, and methane pressed flat."""
     _balls(_METHANE, 0.28)(ax, x - 0.42, y + 0.3)
     scale, square = 0.28, np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) / np.sqrt(2)
     at = np.zeros((5, 3))
@@ -267,7 +267,7 @@ def _flattened(ax: Axes, x: float, y: float) -> None:
 
 
 def _summed(ax: Axes, x: float, y: float) -> None:
-    """Pile up what each atom gives: the energy."""
+    """Pile up the contributions of the atoms to the energy."""
     low = y - 0.55
     for color, high in zip(
         (COLORS[0], COLORS[1], COLORS[2], COLORS[3]), (0.5, 0.3, 0.15, 0.15), strict=True

@@ -1,7 +1,7 @@
-"""The cells of an exercise page, run where it is read: in a browser there is no notebook.
+"""The cells of an exercise page, run in the reader's browser, where there is no notebook.
 
-Pyodide runs this module in a worker of the page (``book/_static/run/worker.js``). There are NumPy,
-`qm9lib` and `qm9course`; SciPy and matplotlib are loaded when they are asked for. JAX is not there.
+Pyodide runs this module in a worker of the page (``book/_static/run/worker.js``). It has NumPy,
+`qm9lib` and `qm9course`; SciPy and matplotlib are loaded when they are imported. There is no JAX.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any
 from qm9course import showing
 
 NOWHERE = ("equinox", "jax", "optax", "safetensors", "tensorflow")
-"""Packages that no page has; what imports them is not there either."""
+"""Packages that no page has; modules that import them are not there either."""
 
 KINDS = {"text/html": "_repr_html_", "image/svg+xml": "_repr_svg_", "image/png": "_repr_png_"}
-"""What a page can show of a value, and the method that returns it."""
+"""The forms in which a page can show a value, and the methods that return them."""
 
 
 class Nowhere:
-    """Tells whoever imports one of `NOWHERE` that it is not there, and where it is.
+    """Tells readers who import one of `NOWHERE` that it is not there, and where to find it.
 
-    The worker puts it in front of ``sys.meta_path``.
+    The worker puts it at the front of ``sys.meta_path``.
 
     Examples
     --------
@@ -40,7 +40,7 @@ class Nowhere:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:
-        """Refuse a module of these packages; leave all others to whoever finds them."""
+        """Refuse a module of these packages; leave all others to the other finders."""
         package = name.partition(".")[0]
         if package in NOWHERE:
             raise ModuleNotFoundError(
@@ -50,7 +50,7 @@ class Nowhere:
 
 
 class Absent:
-    """What a name stands for that a page was to import from one of `NOWHERE`: refuses any use."""
+    """Stands in for a name that a page tried to import from one of `NOWHERE`: refuses any use."""
 
     def __init__(self, package: str) -> None:
         self._package = package
@@ -62,12 +62,12 @@ class Absent:
 
 
 class Page:
-    """The namespace of a page's cells, and what runs them one after the other.
+    """The namespace of a page's cells, which it runs one after the other.
 
     Parameters
     ----------
     show
-        Shows HTML in the page. Text is printed. (`qm9course.showing` has to know it, too.)
+        Shows HTML in the page; text is printed. (`qm9course.showing` needs it, too.)
     loadable
         Packages that can be loaded for this page.
     """
@@ -78,20 +78,20 @@ class Page:
         self.loadable = loadable
 
     def run(self, source: str, name: str) -> str:
-        r"""Run a cell; print or show what it prints, and its last expression.
+        r"""Run a cell; show what it prints, and its last expression.
 
         Parameters
         ----------
         source
             The code.
         name
-            What the cell is called in the messages of errors.
+            Name of the cell in error messages.
 
         Returns
         -------
         str
-            ``"done"``; ``"failed"`` after an error, which is printed; or the name of a package that
-            has to be loaded before the cell is run again.
+            ``"done"``; ``"failed"`` after an error, which is printed; or the name of a package to
+            load before running the cell again.
 
         Examples
         --------
@@ -106,7 +106,7 @@ class Page:
                 for code, statement in _compiled(source, name):
                     self._step(code, statement)
             finally:
-                if "matplotlib.pyplot" in sys.modules:  # what has been left open
+                if "matplotlib.pyplot" in sys.modules:  # figures left open
                     from qm9course import inline
 
                     inline.show()
@@ -128,7 +128,7 @@ class Page:
             package = _package(error)
             if package not in NOWHERE or not isinstance(statement, ast.Import | ast.ImportFrom):
                 raise
-            # A page of exercises imports JAX for those that need it; the others go without.
+            # A page imports JAX for the exercises that need it; the others do without.
             for alias in statement.names:
                 bound = alias.asname or alias.name.partition(".")[0]
                 if alias.asname or "." not in alias.name or bound not in self.names:
@@ -144,7 +144,7 @@ class Page:
             print(repr(value))
 
     def _failed(self, error: BaseException, name: str) -> str:
-        """Print an error with the lines of the page's cells that it came through."""
+        """Print an error with the lines in the page's cells that led to it."""
         told = traceback.TracebackException.from_exception(error)
         own = [frame for frame in told.stack if frame.filename.startswith("cell ")]
         told.stack = traceback.StackSummary.from_list(own)
@@ -153,7 +153,7 @@ class Page:
 
 
 def imports(source: str) -> list[str]:
-    r"""Return the packages that a cell imports anywhere in it; none if Python cannot read it.
+    r"""Return the packages that a cell imports, anywhere in it; none if Python cannot parse it.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def imports(source: str) -> list[str]:
 
 
 def _html(value: Any) -> str:
-    """Return what a notebook shows of a value in place of its text, as HTML; ``""`` if nothing."""
+    """Return the HTML that a notebook shows for a value instead of text; ``""`` if none."""
     if isinstance(value, type):
         return ""
     figure = sys.modules.get("matplotlib.figure")
@@ -201,7 +201,7 @@ def _compiled(source: str, name: str) -> list[tuple[CodeType, ast.stmt]]:
         mode = "exec"
         if statement is statements[-1] and isinstance(statement, ast.Expr):
             tree, mode = ast.Expression(statement.value), "eval"
-        elif isinstance(statement, ast.Expr):  # computed, and not shown
+        elif isinstance(statement, ast.Expr):  # computed, but not shown
             statement = ast.Pass()
         found.append((compile(tree, name, mode, dont_inherit=True), statement))
     return found

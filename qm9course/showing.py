@@ -1,7 +1,7 @@
-"""How it is shown what came of an answer: a mark and a colour where they can be seen.
+"""How the outcome of an answer is shown: with a mark and a colour, wherever they can be seen.
 
-The word that says the same is always there. Where nobody looks, as in a file, or where colours are
-not wanted (``NO_COLOR``) or not possible, there is only the word.
+The word that says the same is always there. If nobody is watching, as with a file, or if colours
+are unwanted (``NO_COLOR``) or impossible, there is only the word.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ MARKS: Mapping[str, str] = {"right": "✓", "wrong": "✗", "error": "✗"}
 """Marks of outcomes; the others are neither right nor wrong."""
 
 TERMINAL: Mapping[str, str] = {"✓": "\x1b[1;32m", "✗": "\x1b[1;31m"}
-"""Green and red of the terminal's own choice, bold."""
+"""Green and red as chosen by the terminal, bold."""
 
 BLOCK = (
     "font-family: var(--pst-font-family-monospace, monospace); "
     "white-space: pre-wrap; line-height: 1.5"
 )
-"""Of the whole text: columns stay in line, in the type of the site or of the notebook."""
+"""Style of the whole text: columns line up, in the typeface of the site or of the notebook."""
 
 BADGE = "padding: 0 0.3em; border-radius: 0.25em; color: #fff; background-color: "
 NOTEBOOK: Mapping[str, str] = {
     "✓": BADGE + "#1a7f37",
     "✗": BADGE + "#c5222e",
-    "": "padding: 0 0.3em",  # what comes behind is in line
+    "": "padding: 0 0.3em",  # so that what follows lines up
 }
-"""White letters on a ground of their own can be read on a light page and on a dark one."""
+"""White letters on their own background are legible on light and dark pages."""
 
 PAGE: Callable[[str], None] | None = None
-"""Shows HTML in the page where Python runs in one; elsewhere there is none."""
+"""Shows HTML in the page if Python runs in one; otherwise None."""
 
 Line = tuple[str, str, str]
-"""The outcome that a line tells of, or nothing; its beginning, which is marked; and the rest."""
+"""The outcome that a line reports, or nothing; its beginning, which is marked; and the rest."""
 
 
 def show(lines: Iterable[Line]) -> None:
-    """Print lines, with marks and colours if whoever reads them can see these.
+    """Print lines, with marks and colours if the reader can see them.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def show(lines: Iterable[Line]) -> None:
 
 
 def colourful(stream: Any) -> bool:
-    """Return whether a stream is a terminal that knows colours and can print the marks."""
+    """Return whether a stream is a terminal with colours that can print the marks."""
     if not getattr(stream, "isatty", bool)() or os.environ.get("TERM") == "dumb":
         return False
     if sys.platform == "win32" and "WT_SESSION" not in os.environ:
@@ -80,7 +80,7 @@ def colourful(stream: Any) -> bool:
 
 
 def plain(lines: Iterable[Line], *, marks: bool = False) -> str:
-    """Return lines without colours, and with marks if these are wanted.
+    """Return lines without colours, with marks on request.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def plain(lines: Iterable[Line], *, marks: bool = False) -> str:
 
 
 def html(lines: Iterable[Line]) -> str:
-    """Return lines as HTML that a notebook shows, on the site as well.
+    """Return lines as HTML for a notebook, and for the site.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def html(lines: Iterable[Line]) -> str:
 
 
 def image(png: bytes | str, alt: str) -> str:
-    """Return a PNG file, or its base64 as notebooks have it, as HTML with a text alternative.
+    """Return a PNG file, or its base64 as in notebooks, as HTML with a text alternative.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def _text(
     marks: bool = True,
     quote: Callable[[str], str] = str,
 ) -> str:
-    """Return lines, broken, with what `paint` makes of a mark and the head that begins with it."""
+    """Return wrapped lines, with each mark and the head that follows it as painted by `paint`."""
     found = []
     for outcome, head, rest in lines:
         mark = MARKS.get(outcome, "") if marks else ""

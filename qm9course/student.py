@@ -1,6 +1,6 @@
-"""The grader's side of a student's process: start it, ask it, and end all that it has started.
+"""The grader's side of a student's process: start it, ask it, and end everything it has started.
 
-Each notebook gets a home, a folder for packages and a cache of its own, which are gone afterwards.
+Each notebook gets its own home, package folder and cache, which are deleted afterwards.
 """
 
 from __future__ import annotations
@@ -28,31 +28,32 @@ from qm9lib.data import cache, files
 from qm9lib.errors import DataError
 
 _START = 60.0  # seconds that the process may take for its imports
-_WAITING = 5.0  # times as long may take what waits and does not compute
-_AT_ONCE = 0.05  # seconds within which a reply is not worth looking at the clock of the processor
+_WAITING = 5.0  # times as long is allowed for code that waits without computing
+_AT_ONCE = 0.05  # seconds; for faster replies, the processor's clock is not worth reading
 _KEPT = ("PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT")
-"""Variables that a notebook sees, beside some of JAX; others may hold secrets of the teacher's."""
+"""Variables that a notebook sees, besides some of JAX; others may hold the teacher's secrets."""
 
 _GOODBYE = 20.0  # seconds that it may take to end after it has closed its pipe
 _LARGEST = 64_000_000  # bytes of one message
 
 
 class EndedError(Exception):
-    """Raised where the process is not there any more, or breaks the rules; the message says how."""
+    """Raised if the process has gone, or breaks the rules; the message says how."""
 
 
 def spent(waited: float, computed: float) -> float:
     """Return how many seconds of its limit something has used up.
 
-    Those of the processor, so that nobody is graded down by a busy machine; but not more than have
-    passed, however many threads compute; and at least a part of these, so that what sleeps ends.
+    Processor time counts, so that nobody is marked down because of a busy machine; but never more
+    than has passed, however many threads compute, and at least a part of that, so that code that
+    sleeps is ended, too.
 
     Parameters
     ----------
     waited
         Seconds that have passed.
     computed
-        Seconds of the processor.
+        Seconds of processor time.
 
     Examples
     --------
@@ -63,25 +64,25 @@ def spent(waited: float, computed: float) -> float:
 
 
 class Student:
-    """The process of one notebook, as a context: at its end nothing is left of it.
+    """The process of one notebook, as a context manager: at its end, nothing is left.
 
     Parameters
     ----------
     chapter, cells
-        Whose exercises they are, and the code cells to run.
+        The chapter of the exercises, and the code cells to run.
     seconds
-        For a single cell or answer.
+        Limit for a single cell or answer.
     total
-        Seconds for all together.
+        Limit for all together, in seconds.
     memory
-        GB.
+        Limit in GB.
     sandbox
         Whether to run it in bubblewrap.
 
     Attributes
     ----------
     used
-        Seconds that were used up.
+        Seconds used up so far.
     """
 
     def __init__(
@@ -91,8 +92,8 @@ class Student:
         self.used = 0.0
         self._job = {"chapter": chapter, "cells": [*cells], "seconds": seconds, "memory": memory}
         self._seconds, self._total, self._sandbox = seconds, total, sandbox
-        self._computed = 0.0  # of the processor, when the last message came
-        # Threads read and write, so that a process that does neither cannot stop the grader.
+        self._computed = 0.0  # processor time when the last message came
+        # Threads do the reading and writing, so a process that does neither cannot stop the grader.
         self._lines: queue.Queue[bytes | EndedError | None] = queue.Queue(maxsize=100)
         self._threads: list[threading.Thread] = []
         self._number = 0
@@ -130,7 +131,7 @@ class Student:
         if (process := self.__dict__.get("_process")) is not None:
             _end(process, self._before)
             while any(thread.is_alive() for thread in self._threads) and self._lines.full():
-                _drain(self._lines)  # the reader waits for a place
+                _drain(self._lines)  # the reader is waiting for a free place
             for thread in self._threads:
                 thread.join(_GOODBYE)
             process.stdin.close()
@@ -163,7 +164,7 @@ class Student:
         Raises
         ------
         EndedError
-            If there is none in time, the process has ended, or it is no message.
+            If none arrives in time, the process has ended, or what arrives is not a message.
         """
         started = time.monotonic()
         step = 2 * self._seconds + (0.0 if self.used else _START)
@@ -174,10 +175,10 @@ class Student:
                 break
             except queue.Empty:
                 took = self._took(started)
-            if ended:  # and what it has started keeps its pipe open
+            if ended:  # and something it started keeps its pipe open
                 raise EndedError(self._ending())
             ended = self._process.poll() is not None
-            # The process interrupts what is too long; this is for what goes on all the same.
+            # The process interrupts code that takes too long; this is for code that goes on anyway.
             if took > step or self.used + took > self._total:
                 self.used += took
                 raise EndedError("took too long")
@@ -202,7 +203,7 @@ class Student:
         return spent(waited, _computed(self._process.pid) - self._computed)
 
     def answer(self, name: str) -> Callable[..., Any]:
-        """Return an answer as a function that is called in the process, for a judge."""
+        """Return an answer, for a judge, as a function that is called in the process."""
 
         def call(*arguments: Any) -> Any:
             self._number += 1
@@ -237,7 +238,7 @@ class Student:
             pass  # it has ended, which the reader notices
 
     def _ending(self) -> str:
-        """Return how a process has ended that says no more."""
+        """Return how a process that has fallen silent has ended."""
         try:
             code = self._process.wait(_GOODBYE)
         except subprocess.TimeoutExpired:
@@ -258,12 +259,12 @@ def _drain(lines: queue.Queue[Any]) -> None:
 
 
 def _home(folder: Path) -> tuple[Path, dict[str, str]]:
-    """Make the folders of a notebook; return its Python and its environment."""
+    """Create the folders of a notebook; return its Python and its environment."""
     for name in ("home", "work", "tmp", "cache"):
         (folder / name).mkdir()
     venv.EnvBuilder(symlinks=os.name != "nt", with_pip=False).create(folder / "python")
     python = folder / "python" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    # pip installs into this one, and may not remove what is ours.
+    # pip installs into this one, and cannot remove what is ours.
     (own,) = (folder / "python").rglob("site-packages")
     found = [*sys.path, str(Path(__file__).parents[1])]
     added = [p for p in found if "-packages" in p or not p.startswith(sys.base_prefix)]
@@ -286,7 +287,7 @@ def _home(folder: Path) -> tuple[Path, dict[str, str]]:
 
 
 def _link_data(folder: Path) -> None:
-    """Let a notebook find the molecules that are here, and keep all else to itself."""
+    """Let a notebook find the molecules that are here, and keep everything else separate."""
     for kind in cache.KINDS:
         path = cache.arrays_path(kind)
         if path.is_file():
@@ -299,7 +300,7 @@ def check_sandbox() -> None:
     Raises
     ------
     DataError
-        If it is not here, or the system does not allow what it does.
+        If it is not installed, or the system does not allow what it does.
     """
     with tempfile.TemporaryDirectory() as folder:
         python, environment = _home(Path(folder))
@@ -313,19 +314,19 @@ def check_sandbox() -> None:
 
 
 def sandboxed(folder: Path) -> list[str]:
-    """Return how bubblewrap runs a command: the system read-only, no network, one folder to write.
+    """Return the command line for bubblewrap: read-only system, no network, one writable folder.
 
     Raises
     ------
     DataError
-        If bubblewrap is not here.
+        If bubblewrap is not installed.
     """
     program = shutil.which("bwrap")
     if program is None:
         raise DataError(
             "--sandbox needs bubblewrap (bwrap), on Linux: install your system's package bubblewrap"
         )
-    # What Python needs, and not the folder that the grader was started in.
+    # Everything Python needs, but not the folder that the grader was started in.
     packages = Path(__file__).parent, Path(files.__file__).parents[1]
     seen = {sys.prefix, sys.base_prefix, *map(str, packages)}
     seen |= {path for path in sys.path if "-packages" in path and os.path.isdir(path)}
@@ -348,7 +349,7 @@ def sandboxed(folder: Path) -> list[str]:
 
 
 def _table() -> dict[int, tuple[int, float]]:
-    """Return parent and seconds of the processor of every process."""
+    """Return the parent and the processor time of every process."""
     found = {}
     for entry in os.scandir("/proc") if sys.platform == "linux" else ():
         if entry.name.isdecimal():
@@ -357,7 +358,7 @@ def _table() -> dict[int, tuple[int, float]]:
             except OSError:  # it has ended meanwhile
                 continue
             words = text.rpartition(")")[2].split()
-            ticks = sum(map(int, words[11:15]))  # of itself, and of children that it waited for
+            ticks = sum(map(int, words[11:15]))  # its own, and its children's that it waited for
             found[int(entry.name)] = int(words[1]), ticks / os.sysconf("SC_CLK_TCK")
     return found
 
@@ -371,7 +372,7 @@ def _descendants(process: int, table: dict[int, tuple[int, float]]) -> set[int]:
 
 
 def _computed(process: int) -> float:
-    """Return the seconds of the processor of a process and all that it has started."""
+    """Return the processor time of a process and of everything it has started."""
     if sys.platform != "linux":
         return time.monotonic()
     table = _table()
@@ -380,7 +381,7 @@ def _computed(process: int) -> float:
 
 
 def _adopt(orphans: bool) -> None:
-    """Become, or not, the parent of processes whose own parent has ended."""
+    """Become, or stop being, the parent of processes whose own parent has ended."""
     if sys.platform == "linux":
         import ctypes
 
@@ -388,7 +389,7 @@ def _adopt(orphans: bool) -> None:
 
 
 def _end(process: subprocess.Popen[bytes], before: set[int]) -> None:
-    """End a process and what it has started, even in a session of its own."""
+    """End a process and everything it has started, even in a session of its own."""
     if hasattr(os, "killpg"):
         _kill(process.pid, os.killpg)
     else:

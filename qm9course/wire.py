@@ -1,7 +1,7 @@
 """Values on their way between a student's process and the judge.
 
-What comes from the student is JSON: it carries values and no code, and each part of it is checked.
-What goes there may be anything that an exercise calls an answer with, since it comes from us.
+Messages from the student are JSON: they carry values and no code, and every part is checked.
+Messages to the student may be anything that an exercise passes to an answer: they come from us.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _RECORDS: dict[str, type] = {"QM9": QM9, "Molecule": Molecule}
 
 
 class WireError(ValueError):
-    """Raised for a message that no answer of ours has: somebody else wrote it."""
+    """Raised for a message that our own code cannot have written: somebody else did."""
 
 
 class Counted:
-    """A function that an answer is given, and that counts how often it is called."""
+    """A function passed to an answer that counts how often it is called."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -49,7 +49,7 @@ class Counted:
 
 
 class _Pickler(pickle.Pickler):
-    """Keeps arrays read-only, so that a change of them fails there as it does in a notebook."""
+    """Keeps arrays read-only, so that changing them fails there as it does in a notebook."""
 
     def reducer_override(self, value: Any) -> Any:
         if type(value) is np.ndarray and not value.flags.writeable:
@@ -63,7 +63,7 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 
 def pack(arguments: Any) -> bytes:
-    """Return arguments of an answer as bytes, for `pickle.loads` in the student's process."""
+    """Return the arguments of an answer as bytes, for `pickle.loads` in the student's process."""
     buffer = io.BytesIO()
     _Pickler(buffer).dump(arguments)
     return buffer.getvalue()
@@ -73,7 +73,7 @@ def pack(arguments: Any) -> bytes:
 
 
 def encode(value: object, depth: int = 0) -> Any:
-    """Return a value as what JSON can hold; of what no judge looks into, its kind and its text.
+    """Return a value in a form that JSON can hold; if no judge looks into it, its kind and text.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def encode(value: object, depth: int = 0) -> Any:
         return {"bytes": base64.b64encode(value).decode("ascii")}
     for plain in (str, int, float):
         if isinstance(value, plain) and not isinstance(value, np.generic):
-            # Of a subclass, whose methods may be anything.
+            # A subclass, whose methods may be anything.
             return encode(getattr(plain, f"__{plain.__name__}__")(value), depth)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufcSU":
         return _array(value, "scalar" if isinstance(value, np.generic) else "numpy")
@@ -153,12 +153,12 @@ def _opaque(value: object) -> Any:
     try:
         text = repr(value)[:200]
     except (Exception, SystemExit):
-        text = "at 0x"  # as of what shows nothing but its address
+        text = "at 0x"  # as for objects that show only their address
     return {"opaque": _name_of(value), "text": text, "callable": callable(value)}
 
 
 def _name_of(value: object) -> str:
-    """Return the name of the class of a value, or "object" where it is none to speak of."""
+    """Return the name of a value's class, or "object" if it has no usable one."""
     name = type(value).__name__
     return name if _is_name(name) else "object"
 
@@ -178,12 +178,12 @@ def dumps(message: object) -> str:
 
 
 def loads(line: bytes) -> dict[str, Any]:
-    """Read a line of JSON that is to be an object.
+    """Read a line of JSON that should be an object.
 
     Raises
     ------
     WireError
-        If it is none.
+        If it is not one.
     """
     try:
         message = json.loads(line)
@@ -200,7 +200,7 @@ def decode(message: Any, depth: int = 0) -> Any:
     Raises
     ------
     WireError
-        If the message is not one of `encode`.
+        If the message does not come from `encode`.
     """
     if message is None or type(message) in (bool, int, float, str):
         return message
@@ -314,19 +314,19 @@ _READERS: dict[str, Callable[[dict[str, Any], int], Any]] = {
 
 
 def update(given: Sequence[Any], changes: Any) -> None:
-    """Change arguments as the answer has changed its copies of them there.
+    """Change arguments in the same way as the answer has changed its copies of them.
 
     Parameters
     ----------
     given
-        The arguments that the judge has.
+        The judge's arguments.
     changes
-        From the student: by index, the array as it is now, or the number of calls of a `Counted`.
+        From the student: by index, the array as it is now, or the number of calls to a `Counted`.
 
     Raises
     ------
     WireError
-        If they are none.
+        If the changes are not of this form.
     """
     if type(changes) is not dict:
         raise WireError("no changes")

@@ -1,7 +1,7 @@
 """Helpers of the course *Molecular energies with graph neural networks*.
 
 Importing the package loads nothing else: a module is imported when one of its names is first used.
-So ``python -m qm9lib doctor`` can tell what is broken.
+That is how ``python -m qm9lib doctor`` can find out what is broken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Command line: ``python -m qm9lib COMMAND``, or ``qm9 COMMAND`` where the package is installed.
+"""Command line: ``python -m qm9lib COMMAND``, or ``qm9 COMMAND`` if the package is installed.
 
 Exit status: 0 done, 1 the data is missing, damaged or wrong, 2 wrong usage, 130 interrupted,
 141 the output was not read to its end.
@@ -17,13 +17,13 @@ from pathlib import Path
 from qm9lib import terminal
 from qm9lib.terminal import EPILOG, MONTH, ends_at_once, positive
 
-# The other modules are imported where they are used: --help is there at once, and `doctor` even
-# where a package is broken.
+# The other modules are imported where they are used, so that --help appears at once, and `doctor`
+# works even if a package is broken.
 
 _STARTED = time.perf_counter()
 _TRAINING = 110_000  # molecules of the dimenet split
-_PRETRAINED = Path("pretrained")  # this very object: a file may have that name
-_AFTERWARDS = 4.0  # seconds kept of a training's minutes for the last validation and the files
+_PRETRAINED = Path("pretrained")  # compared by identity: a file may have that name
+_AFTERWARDS = 4.0  # seconds of a training's minutes reserved for the last validation and the files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -148,7 +148,7 @@ def _labels(text: str) -> list[str]:
 
 
 def _chosen(options: argparse.Namespace, known: Sequence[str]) -> Sequence[str]:
-    """Return the labels that are asked for: all that are known, or those named."""
+    """Return the labels that are asked for: all known labels, or those named."""
     from qm9lib.errors import DataError
 
     labels: Sequence[str] = getattr(options, "labels", known)
@@ -245,7 +245,7 @@ def _train(options: argparse.Namespace) -> int:
     _check_ours(options.file, record)
     split = load().split("dimenet")
     programs.keep()
-    # Compiled as one program, which is kept: one for each of its arrays would take seconds.
+    # Compiled as one program, which is kept: one for each array would take seconds.
     network = eqx.filter_jit(painn.PaiNN)(
         options.features,
         options.layers,
@@ -279,7 +279,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _check_ours(model: Path, record: Path) -> None:
-    """Raise an error where a file that training would replace is of something else."""
+    """Raise an error if a file that training would replace belongs to something else."""
     from qm9lib import models
     from qm9lib.errors import DataError
     from qm9lib.training import Run
@@ -334,7 +334,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from qm9lib.data import xyz
 
-    molecules = xyz.read(options.file)  # before JAX is loaded: what is wrong here is told at once
+    molecules = xyz.read(options.file)  # before JAX is loaded, to report errors here at once
     from qm9lib import models, pretrained
     from qm9lib.errors import DataError
     from qm9lib.models import programs

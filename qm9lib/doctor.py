@@ -1,7 +1,7 @@
-"""What a bug report needs: versions, data, cache and device, as text to paste.
+"""The facts that a bug report needs: versions, data, cache and device, as text to paste.
 
-It is asked where something is broken. So packages are imported by another process, which a broken
-one may end, and what fails is a line of the report.
+It runs when something is broken, so packages are imported in another process, which a broken one
+may end, and a failure is just a line of the report.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _PACKAGES = (
 )  # fmt: skip
 _NOT_IMPORTED = ("qm9pack", "tensorflow", "tensorflow-cpu")  # they take seconds, and print
 
-# Imports what it is told to, and says of each when it begins, and what came of it. "devices" are
-# those of JAX. What the packages print themselves goes elsewhere.
+# Imports the packages named, and reports the start and the outcome of each. "devices" are the
+# devices of JAX. Whatever the packages print themselves goes elsewhere.
 _TRY = """
 import importlib, json, os, sys
 
@@ -48,7 +48,7 @@ Rows = list[tuple[str, str]]
 
 
 def report() -> str:
-    """Return the report, one fact per line; no molecule is read, nothing written or downloaded.
+    """Return the report, one fact per line; no molecules are read, nothing written or downloaded.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def has_data() -> bool:
 
 
 def _fact(find: Callable[..., str], *arguments: Any) -> str:
-    """Return a fact, or why it cannot be found out."""
+    """Return a fact, or the reason why it cannot be determined."""
     try:
         return find(*arguments)
     except Exception as error:
@@ -120,14 +120,14 @@ def _broken(error: Exception) -> str:
 def _version(name: str) -> str:
     """Return the version of a package, or nothing if it is not installed."""
     try:
-        # None where the folder of the package's metadata is there, and empty.
+        # None if the folder of the package's metadata exists, but is empty.
         return cast("str | None", metadata.version(name)) or "broken: it names no version"
     except metadata.PackageNotFoundError:
         return ""
 
 
 def _try(names: list[str]) -> dict[str, str]:
-    """Import packages, and return what came of each: nothing, or why it is broken."""
+    """Import packages, and return the outcome for each: nothing, or why it is broken."""
     found: dict[str, str] = {}
     while left := [name for name in names if name not in found]:
         try:
@@ -135,7 +135,7 @@ def _try(names: list[str]) -> dict[str, str]:
                 [sys.executable, "-c", _TRY, *left],
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        except OSError as error:  # no more processes, or a Python that may not be started
+        except OSError as error:  # no more processes, or no permission to start Python
             return dict.fromkeys(names, f"not tried: {error.strerror or error}") | found
         begun = left[0]
         for line in done.stdout.splitlines():

@@ -1,4 +1,4 @@
-"""The errors that the package raises on purpose; each says what was given, expected, and to do."""
+"""The errors that the package raises on purpose: what was given, what was expected, what to do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ class DataError(ValueError):
 
 
 class RecordError(DataError):
-    """A defect of a record: file, line, column, what was found and what was expected."""
+    """A defect in a record: file, line, column, what was found and what was expected."""
 
 
 class UnknownNameError(KeyError, ValueError):
-    """A name that is not in the table: says which ones are.
+    """A name that is not in the table; the message lists those that are.
 
-    It is a ``KeyError`` and a ``ValueError``, so that callers can expect either.
+    It is a ``KeyError`` and a ``ValueError``, so that callers can catch either.
     """
 
     def __init__(self, kind: str, given: object, allowed: list[str], more: str = "") -> None:

@@ -1,6 +1,6 @@
 """The sixteen labels of QM9, their units, and the energies of free atoms.
 
-Everything that another module needs to know about a label stands here once.
+Everything that other modules need to know about a label is defined here, and only here.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ELEMENTS: tuple[int, ...] = tuple(SYMBOLS)
 
 
 def check_elements(atomic_numbers: Integer[np.ndarray, "..."], padding: bool = False) -> None:
-    """Raise an error if an atom is of an element that QM9 does not have.
+    """Raise an error if an atom belongs to an element that does not occur in QM9.
 
     Parameters
     ----------
     atomic_numbers
-        Any shape, integer.
+        Integers, in any shape.
     padding
-        Whether 0 is allowed too, which stands for a padded atom.
+        Whether to allow 0, too, which stands for a padded atom.
 
     Raises
     ------
     ValueError
-        If there is such an atom; the message names its number, and those that are allowed. Or if
-        the numbers are no integers.
+        If there is such an atom (the message names its number, and those that are allowed), or if
+        the numbers are not integers.
 
     Examples
     --------
@@ -70,12 +70,12 @@ class Label:
     unit
         Unit of the published values.
     description
-        What it is, in a few words.
+        The quantity, in a few words.
     scaling
-        ``"extensive"`` grows with the number of atoms (two molecules far apart: the sum),
-        ``"intensive"`` does not, ``"neither"`` follows another law.
+        ``"extensive"`` if it grows with the number of atoms (for two molecules far apart: the sum),
+        ``"intensive"`` if it does not, ``"neither"`` if it follows another law.
     origin
-        ``"total"`` for energies counted from separated nuclei and electrons,
+        ``"total"`` for energies relative to separated nuclei and electrons,
         ``"difference"`` for differences of two energies, ``""`` for everything else.
     """
 
@@ -89,7 +89,7 @@ class Label:
 
     @property
     def error_unit(self) -> str:
-        """Unit in which errors are stated: kcal/mol for energies, the published one otherwise."""
+        """Unit in which errors are given: kcal/mol for energies, the published unit otherwise."""
         return "kcal/mol" if self.unit == "hartree" else self.unit
 
 
@@ -111,7 +111,7 @@ class LabelTable(Mapping[str, Label]):
         self._by_name = {label.name: label for label in labels}
 
     def __getitem__(self, key: str | int) -> Label:
-        """Return the label with this name or column; ``KeyError`` names what is allowed."""
+        """Return the label with this name or column; a ``KeyError`` lists those allowed."""
         if isinstance(key, int | np.integer) and 0 <= key < len(self._labels):
             return self._labels[key]
         if isinstance(key, str) and key in self._by_name:
@@ -172,4 +172,4 @@ ATOM_REFERENCES: dict[str, dict[int, float]] = {
     "H": {1: -0.497912, 6: -37.844411, 7: -54.581501, 8: -75.062219, 9: -99.716370},
     "G": {1: -0.510927, 6: -37.861317, 7: -54.598897, 8: -75.079532, 9: -99.733544},
 }
-"""Energy of a free atom in hartree, by label name and atomic number (``atomref.txt`` of QM9)."""
+"""Energy of a free atom in hartree, by label name and atomic number (QM9's ``atomref.txt``)."""

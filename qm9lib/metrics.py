@@ -13,7 +13,7 @@ def _difference(
 ) -> Float[np.ndarray, " n"]:
     predicted, true = np.asarray(predicted), np.asarray(true)
     if predicted.shape != true.shape or predicted.ndim != 1 or not predicted.size:
-        # (n,) minus (n, 1) would be an (n, n) array, and its mean a wrong error without a word.
+        # (n,) minus (n, 1) would be an (n, n) array, and its mean silently a wrong error.
         raise ValueError(
             f"predicted and true values need the same shape (n,) with n > 0; "
             f"given {predicted.shape} and {true.shape}"
@@ -32,7 +32,7 @@ def mae(
     unit: str = "hartree",
     to: str = "kcal/mol",
 ) -> float:
-    """Mean absolute error.
+    """Return the mean absolute error.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def rmse(
     unit: str = "hartree",
     to: str = "kcal/mol",
 ) -> float:
-    """Root mean square error, with the parameters and errors of `mae`.
+    """Return the root mean square error, with the parameters and errors of `mae`.
 
     Examples
     --------

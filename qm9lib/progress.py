@@ -1,4 +1,4 @@
-"""Progress bars: lively before somebody's eyes, a line now and then in a log."""
+"""Progress bars: lively when somebody is watching, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from tqdm import tqdm
 
 SECONDS_IN_A_LOG = 30.0
-"""Least time between two lines where nobody watches."""
+"""Shortest time between two lines when nobody is watching."""
 
 
 def watched() -> bool:
-    """Return whether standard error is a terminal or the output of a notebook's cell."""
+    """Return whether standard error is a terminal or the output of a notebook cell."""
     return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
 
 
 def bar(*arguments: Any, **options: Any) -> tqdm:
-    """Return a progress bar: `tqdm.tqdm` with its own defaults, but for the pace in a log.
+    """Return a progress bar: `tqdm.tqdm` with its own defaults, except for the pace in a log.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every command has in common: its name, exit statuses, no traceback for a full disk."""
+"""The parts that all commands share: names, exit statuses, no traceback for a full disk."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ MONTH = 60 * 24 * 31
 
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
-"""Those for which a script is written that completes commands and options."""
+"""Shells with a script that completes commands and options."""
 
 
 def parser(package: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """Return a parser of commands, named as the program was called.
+    """Return a parser of commands, named after how the program was called.
 
     Parameters
     ----------
     package
-        A package that can be run, and has a command of its name or, without ``lib``, a shorter one.
+        A package that can be run, and has a command of the same name or, without ``lib``, a shorter
+        one.
     description, epilog
         Text of its help.
     """
@@ -59,7 +60,7 @@ class _Completion(argparse.Action):
         values: str | Sequence[object] | None,
         option_string: str | None = None,
     ) -> None:
-        import shtab  # here: `doctor` works where it is missing
+        import shtab  # here, so that `doctor` works without it
 
         parser.prog = str(self.const)
         actions = [*parser._actions]
@@ -78,14 +79,14 @@ def run(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | No
     Parameters
     ----------
     parser
-        Makes the parser, which sets ``run`` to the function of a command.
+        Creates the parser, which sets ``run`` to the function of a command.
     arguments
-        By default those of the process.
+        By default the arguments of the process.
 
     Raises
     ------
     ValueError
-        If it is none of ours, and so a fault of this package, which is to be seen.
+        If it is not one of ours: a bug in this package, which should be visible.
     """
     _prepare_streams()
     try:
@@ -93,7 +94,7 @@ def run(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | No
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # nobody reads on, as with `| head`
+    except BrokenPipeError:  # nobody is reading any more, as with `| head`
         _drop_output()
         return 141
     except OSError as error:
@@ -111,7 +112,7 @@ def run(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | No
     except ValueError as error:
         from qm9lib.errors import DataError
 
-        if not isinstance(error, DataError):  # a fault of ours, which is to be seen
+        if not isinstance(error, DataError):  # a bug of ours, which should be visible
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -122,7 +123,7 @@ def ends_at_once(
 ) -> Callable[[argparse.Namespace], int]:
     """Let Ctrl-C end a command that has nothing to clean up, as it ends other programs.
 
-    An exception of Python would come out of the middle of a library, which may not bear it.
+    A Python exception would be raised in the middle of a library, which may not survive it.
     """
 
     @functools.wraps(command)
@@ -150,16 +151,16 @@ def _command(parser: Callable[[], argparse.ArgumentParser], arguments: list[str]
             warnings.showwarning = _say_warning  # type: ignore[assignment]
             return command(options)
     finally:
-        sys.stdout.flush()  # what cannot be written is found now, not when Python ends
+        sys.stdout.flush()  # find out now what cannot be written, not when Python ends
 
 
 def _say_warning(message: Warning | str, *rest: Any) -> None:
-    """Say it as all that is said: without the line of Python that it comes from."""
+    """Print a warning like any other message: without the line of Python that it comes from."""
     print(f"warning: {message}", file=sys.stderr)
 
 
 def _prepare_streams() -> None:
-    """Let nothing that is printed fail: no stream at all, or one without the letter Å."""
+    """Make sure that printing never fails: without a stream, or on one without the letter Å."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started us
@@ -169,7 +170,7 @@ def _prepare_streams() -> None:
 
 
 def _drop_output() -> None:
-    """Lead standard output nowhere: what is left of it would fail again when Python ends."""
+    """Discard standard output: the rest of it would fail again when Python ends."""
     for stream in (sys.stdout, *([sys.stderr] if _is_broken(sys.stderr) else [])):
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -186,7 +187,7 @@ def _is_broken(stream: Any) -> bool:
 
 
 def positive(kind: type[int] | type[float], most: int) -> Callable[[str], int | float]:
-    """Return what reads a number above 0 and at most ``most`` from the command line."""
+    """Return a function that reads a number above 0, at most ``most``, from the command line."""
 
     def read(text: str) -> int | float:
         value = kind(text)
@@ -194,5 +195,5 @@ def positive(kind: type[int] | type[float], most: int) -> Callable[[str], int | 
             raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {most:,}")
         return value
 
-    read.__name__ = kind.__name__  # argparse names it where the text is no number
+    read.__name__ = kind.__name__  # argparse uses it if the text is not a number
     return read

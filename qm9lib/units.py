@@ -1,4 +1,4 @@
-"""Units: how large each is, how values go from one to another, and how numbers are written."""
+"""Units: how large each is, how to convert values between them, and how to write numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from qm9lib.errors import UnknownNameError
 
-# CODATA 2022, https://physics.nist.gov/cuu/Constants. Those of SciPy change with its version.
+# CODATA 2022, https://physics.nist.gov/cuu/Constants. SciPy's values change with its version.
 _HARTREE = 4.359_744_722_2060e-18  # J
 _BOHR = 5.291_772_105_44e-11  # m
 _PER_MOL = 1 / 6.022_140_76e23
@@ -48,7 +48,7 @@ _UNITS: dict[str, tuple[str, float]] = {
 
 
 def written(value: float, digits: int = 3) -> str:
-    """Write a number for people: no exponent, commas between thousands, a true minus sign.
+    """Write a number for human readers: no exponent, commas between thousands, a true minus sign.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def written(value: float, digits: int = 3) -> str:
     Returns
     -------
     str
-        The number without zeros at its end.
+        The number without trailing zeros.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def convert(
     unit
         Unit of ``values``.
     to
-        Unit wanted: another unit of the same quantity.
+        Unit to convert to: another unit of the same quantity.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def convert(
     Raises
     ------
     UnknownNameError
-        If a unit is unknown, or the two measure different quantities.
+        If a unit is unknown, or the two units measure different quantities.
 
     Examples
     --------

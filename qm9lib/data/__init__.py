@@ -1,4 +1,5 @@
-"""Molecules: from published files, by way of a cache, to arrays.
+"""Molecules: from published files, via a cache, to arrays.
 
-`sources` finds them, `dataset` holds them, `verify` checks them; `xyz` reads those of others.
+`sources` finds them, `dataset` holds them, `verify` checks them; `xyz` reads molecules from
+other files.
 """

@@ -19,28 +19,28 @@ from qm9lib.labels import LABELS, SYMBOLS
 
 _MEMBER = re.compile(r"(?:\./)?(dsgdb9nsd_(\d{6})\.xyz)")
 _LARGEST_RECORD = 65_536  # bytes; the published ones have less than 4,000
-_BLOCK = 512  # bytes, of a tar file
-_CHUNK = 1 << 24  # bytes: so many that the two threads rarely wait for each other
+_BLOCK = 512  # bytes, in a tar file
+_CHUNK = 1 << 24  # bytes: enough for the two threads rarely to wait for each other
 _CUT_OFF = "is cut off, or no tar file packed with bzip2"
 _TOGETHER = 500  # records whose numbers are converted at once
 _ELEMENTS = "".join(SYMBOLS.values()).encode("ascii")
-_ATOMIC_NUMBERS = np.zeros(256, dtype=np.int8)  # by the letter
+_ATOMIC_NUMBERS = np.zeros(256, dtype=np.int8)  # by letter
 _ATOMIC_NUMBERS[np.frombuffer(_ELEMENTS, dtype=np.uint8)] = [*SYMBOLS]
 
 
 def read(path: Path, molecules: int, leave_out: Collection[int] = ()) -> Columns:
     """Read an archive of records as a stream; nothing is unpacked to disk.
 
-    Decompression runs in a second thread, and takes longer than all else.
+    Decompression runs in a second thread, and takes longer than everything else.
 
     Parameters
     ----------
     path
         A tar file packed with bzip2, with one member ``dsgdb9nsd_NNNNNN.xyz`` per molecule.
     molecules
-        Number of molecules that it has to hold.
+        Number of molecules that it must hold.
     leave_out
-        Numbers of molecules that are not read.
+        Numbers of the molecules to skip.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def read(path: Path, molecules: int, leave_out: Collection[int] = ()) -> Columns
     RecordError
         If a record is not as published.
     DataError
-        If the archive is damaged, or does not have each of so many molecules once.
+        If the archive is damaged, or does not hold exactly this many molecules, each once.
     """
     numbers: list[int] = []
     records: list[RecordParts] = []
@@ -82,7 +82,7 @@ def read(path: Path, molecules: int, leave_out: Collection[int] = ()) -> Columns
 
 
 def _columns(records: list[RecordParts]) -> Columns:
-    """Convert the texts of records to arrays, the numbers of all of them at once."""
+    """Convert the texts of records to arrays, all their numbers at once."""
     index = np.array([record.number for record in records], dtype=np.int64)
     atoms = "".join(record.atoms for record in records).encode("ascii")
     letters = atoms.translate(None, b"-0123456789.*^ \t\n")
@@ -108,7 +108,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, bytes]]:
     """Yield name, number and text of each record in a tar file.
 
     Python's tarfile takes more than twice as long as the decompression, which has a core of its
-    own, and this a tenth of it.
+    own; this reader takes a tenth as long.
     """
     blocks = _decompressed(path)
     buffer, start = b"", 0
@@ -139,7 +139,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, bytes]]:
 
 
 def _read_header(header: bytes, path: Path) -> tuple[str, int, bool]:
-    """Return name, size, and whether it is a plain file, from a header of a tar file (POSIX)."""
+    """Return name, size, and whether it is a plain file, from a header of a (POSIX) tar file."""
     try:
         if int(header[148:156].rstrip(b" \0"), 8) != sum(header) - sum(header[148:156]) + 8 * 32:
             raise ValueError("checksum")
@@ -152,7 +152,7 @@ def _read_header(header: bytes, path: Path) -> tuple[str, int, bool]:
 
 
 def _decompressed(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a bzip2 file; the next ones are made in a thread of their own."""
+    """Yield the bytes of a bzip2 file; a second thread prepares the next ones."""
     with bz2.open(path) as file, ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(file.read, _CHUNK)
         try:

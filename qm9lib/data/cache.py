@@ -1,7 +1,7 @@
-"""The cache: its folder, under a lock, and the file of arrays that a data set is kept in.
+"""The cache: its folder, under a lock, and the file of arrays that holds a data set.
 
-What a file holds is checked by SHA-256 when it is read, and one process at a time writes to the
-folder.
+The contents of a file are checked by SHA-256 when it is read, and only one process at a time writes
+to the folder.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from qm9lib.data.files import cache_folder, refused, write_safetensors
 from qm9lib.errors import DataError
 
 KINDS = ("qm9pack", "figshare", "figshare-all")
-"""The files of arrays: their source, and whether the uncharacterized molecules are in them."""
+"""The files of arrays: their source, and whether they include the uncharacterized molecules."""
 
-_FORMAT = "qm9-v2"  # in the name and inside: another version writes another file
+_FORMAT = "qm9-v2"  # in the name and inside: each version writes a file of its own
 
-# What a killed process leaves of a file of the cache, and of no other: the folder may be anybody's.
+# What a killed process leaves of a cache file, and nothing else: the folder may hold other files.
 _LEFTOVER = re.compile(
     r"qm9-v\d+(?:-[a-z0-9]+)*\.(?:safetensors|tfrecord)\.(?:\d+|[a-z0-9_]{8})\.part"
 )
@@ -37,14 +37,14 @@ _LEFTOVER = re.compile(
 
 @contextmanager
 def exclusive() -> Iterator[Path]:
-    """Hold the lock of the cache folder: of many processes one fetches and builds, once.
+    """Hold the lock of the cache folder, so that of many processes only one fetches and builds.
 
-    A process that was killed leaves its lock to the next one, which removes what is half-written.
+    If a process is killed, the lock passes to the next one, which removes half-written files.
 
     Yields
     ------
     Path
-        The cache folder, which exists now.
+        The cache folder, which now exists.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def exclusive() -> Iterator[Path]:
             lock.acquire()
     except OSError as error:
         raise refused(folder, error) from error
-    except NotImplementedError as error:  # how filelock says that there is no flock
+    except NotImplementedError as error:  # how filelock reports that there is no flock
         raise DataError(
             f"cannot lock {folder}: its file system has no locks. Set the environment variable "
             "QM9LIB_CACHE to a folder of another one, such as that of your own disk"
@@ -81,29 +81,29 @@ def exclusive() -> Iterator[Path]:
 
 
 def arrays_name(kind: str) -> str:
-    """Return the name of the file of arrays of a kind."""
+    """Return the name of the file that holds the arrays of this kind."""
     return f"{_FORMAT}-{kind}.safetensors"
 
 
 def arrays_path(kind: str) -> Path:
-    """Return the path of the file of arrays of a kind, whether it exists or not."""
+    """Return the path of the file that holds the arrays of this kind, even if there is none yet."""
     return cache_folder() / arrays_name(kind)
 
 
 def digests(columns: Columns) -> dict[str, str]:
-    """Return the SHA-256 of each array, computed side by side (hashing releases the lock)."""
+    """Return the SHA-256 of each array, computed in parallel (hashing releases the lock)."""
 
     def digest(array: np.ndarray) -> str:
         return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()
 
-    # The largest first: with two threads the rest is done while it runs.
+    # The largest first: with two threads, the rest is done while it runs.
     names = sorted(columns, key=lambda name: -columns[name].nbytes)
     with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(zip(names, pool.map(lambda name: digest(columns[name]), names), strict=True))
 
 
 def write_arrays(kind: str, columns: Columns) -> None:
-    """Write the arrays as a safetensors file, with version, kind and digests in its header.
+    """Write the arrays as a safetensors file, with format version, kind and digests in its header.
 
     Parameters
     ----------
@@ -115,31 +115,31 @@ def write_arrays(kind: str, columns: Columns) -> None:
     Raises
     ------
     DataError
-        If the file cannot be written; nothing is left of it.
+        If the file cannot be written; no part of it is left behind.
     """
     arrays = dict(columns)
-    # safetensors knows no text: the code points of `<U28` are an (molecules, 28) uint32 array.
+    # safetensors has no text: the code points of `<U28` are a (molecules, 28) uint32 array.
     arrays["smiles"] = columns["smiles"].view(np.uint32).reshape(len(columns["smiles"]), -1)
     metadata = {"format": _FORMAT, "kind": kind, **digests(arrays)}
     path = arrays_path(kind)
-    if path.is_symlink():  # of another cache, or of anything: what it leads to is not ours
+    if path.is_symlink():  # to another cache, or to anything: its target is not ours
         path.unlink()
     write_safetensors(path, arrays, metadata, "110 MB", sealed=False)
 
 
 def read_arrays(kind: str) -> Columns | None:
-    """Map a file of `write_arrays` into memory, without copying it.
+    """Map a file written by `write_arrays` into memory, without copying it.
 
     Returns
     -------
     dict or None
-        Read-only arrays; ``None`` if there is no such file, or, with a warning, if it is not
-        exactly what was written.
+        Read-only arrays; ``None`` if there is no such file, or, with a warning, if its contents are
+        not exactly what was written.
 
     Raises
     ------
     DataError
-        If the file may not be read.
+        If there is no permission to read the file.
     """
     path = arrays_path(kind)
     try:
@@ -174,7 +174,7 @@ def read_arrays(kind: str) -> Columns | None:
         RecursionError,
     ) as error:
         reason = f"{type(error).__name__}: {error}"
-    else:  # a fault of ours in what follows is to be seen
+    else:  # an error of ours in what follows should surface
         if metadata == {"format": _FORMAT, "kind": kind, **digests(arrays)}:
             return arrays | {"smiles": smiles}
         reason = "its checksums do not agree"

@@ -1,4 +1,4 @@
-"""The arrays of a data set by field name, as the readers of all sources make them."""
+"""The arrays of a data set by field name, as all readers return them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def concatenate(parts: list[Columns]) -> Columns:
     Parameters
     ----------
     parts
-        ``index``, ``n_atoms``, ``atomic_numbers``, ``positions``, ``charges``, ``labels`` and
-        ``smiles`` of some molecules each.
+        Some molecules each: ``index``, ``n_atoms``, ``atomic_numbers``, ``positions``,
+        ``charges``, ``labels`` and ``smiles``.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """QM9 as flat read-only arrays, and its named splits.
 
-A molecule is a slice of long arrays, so that reading all 130,831 of them is mapping one file.
+A molecule is a slice of long arrays, so that reading all 130,831 only means mapping one file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from qm9lib.units import convert
 
 
 class Split(NamedTuple):
-    """Three parts of a data set without a molecule in common."""
+    """Three parts of a data set with no molecule in common."""
 
     train: QM9
     valid: QM9
@@ -31,7 +31,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QM9:
-    """Molecules as flat arrays, of which it has read-only views.
+    """Molecules as flat arrays, kept as read-only views.
 
     The atoms of molecule ``i`` are rows ``offsets[i]`` to ``offsets[i + 1]`` of the atom arrays.
     ``qm9[i]`` is a `Molecule`; ``qm9[slice]``, ``qm9[indices]`` and ``qm9[boolean_mask]`` are a
@@ -57,8 +57,8 @@ class QM9:
     Raises
     ------
     ValueError
-        If the arrays are of other kinds or shapes, a molecule has no atom, or an atom is not of H,
-        C, N, O or F.
+        If an array has the wrong kind or shape, a molecule has no atoms, or an atom is not H, C, N,
+        O or F.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class QM9:
     array(['C', 'N', 'O'], dtype='<U21')
     """
 
-    # How the shapes fit together is checked below, with a message that says which one does not.
+    # Whether the shapes fit together is checked below; the message says which one does not.
     index: Int[np.ndarray, " molecules"]
     offsets: Int[np.ndarray, " molecules_and_1"]
     atomic_numbers: Int8[np.ndarray, "..."]
@@ -113,7 +113,7 @@ class QM9:
             )
         check_elements(self.atomic_numbers)
         for field in fields(self):
-            # A view of its own: the array of the caller stays as it is.
+            # A new view: the caller's array stays as it is.
             view = getattr(self, field.name).view()
             view.setflags(write=False)
             object.__setattr__(self, field.name, view)
@@ -135,9 +135,9 @@ class QM9:
         Raises
         ------
         IndexError
-            If a molecule is out of range, or a boolean mask has another length.
+            If a molecule is out of range, or a boolean mask has the wrong length.
         """
-        # A lone boolean is an integer for Python, and a mask of no dimension for NumPy.
+        # A lone boolean is an integer to Python, and a mask without dimensions to NumPy.
         if not isinstance(key, bool | np.bool_):
             try:
                 i = operator.index(key)
@@ -178,7 +178,7 @@ class QM9:
     def _take(self, rows: Int[np.ndarray, " rows"]) -> QM9:
         n_atoms = self.n_atoms[rows]
         offsets = np.concatenate([[0], np.cumsum(n_atoms)])
-        # Atom a of the new set is as far from its molecule's first atom as in the old one.
+        # Atom a of the new set is as far from its molecule's first atom as in the old set.
         atoms = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], n_atoms)
         return QM9(
             index=self.index[rows],
@@ -192,12 +192,12 @@ class QM9:
 
     @property
     def n_atoms(self) -> Int[np.ndarray, " molecules"]:
-        """Number of atoms of each molecule."""
+        """Number of atoms in each molecule."""
         return np.diff(self.offsets)
 
     @property
     def composition(self) -> Int[np.ndarray, "molecules 5"]:
-        """Number of H, C, N, O and F atoms of each molecule."""
+        """Number of H, C, N, O and F atoms in each molecule."""
         return self._by_element(None)
 
     @property
@@ -208,7 +208,7 @@ class QM9:
         moments = [np.bincount(self._owner, mass * x, len(self)) for x in positions.T]
         centre = np.array(moments) / np.bincount(self._owner, mass, len(self))
         squared = ((positions - centre.T[self._owner]) ** 2).sum(axis=1)
-        return self._by_element(squared).astype(np.float64)  # without a molecule it counts
+        return self._by_element(squared).astype(np.float64)  # integers if there are no atoms
 
     @property
     def _element(self) -> Int[np.ndarray, " atoms"]:
@@ -219,14 +219,14 @@ class QM9:
         return np.repeat(np.arange(len(self)), self.n_atoms)
 
     def _by_element(self, values: Float[np.ndarray, " atoms"] | None) -> np.ndarray:
-        """Add up values over the atoms of each element in each molecule; None counts them."""
+        """Add up values over the atoms of each element in each molecule; None counts the atoms."""
         cell = self._owner * len(ELEMENTS) + self._element
         cells = np.bincount(cell, values, minlength=len(self) * len(ELEMENTS))
         return cells.reshape(len(self), len(ELEMENTS))
 
     @property
     def n_heavy(self) -> Int[np.ndarray, " molecules"]:
-        """Number of atoms of each molecule that are not hydrogen."""
+        """Number of atoms other than hydrogen in each molecule."""
         return self.composition[:, 1:].sum(axis=1)
 
     def target(self, label: str, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
@@ -235,9 +235,9 @@ class QM9:
         Parameters
         ----------
         label
-            A name of ``LABELS``, such as ``"H"`` for the enthalpy.
+            A name in ``LABELS``, such as ``"H"`` for the enthalpy.
         unit
-            Unit of the result; by default the published one.
+            Unit of the result; by default the published unit.
 
         Returns
         -------
@@ -262,7 +262,7 @@ class QM9:
     def atomization_energy(
         self, label: str = "U0", unit: str = "hartree"
     ) -> Float[np.ndarray, " molecules"]:
-        """Return a total energy minus that of the molecule's free atoms (negative if bound).
+        """Return a total energy minus the energies of the free atoms (negative if bound).
 
         Parameters
         ----------
@@ -279,7 +279,7 @@ class QM9:
         Raises
         ------
         UnknownNameError
-            If the label has no energies of free atoms, or the unit is not one of energy.
+            If the label has no free-atom energies, or the unit is not a unit of energy.
 
         Examples
         --------
@@ -293,15 +293,15 @@ class QM9:
         return convert(self.target(label) - atoms, "hartree", unit)
 
     def split(self, name: str) -> Split:
-        """Return the training, validation and test part of a named split.
+        """Return the training, validation and test parts of a named split.
 
         Parameters
         ----------
         name
             ``"dimenet"``: a fixed permutation of the 130,831 molecules cut into 110,000 for
-            training, 10,000 for validation and 10,831 for the test, as in the literature
-            (Gasteiger et al. 2020). The file of DimeNet itself has other molecules at 1,993
-            positions, 173 of the test, for it lacks wrong ones.
+            training, 10,000 for validation and 10,831 for testing, as in the literature
+            (Gasteiger et al. 2020). DimeNet's own file leaves out the wrong molecules, so it
+            differs at 1,993 positions, 173 of the test set.
             ``"course"``: the first 5,000, 1,000 and 1,000 of those three.
 
         Returns
@@ -331,23 +331,23 @@ _FAR = 1e12  # in Å or the unit of a label; the labels of QM9 stay below 1e4
 
 
 def check_finite(qm9: QM9, label: str, what: str = "molecules") -> None:
-    """Raise an error if a label or position of a molecule is no number to compute with.
+    """Raise an error if a label or position of a molecule is not a number to compute with.
 
-    That is NaN, infinite, or so large that the float32 of a network cannot hold its square.
+    Such values are NaN, infinite, or so large that a network's float32 cannot hold their square.
 
     Parameters
     ----------
     qm9
         Molecules.
     label
-        Name of the label to look at.
+        Name of the label to check.
     what
-        What they are called in the message, such as "training molecules".
+        What to call them in the message, such as "training molecules".
 
     Raises
     ------
     ValueError
-        If one is; the message counts the molecules and names the first.
+        If there is one; the message says how many molecules are affected, and names the first.
 
     Examples
     --------
@@ -369,22 +369,22 @@ def check_finite(qm9: QM9, label: str, what: str = "molecules") -> None:
 def load(source: str = "auto", *, keep_uncharacterized: bool = False) -> QM9:
     """Return the 130,831 characterized molecules of QM9.
 
-    The first call reads them from their source, checks that they are the published ones, and
-    writes a cache file of 110 MB. Later calls check that file and map it into memory. It lies in
-    the user's cache folder, or in the folder that the environment variable ``QM9LIB_CACHE`` names.
+    The first call reads them from their source, checks that they are the published molecules, and
+    writes a cache file of 110 MB; later calls check that file and map it into memory. The file is
+    in the user's cache folder, or in the folder named by the environment variable ``QM9LIB_CACHE``.
 
     Parameters
     ----------
     source
-        ``"auto"``: whatever is here already: the cache, the installed package ``qm9pack``, or the
-        published archive once it has been fetched. Nothing is downloaded.
+        ``"auto"``: whatever is already on this machine, whether the cache, the installed package
+        ``qm9pack``, or the published archive once it has been fetched. Nothing is downloaded.
         ``"qm9pack"``: the installed package.
         ``"figshare"``: the published archive of Ramakrishnan et al. (2014), which is fetched
-        (87 MB) unless it is here. Its molecules are the same, to the last bit.
+        (87 MB) unless it is already here. Its molecules are the same, to the last bit.
         ``"sample"``: what `load_sample` returns.
     keep_uncharacterized
-        Whether to keep the 3,054 molecules whose geometry did not keep its bonds, which the
-        authors advise to leave out. Only the archive has them.
+        Whether to keep the 3,054 molecules whose bonds changed when the geometry was relaxed, which
+        the authors advise leaving out. Only the archive has them.
 
     Returns
     -------
@@ -410,8 +410,8 @@ def load(source: str = "auto", *, keep_uncharacterized: bool = False) -> QM9:
 def load_sample() -> QM9:
     """Return the bundled sample: 2,000 molecules of all sizes that need no download.
 
-    All molecules with up to five atoms other than hydrogen are in it, and a random choice of the
-    larger ones. It has no named split.
+    It contains all molecules with up to five atoms other than hydrogen, and a random selection of
+    the larger ones. It has no named split.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""The published files of QM9: where they are, and how they are fetched safely.
+"""The published files of QM9: where they are, and how to fetch them safely.
 
-The files are those of the figshare collection of Ramakrishnan et al. (2014),
+The files come from the figshare collection of Ramakrishnan et al. (2014),
 doi 10.6084/m9.figshare.c.978904.v5. Whatever a server sends, only the published bytes are kept:
-their number and SHA-256 stand in ``PUBLISHED``.
+``PUBLISHED`` holds their number and SHA-256.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from qm9lib.errors import DataError
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A published file: its name, size in bytes, SHA-256, and where it is, in order of trial."""
+    """A published file: name, size in bytes, SHA-256, and addresses in the order of trial."""
 
     name: str
     size: int
@@ -53,7 +53,7 @@ class Release:
 
 
 def _urls(number: int) -> tuple[str, ...]:
-    # Those of figshare.com itself answer scripts with 202 and nothing.
+    # The addresses at figshare.com itself answer scripts with status 202 and no content.
     return (
         f"https://ndownloader.figshare.com/files/{number}",
         f"https://api.figshare.com/v2/file/download/{number}",
@@ -85,21 +85,21 @@ PUBLISHED = Release(
     molecules=133_885,
     uncharacterized_molecules=3_054,
 )
-"""All addresses, sizes and hashes: the one table that a mirror or a test replaces."""
+"""All addresses, sizes and hashes: the only table that a mirror or a test needs to replace."""
 
 _PREFIX = "qm9lib-download-"  # of the folders that files are fetched into
 
 TIMEOUT = 30.0
-"""Seconds without an answer, or at less than 1 kB/s, after which a server is given up."""
+"""Seconds without an answer, or at less than 1 kB/s, before giving up on a server."""
 
 
 def folder() -> Path:
-    """Return the folder of the fetched files, whether it exists or not."""
+    """Return the folder of the fetched files, even if it does not exist yet."""
     return files.cache_folder() / "figshare"
 
 
 def is_fetched() -> bool:
-    """Return whether all files are here, with the published bytes."""
+    """Return whether all files are here and match the published ones byte for byte."""
     return all(_is_whole(file, folder() / file.name) for file in PUBLISHED.files)
 
 
@@ -110,8 +110,8 @@ def _is_whole(file: RemoteFile, path: Path) -> bool:
 def fetch() -> Path:
     """Fetch the published files that are not in the cache yet, and check those that are.
 
-    Each address of a file is tried in turn. One process at a time fetches; a file appears under
-    its name when its size and SHA-256 are the published ones.
+    Each address of a file is tried in turn. Only one process at a time fetches; a file appears
+    under its name once its size and SHA-256 match the published ones.
 
     Returns
     -------
@@ -121,8 +121,8 @@ def fetch() -> Path:
     Raises
     ------
     DataError
-        If no address gave a file, with the reason for each and what to do; or if the folder
-        cannot be written.
+        If a file could not be had from any address (the message gives the reason for each, and says
+        what to do), or if the folder cannot be written.
     """
     target = folder()
     with cache.exclusive():
@@ -155,7 +155,7 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
             if error.errno is not None:  # the system's own: a full disk, for example
                 raise
             reasons.append(f"{url}: {_reason(error)}")
-        except ValueError:  # how pooch says that the hash is another; it has removed the file
+        except ValueError:  # how pooch reports a wrong hash; it has removed the file
             reasons.append(f"{url}: another file, its SHA-256 is not {file.sha256}")
     raise DataError(
         f"cannot fetch {file.name}:\n  " + "\n  ".join(reasons) + "\nTry again later; "
@@ -165,7 +165,7 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what a killed process left of its download; nothing that has another name."""
+    """Remove what a killed process left of its download, and nothing with any other name."""
     for path in target.iterdir():
         if re.fullmatch(_PREFIX + "[a-z0-9_]{8}", path.name) and path.is_dir():
             shutil.rmtree(path)
@@ -174,7 +174,7 @@ def _remove_leftovers(target: Path) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return f"no answer within {TIMEOUT:g} s"
-    # Exceptions of requests have others within, and accounts of retries: the innermost one counts.
+    # Exceptions of requests wrap others, and reports of retries: the innermost one counts.
     cause: object = error
     while inner := [
         part
@@ -183,7 +183,7 @@ def _reason(error: Exception) -> str:
     ]:
         cause = inner[0]
     said = getattr(cause, "strerror", None) or str(cause)
-    # Without the object that failed, and the system's number of the error.
+    # Without the object that failed, and the system's error number.
     said = re.sub(r"^<?[\w.]+(?: object at \w+>|\([^)]*\)): |\[Errno -?\d+\] ", "", said)
     said = " ".join(said.split())
     if isinstance(error, requests.exceptions.ProxyError):
@@ -204,7 +204,7 @@ class _Download:
     def __call__(self, url: str, output: str, _pooch: object) -> None:
         size, name = self.file.size, self.file.name
         with (
-            # Bytes as they are: a body that the server packed anew has another length.
+            # Bytes as they are: a body that the server compressed has a different length.
             requests.get(
                 url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
             ) as response,
@@ -240,7 +240,7 @@ class _Download:
 
 
 def _created(path: str) -> BinaryIO:
-    """Open a new file with the user's usual permissions; pooch made one for the user alone."""
+    """Open a new file with the user's usual permissions; pooch's is readable by the user alone."""
     Path(path).unlink()
     return open(path, "wb")
 
@@ -263,7 +263,7 @@ def read(keep_uncharacterized: bool = False) -> Columns:
     DataError
         If the files cannot be fetched, or hold anything but the published molecules.
     """
-    target = fetch()  # checks the hashes of files that are there
+    target = fetch()  # checks the hashes of files already there
     listed = read_uncharacterized(target / PUBLISHED.uncharacterized.name)
     if len(listed) != PUBLISHED.uncharacterized_molecules:
         raise DataError(

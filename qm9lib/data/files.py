@@ -1,6 +1,6 @@
-"""Files that are whole or not there, and arrays in them that are checked when they are read.
+"""Files that are either complete or absent, and arrays that are checked when they are read.
 
-A file is written in a temporary folder beside its place and moved there when it is complete.
+A file is written in a temporary folder next to its destination, and moved there when complete.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from qm9lib.errors import DataError
 def cache_folder() -> Path:
     """Return the folder of all cache files: ``QM9LIB_CACHE``, or the platform's usual place.
 
-    In the variable ``~`` and other variables are replaced as a shell does it.
+    In the variable, ``~`` and other variables are expanded as in a shell.
 
     Raises
     ------
     DataError
-        If the variable is set and does not name a folder by its whole path.
+        If the variable is set but does not name a folder by its full path.
     """
     given = os.environ.get("QM9LIB_CACHE")
     if given is None:
@@ -47,17 +47,17 @@ def cache_folder() -> Path:
 
 @contextmanager
 def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
-    """Write a file in a temporary folder beside it, then move it: no reader ever sees half a file.
+    """Write a file in a temporary folder next to it, then move it: no reader ever sees half a file.
 
-    It gets the permissions that any new file of the user gets. Of a symbolic link the target is
-    replaced.
+    It gets the permissions that any new file of the user gets. If the path is a symbolic link, its
+    target is replaced.
 
     Parameters
     ----------
     path
-        File to write or replace; its folder is made if there is none.
+        File to write or replace; its folder is created if there is none.
     size
-        What it takes, for the error message.
+        The space it takes, for the error message.
 
     Yields
     ------
@@ -84,7 +84,7 @@ def replacing(path: Path, size: str | None = None) -> Iterator[Path]:
 
 
 def _give_usual_permissions(path: Path) -> None:
-    """Do so where a library wrote a file for the user alone; a new one tells what is usual."""
+    """Give a file that a library made for the user alone the permissions of a newly created one."""
     other = path.with_name(f"{path.name[:50]}.new")
     other.touch()
     if other.stat().st_mode != path.stat().st_mode:
@@ -104,7 +104,7 @@ def _ordinary(path: Path) -> Path:
 
 
 def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
-    """Return the error for a file or folder that the system does not let us write."""
+    """Return the error for a file or folder that the system will not let us write."""
     remedy = "name another file" if error.errno == errno.EISDIR else "name another folder"
     if path == cache_folder() or cache_folder() in path.parents:
         remedy = "set the environment variable QM9LIB_CACHE to a folder that can be written"
@@ -123,9 +123,9 @@ def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
 
 
 def check_writable(path: Path, *, make: bool = True) -> None:
-    """Raise now, before long work, the error with which `replacing` would end it.
+    """Raise now, before any long work, the error that `replacing` would raise at the end.
 
-    Its folder is made, or, if it is not to be, the nearest one above that exists is tried.
+    The folder is created; without ``make``, the nearest existing folder above it is tried instead.
     """
     try:
         path = _ordinary(path)
@@ -155,12 +155,12 @@ def write_safetensors(
     *,
     sealed: bool = True,
 ) -> None:
-    """Write a safetensors file by way of `replacing`; ``size`` and errors are those of it.
+    """Write a safetensors file by means of `replacing`, with the same ``size`` and errors.
 
-    Its metadata gets the SHA-256 of all that is in it, which `read_safetensors` asks for, unless it
-    is not to be sealed, having checksums of its own.
+    If it is ``sealed``, its metadata gets the SHA-256 of all its contents, which `read_safetensors`
+    requires; a file with checksums of its own need not be.
     """
-    # Imported here, since `import qm9lib` has to work without it: in a page there is none.
+    # Imported here, since `import qm9lib` has to work without it: a web page does not have it.
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
@@ -175,7 +175,7 @@ def write_safetensors(
 
 
 def content_sha256(arrays: Columns, metadata: dict[str, str]) -> str:
-    """Return the SHA-256 of arrays and metadata, without that which the metadata may name."""
+    """Return the SHA-256 of arrays and metadata, leaving out any SHA-256 in the metadata."""
     named = sorted((name, text) for name, text in metadata.items() if name != "sha256")
     shapes = [(name, arrays[name].dtype.str, arrays[name].shape) for name in sorted(arrays)]
     digest = hashlib.sha256(json.dumps([named, shapes]).encode())
@@ -187,14 +187,14 @@ def content_sha256(arrays: Columns, metadata: dict[str, str]) -> str:
 def read_safetensors(
     path: Path, format: str, what: str, remedy: str
 ) -> tuple[dict[str, str], Columns]:
-    """Read a file of `write_safetensors`.
+    """Read a file written by `write_safetensors`.
 
     Parameters
     ----------
     path
         The file.
     format
-        What its metadata must name under ``format``.
+        The value that its metadata must have under ``format``.
     what, remedy
         What the file should be, and what to do if it is not, for the message.
 
@@ -206,12 +206,12 @@ def read_safetensors(
     Raises
     ------
     DataError
-        If there is no such file, it cannot be read, is of another format or not what was written,
-        or holds a kind of number that NumPy does not know.
+        If there is no such file, it cannot be read, is in another format or not what was written,
+        or holds a type of number that NumPy does not have.
     """
     from safetensors import SafetensorError, safe_open
 
-    if os.path.exists(path) and not path.is_file():  # Path.exists() raises for too long a name
+    if os.path.exists(path) and not path.is_file():  # Path.exists() raises if the name is long
         kind = "a folder" if path.is_dir() else "no ordinary file"
         raise DataError(f"cannot read {path}: it is {kind}, expected a {what}; {remedy}")
     try:
@@ -238,7 +238,7 @@ _KINDS_OF_NUMBERS = ("BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64
 
 
 def damaged(path: Path, what: str, remedy: str, reason: str) -> DataError:
-    """Return the error for a file that is not what it should be; parameters as there."""
+    """Return the error for a damaged or foreign file; parameters as in `read_safetensors`."""
     return DataError(
         f"{path} is damaged, or no {what} of this version of qm9lib ({reason}): {remedy}"
     )

@@ -1,4 +1,4 @@
-"""Bonds of a molecule, and the side from which it is best seen."""
+"""The bonds of a molecule, and the direction from which it is best seen."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ATOMIC_WEIGHTS = {1: 1.008, 6: 12.011, 7: 14.007, 8: 15.999, 9: 18.998}
 """Standard atomic weight by atomic number (CIAAW 2021), for centres of mass."""
 
 BONDED = 1.15
-"""Atoms are bonded up to this many times the sum of their radii.
+"""Atoms count as bonded if they are closer than this many times the sum of their radii.
 
-It gives 130,787 molecules of QM9 as many bonds as their SMILES has.
+With this value, 130,787 molecules of QM9 have as many bonds as their SMILES.
 """
 
-_OFF_CENTRE = 0.1  # Å; an atom nearer to the centre than this does not tell the two sides apart
+_OFF_CENTRE = 0.1  # Å; an atom nearer to the centre than this cannot decide between the two sides
 
 
 def bonds(
@@ -29,7 +29,7 @@ def bonds(
     positions: Float[np.ndarray, "atoms 3"],
     reach: float = BONDED,
 ) -> Int[np.ndarray, "bonds 2"]:
-    """Return the pairs of atoms that are near enough to be bonded.
+    """Return the pairs of atoms that are close enough to be bonded.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def bonds(
     positions
         Shape (atoms, 3), Å.
     reach
-        Atoms count as bonded up to this many times the sum of their radii.
+        Atoms count as bonded if they are closer than this many times the sum of their radii.
 
     Returns
     -------
     np.ndarray
-        Shape (bonds, 2): two atoms, the lower number first, in the order of the atoms.
+        Shape (bonds, 2): two atoms, the lower index first, in the order of the atoms.
 
     Raises
     ------
@@ -64,12 +64,12 @@ def bonds(
 
 
 def principal_axes(positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "3 3"]:
-    """Return the axes of a molecule: where it is longest first, and where it is flattest last.
+    """Return the axes of a molecule, from the one along which it is longest to the flattest.
 
     With ``(positions - positions.mean(axis=0)) @ axes.T`` it lies flat before the reader, who looks
     along z. The axes are the same to the last bit on every machine. No eigenvalue routine of NumPy
-    promises that, and for methane and its like they would be far off: there all directions are
-    equal.
+    promises that, and for molecules such as methane, where all directions are equivalent, its axes
+    would be far off.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def principal_axes(positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray,
     Returns
     -------
     np.ndarray
-        Shape (3, 3), one unit vector per row; a rotation, never a mirror image. Along the first and
-        the second, the first atom that is well off the centre has a positive coordinate.
+        Shape (3, 3), one unit vector per row; a rotation, never a reflection. Along the first and
+        second axes, the first atom that is well off the centre has a positive coordinate.
 
     Examples
     --------
@@ -103,9 +103,9 @@ def principal_axes(positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray,
 
 
 def _by_spread(atoms: list[list[float]]) -> list[list[float]]:
-    """Return the axes of largest to smallest spread, by Jacobi's method.
+    """Return the axes from largest to smallest spread, by Jacobi's method.
 
-    Plain sums, products and roots of Python have one right result, whatever the processor.
+    Python's plain sums, products and roots have one right result, whatever the processor.
     """
     m = [[math.fsum(x[a] * x[b] for x in atoms) for b in range(3)] for a in range(3)]
     axes = [[float(a == b) for b in range(3)] for a in range(3)]

@@ -1,4 +1,4 @@
-"""One molecule of QM9, or of a file of somebody's own."""
+"""One molecule, from QM9 or from a file of your own."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The CSV files of the PyPI package ``qm9pack``: the molecules without a download of their own.
+"""The CSV files of the PyPI package ``qm9pack``: the molecules without a separate download.
 
 ``qm9pack`` (by R. Ramakrishnan, an author of QM9) carries the 130,831 characterized molecules as
 three CSV files. They are read as data, with their SHA-256 checked; the package's own code is not
 imported.
 
-The same reader takes the bundled sample, whose lines are lines of those files.
+The same reader reads the bundled sample, whose lines are taken from those files.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def installed_folder() -> Path:
     Raises
     ------
     DataError
-        If it is not installed; the message says how to install it.
+        If the package is not installed; the message says how to install it.
     """
     spec = importlib.util.find_spec("qm9pack")
     if spec is None or spec.origin is None:
@@ -64,7 +64,7 @@ def read(folder: Path | None = None) -> Columns:
     Parameters
     ----------
     folder
-        Folder with the files of ``FILES``; by default that of the installed package.
+        Folder with the files named in ``FILES``; by default the folder of the installed package.
 
     Returns
     -------
@@ -74,14 +74,14 @@ def read(folder: Path | None = None) -> Columns:
     Raises
     ------
     DataError
-        If a file is missing, or its SHA-256 is not the published one.
+        If a file is missing, or its SHA-256 differs from the published one.
     """
     folder = installed_folder() if folder is None else folder
 
     def checked(name: str) -> bytes:
         return _checked_bytes(folder / name, FILES[name])
 
-    # Reading and hashing release the interpreter lock: the next file loads while one is parsed.
+    # Reading and hashing release the interpreter lock, so the next file loads while one is parsed.
     with ThreadPoolExecutor(max_workers=1) as pool:
         parts = [parse_csv(text) for text in pool.map(checked, FILES)]
     return concatenate(parts)
@@ -126,10 +126,10 @@ def parse_csv(text: bytes) -> Columns:
     Raises
     ------
     DataError
-        If a line has another number of fields, an element is not one of H C N O F, or the numbers
-        do not add up to the atoms.
+        If a line has the wrong number of fields, an element is not one of H C N O F, or the counts
+        of numbers do not match the atoms.
     """
-    # One list per column and never one per row: 130,831 small lists would keep the garbage
+    # One list per column, not one per row: 130,831 small lists would keep the garbage
     # collector busy for longer than the parsing takes.
     columns: dict[int, list[bytes]] = {
         piece: [] for piece in (_INDEX, _SMILES, _ELEMENTS, _POSITIONS, _CHARGES, _PROPERTIES)
@@ -143,8 +143,8 @@ def parse_csv(text: bytes) -> Columns:
         for piece, column in columns.items():
             column.append(pieces[piece])
 
-    # "['C','H']" has four characters per atom and one more.
-    # intp: where that has 32 bits, as in a page, np.repeat takes no int64.
+    # "['C','H']" has four characters per atom, plus one.
+    # intp: where it has 32 bits, as in a web page, np.repeat does not accept int64.
     n_atoms = np.array([len(field) // 4 for field in columns[_ELEMENTS]], dtype=np.intp)
     symbols = np.frombuffer(b"".join(columns[_ELEMENTS]).translate(None, b"[]', "), dtype=np.uint8)
     atomic_number_of = np.zeros(256, dtype=np.int8)
@@ -181,8 +181,8 @@ def parse_csv(text: bytes) -> Columns:
 
 
 def _numbers(text: bytes) -> np.ndarray:
-    # NumPy's text reader: correctly rounded float64, without a Python object per number. Where it
-    # stops at something else it raises or warns, by version; the caller's count fails either way.
+    # NumPy's text reader: correctly rounded float64, without a Python object per number. Meeting
+    # anything else, it raises or warns, depending on the version; the caller's count fails anyway.
     try:
         return np.fromstring(text, dtype=np.float64, sep=",")
     except ValueError as error:

@@ -1,7 +1,7 @@
 """One record of QM9: the text file ``dsgdb9nsd_NNNNNN.xyz`` of a molecule.
 
 The reader is strict: it accepts what the published files hold and nothing else, so that writing a
-record gives back the bytes that were read. The format is that of the data set's readme
+record gives back the bytes that were read. The format is the one described in the data set's readme
 (Ramakrishnan et al. 2014), with tabs between the fields::
 
     3                                             number of atoms
@@ -13,8 +13,8 @@ record gives back the bytes that were read. The format is that of the data set's
     O   O                                         SMILES: in GDB-17, of the relaxed geometry
     InChI=1S/H2O/h1H2   InChI=1S/H2O/h1H2         InChI: the same two
 
-Numbers are spelled as Mathematica does: no zeros at the end (``1.``, ``0.25``) and ``1.2*^-6`` for
-1.2e-6. In the lines of the atoms a space stands where there is no minus sign.
+Numbers are written the way Mathematica does: no trailing zeros (``1.``, ``0.25``), and ``1.2*^-6``
+for 1.2e-6. In the lines of the atoms, a space takes the place of a missing minus sign.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ import numpy as np
 from qm9lib.errors import RecordError
 from qm9lib.labels import LABELS
 
-# Plain decimals from 1e-5 to 1e6, powers of ten outside; no zero at the end; at most 15 digits, for
-# so many are kept by a float64, and nine decimals from 100 on. Nothing is tried twice (?>, ++):
-# 18 million numbers stay fast.
+# Plain decimals from 1e-5 to 1e6, powers of ten outside; no trailing zeros; at most 15 digits, as
+# many as a float64 keeps, and nine decimals from 100 on. Nothing is tried twice (?>, ++), so that
+# 18 million numbers are read fast.
 _FRACTION = r"(?:\d{1,%d}+(?<!0))?"
 _REAL = (
     r"(?>0\.(?:0{0,4}+[1-9]\d{0,14}+(?<!0))?"
@@ -64,7 +64,7 @@ _RECORD = re.compile(
 
 @dataclass(frozen=True)
 class Record:
-    """What one record says, in its units.
+    """The contents of one record, in its own units.
 
     Attributes
     ----------
@@ -81,14 +81,14 @@ class Record:
     charges
         Mulliken charge of each atom, e.
     frequencies
-        Harmonic vibrational frequencies, 1/cm: 3 N - 6 of them for N atoms, 3 N - 5 of most linear
-        molecules; the published files give some lists twice over.
+        Harmonic vibrational frequencies, 1/cm: 3 N - 6 of them for N atoms, 3 N - 5 for most linear
+        molecules; the published files give some lists twice.
     smiles
         SMILES in GDB-17, and of the relaxed geometry.
     inchi
         InChI of the same two.
     line_end
-        Whether a line end stands after the last line; copies differ in it.
+        Whether the last line ends with a line break; copies differ here.
     """
 
     index: int
@@ -108,19 +108,19 @@ def parse_record(text: str | bytes, file: str = "record") -> Record:
     Parameters
     ----------
     text
-        The whole file, line ends included.
+        The whole file, including line breaks.
     file
         Its name, for error messages.
 
     Returns
     -------
     Record
-        ``format_record`` makes the same text of it.
+        ``format_record`` turns it back into the same text.
 
     Raises
     ------
     RecordError
-        If the text is anything but a record as published; the message names file, line, column,
+        If the text is anything but a record as published; the message gives file, line and column,
         what was found and what was expected.
 
     Examples
@@ -162,10 +162,10 @@ class RecordParts(NamedTuple):
 
 
 def split_record(text: str | bytes, file: str = "record") -> RecordParts:
-    """Check a record and take it apart: `parse_record` without reading the numbers.
+    """Check a record and take it apart, like `parse_record` but without converting the numbers.
 
     Readers of many records convert the numbers of many at once, which takes a third of the time.
-    Parameters and errors are those of `parse_record`.
+    Parameters and errors are as in `parse_record`.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def split_record(text: str | bytes, file: str = "record") -> RecordParts:
     (3, ('C#N', 'C#N'))
     """
     if isinstance(text, bytes):
-        text = text.decode("latin-1")  # never fails: what is not ASCII is refused by the grammar
+        text = text.decode("latin-1")  # never fails: the grammar refuses what is not ASCII
     match = _RECORD.fullmatch(text)
     if match is None:
         raise _defect(text, file)
@@ -189,13 +189,13 @@ def split_record(text: str | bytes, file: str = "record") -> RecordParts:
 
 
 def format_record(record: Record) -> str:
-    """Write one record as the published files have it.
+    """Write one record in the format of the published files.
 
     Parameters
     ----------
     record
-        What `parse_record` returned, or one made from numbers with at most 15 digits, and at most
-        nine decimals from 100 on.
+        A result of `parse_record`, or a record made from numbers with at most 15 digits, and at
+        most nine decimals from 100 on.
 
     Returns
     -------
@@ -205,8 +205,8 @@ def format_record(record: Record) -> str:
     Raises
     ------
     RecordError
-        If no published file could hold this: a number that is not finite or has too many digits,
-        another element, lists of different lengths.
+        If no published file could hold the record: a number is not finite or has too many digits,
+        an element is not one of QM9's, or lists have different lengths.
 
     Examples
     --------
@@ -228,7 +228,7 @@ def format_record(record: Record) -> str:
     lines.append("".join(f"{smiles}\t" for smiles in record.smiles))
     lines.append("\t".join(record.inchi))
     text = "\n".join(lines) + "\n" * bool(record.line_end)
-    # Whatever is wrong with the values shows as a text that cannot be read back.
+    # Any fault in the values shows up as a text that cannot be read back.
     if parse_record(text, f"record {record.index}") != record:
         raise RecordError(f"record {record.index} cannot be written: its lists do not fit together")
     return text
@@ -256,17 +256,17 @@ def _spell(value: int | float) -> str:
 
 @cache
 def _vibrations(n_atoms: int) -> tuple[int, ...]:
-    """Return the numbers of frequencies that a record of so many atoms may have."""
+    """Return how many frequencies a record with this number of atoms may have."""
     nonlinear, linear = 3 * n_atoms - 6, 3 * n_atoms - 5
     return tuple(n for n in (nonlinear, linear, 2 * nonlinear, 2 * linear) if n > 0)
 
 
 _Field = tuple[str, str]
-"""Regular expression of a field, and what it stands for."""
+"""Regular expression for a field, and a description of the field."""
 
 
 def _defect(text: str, file: str) -> RecordError:
-    """Return the first defect of a text that is no record, field by field."""
+    """Return the first defect in a text that is not a record, looking field by field."""
     lines = text.removesuffix("\n").split("\n")
 
     def error(line: int, column: int, found: str, expected: str) -> RecordError:

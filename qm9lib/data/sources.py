@@ -1,6 +1,6 @@
-"""Where the molecules come from, in this order: cache, installed qm9pack, published archive.
+"""The sources of the molecules, in this order: cache, installed qm9pack, published archive.
 
-Nothing is fetched over the network unless the user asks for it by name.
+Nothing is downloaded unless the user asks for it by name.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from qm9lib.data.columns import Columns
 from qm9lib.errors import DataError, UnknownNameError
 
 SOURCES = ("auto", "qm9pack", "figshare", "sample")
-"""What `qm9lib.load` takes as ``source``."""
+"""The values that `qm9lib.load` accepts as ``source``."""
 
 
 def columns(
     source: str = "auto", keep_uncharacterized: bool = False, *, download: bool = False
 ) -> Columns:
-    """Return the arrays of a `qm9lib.QM9`: from the cache, or built and kept there.
+    """Return the arrays of a `qm9lib.QM9`: from the cache, or newly built and stored there.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def columns(
     keep_uncharacterized
         Whether to keep the 3,054 molecules that only the published archive has.
     download
-        Whether ``"auto"`` may fetch the published archive if nothing is here.
+        Whether ``"auto"`` may fetch the published archive if there is no local source.
 
     Raises
     ------
@@ -66,12 +66,12 @@ def columns(
 
 
 def fetch(source: str = "auto", keep_uncharacterized: bool = False) -> Columns:
-    """Do as `columns`, but let ``"auto"`` download the published archive if nothing is here."""
+    """Do as `columns` does, but let ``"auto"`` download the archive if there is no local source."""
     return columns(source, keep_uncharacterized, download=True)
 
 
 def _read(kind: str) -> Columns:
-    # Imported here: reading a cache file needs neither of them.
+    # Imported here, because reading a cache file needs neither of them.
     if kind == "qm9pack":
         from qm9lib.data import qm9pack
 
@@ -82,7 +82,7 @@ def _read(kind: str) -> Columns:
 
 
 def _available(keep_uncharacterized: bool, download: bool) -> str:
-    """Return the kind of arrays that can be built, without the network unless it is allowed."""
+    """Return the kind of arrays that can be built, using the network only if that is allowed."""
     from qm9lib.data import figshare, qm9pack
 
     if not keep_uncharacterized and qm9pack.is_installed():

@@ -12,14 +12,14 @@ from qm9lib.errors import UnknownNameError
 CHARACTERIZED = 130_831
 """Number of molecules of QM9 without the 3,054 that the authors list as uncharacterized."""
 
-# SHA-256 of the 130,831 indices as little-endian int64: tells the whole set from any part of it.
+# SHA-256 of the 130,831 indices as little-endian int64: distinguishes the whole set from a part.
 _INDEX_SHA256 = "0f765488b299e839161159ae9209ae86dc40bbd9d22c8e8051515367b97d8b38"
 
 _NAMES = ("dimenet", "course")
 
 
 def parts(name: str, index: Int[np.ndarray, " molecules"]) -> tuple[Int[np.ndarray, " _"], ...]:
-    """Return the rows of the training, the validation and the test part of a named split.
+    """Return the rows of the training, validation and test parts of a named split.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def parts(name: str, index: Int[np.ndarray, " molecules"]) -> tuple[Int[np.ndarr
         ``"dimenet"``: 110,000, 10,000 and 10,831 molecules. ``"course"``: the first 5,000, 1,000
         and 1,000 of those three.
     index
-        Numbers of the molecules in QM9, shape (molecules,): all that are characterized, in order.
+        Numbers of the molecules in QM9, shape (molecules,): all characterized ones, in order.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def parts(name: str, index: Int[np.ndarray, " molecules"]) -> tuple[Int[np.ndarr
     UnknownNameError
         If there is no such split.
     ValueError
-        If these are other molecules.
+        If ``index`` has other molecules.
 
     Examples
     --------

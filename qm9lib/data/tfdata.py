@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _FILE = "qm9-v2.tfrecord"
 
-# The last record of a file tells what stands before it. Its length is fixed, so that it is found:
-# TensorFlow frames a record with 12 bytes before it and 4 after it.
+# The last record of a file describes the records before it. Its length is fixed, so that it can be
+# found: TensorFlow frames a record with 12 bytes before it and 4 after it.
 _FOOTER = '{{"format":"qm9lib-tfrecord-2","molecules":{molecules:9d},"sha256":"{sha256:64}"}}'
 _FOOTER_BYTES = len(_FOOTER.format(molecules=0, sha256=""))
 _FRAME_BYTES = 12 + _FOOTER_BYTES + 4
@@ -70,7 +70,7 @@ def qm9_fetch(qm9: QM9 | None = None, path: str | Path | None = None) -> str:
     DataError
         If qm9pack is missing, or the file cannot be written.
     """
-    _tensorflow()  # said at once if it is missing, not after the molecules are loaded
+    _tensorflow()  # raised at once if it is missing, not after the molecules are loaded
     if qm9 is not None and path is None:
         raise ValueError(
             "qm9_fetch(qm9) needs a path too: the file in the cache holds all molecules"
@@ -99,7 +99,7 @@ def _is_usable(target: Path) -> bool:
 
 
 def _write(molecules: QM9, target: Path) -> None:
-    """Write a TFRecord file of all molecules, and a last record with their number and checksum."""
+    """Write a TFRecord file of all molecules, with a last record of their number and checksum."""
     tf = _tensorflow()
     with replacing(target, "60 MB for all molecules") as temporary:
         try:
@@ -123,12 +123,12 @@ def _footer(molecules: int, body: bytes | memoryview) -> bytes:
 
 
 def _count(path: Path) -> int:
-    """Return the number of molecules in a file of `qm9_fetch`, after checking every byte of it.
+    """Return the number of molecules in a file of `qm9_fetch`, after checking every byte.
 
     Raises
     ------
     DataError
-        If it is another file, or not complete.
+        If it is some other file, or incomplete.
     """
     data = path.read_bytes()
     body, frame = memoryview(data)[:-_FRAME_BYTES], data[-_FRAME_BYTES:]
@@ -145,7 +145,7 @@ def _count(path: Path) -> int:
 
 
 def _example(tf: Any, molecule: Molecule) -> bytes:
-    """Serialise one molecule: raw little-endian bytes of its three tensors."""
+    """Serialise one molecule: the raw little-endian bytes of its three tensors."""
 
     def feature(array: np.ndarray, dtype: str) -> Any:
         raw = np.ascontiguousarray(array, dtype=dtype).tobytes()
@@ -160,12 +160,12 @@ def _example(tf: Any, molecule: Molecule) -> bytes:
 
 
 def qm9_parse(path: str | Path) -> tf.data.Dataset:
-    """Read a file of `qm9_fetch` as a ``tf.data.Dataset``.
+    """Read a file written by `qm9_fetch` as a ``tf.data.Dataset``.
 
     Parameters
     ----------
     path
-        What `qm9_fetch` returned.
+        The path that `qm9_fetch` returned.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Checks of the data against what is published, and against physics.
+"""Checks of the data against the published values, and against physics.
 
-Nothing is taken from the cache file's own word: counts, hashes and identities are computed anew.
+The cache file is not taken at its word: counts, hashes and identities are computed anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qm9lib.units import GAS_CONSTANT, convert
 
 
 class Check(NamedTuple):
-    """One check: what was looked at, whether it holds, and what was found."""
+    """One check: its name, whether it passed, and what was found."""
 
     name: str
     passed: bool
@@ -35,7 +35,7 @@ CONTENT = {
     "positions": "73385df9ba938da2641726f22080d079a7ba7316cdd1ee80f763d76151030914",
     "smiles": "6767e549683879828a81601a747b44cbe1fb40d0885220fb8ec326f7642c951f",
 }
-"""SHA-256 of each array of the 130,831 characterized molecules, whichever source they come from."""
+"""SHA-256 of each array of the 130,831 characterized molecules, whatever their source."""
 
 
 def checks(qm9: QM9) -> Iterator[Check]:
@@ -44,19 +44,19 @@ def checks(qm9: QM9) -> Iterator[Check]:
     Parameters
     ----------
     qm9
-        What `qm9lib.load` returned, with or without the uncharacterized molecules.
+        The result of `qm9lib.load`, with or without the uncharacterized molecules.
 
     Yields
     ------
     Check
-        Number and content of the characterized molecules; labels that are finite; the identities
-        gap = lumo - homo and H - U = RT (ideal gas at 298.15 K), and U0 < U < H and G < H, of
-        every molecule; atoms against the SMILES.
+        Number and content of the characterized molecules; finite labels and positions; for every
+        molecule, the identities gap = lumo - homo and H - U = RT (ideal gas at 298.15 K), and
+        U0 < U < H and G < H; atoms against the SMILES.
 
     Raises
     ------
     DataError
-        If the uncharacterized molecules are among them, and the list of these is not here.
+        If the uncharacterized molecules are included, and the file that lists them is missing.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def checks(qm9: QM9) -> Iterator[Check]:
     finite = np.isfinite(qm9.labels).all() and np.isfinite(qm9.positions).all()
     yield Check("labels and positions are finite", bool(finite), "yes" if finite else "no")
 
-    # Orbital energies are given to 1e-4 hartree, the others to 1e-6: half of it for each term.
+    # Orbital energies are given to 1e-4 hartree, the others to 1e-6: half of that for each term.
     gap = qm9.target("lumo") - qm9.target("homo") - qm9.target("gap")
     yield _identity("gap = lumo - homo", gap, 1.5e-4)
     rt = convert(GAS_CONSTANT * 298.15 / 1e3, "kJ/mol", "hartree")
@@ -96,7 +96,7 @@ def checks(qm9: QM9) -> Iterator[Check]:
 
 
 def file_checks() -> Iterator[Check]:
-    """Check the fetched files that are in the cache; yields nothing if there are none."""
+    """Check the fetched files in the cache; yields nothing if there are none."""
     for file in figshare.PUBLISHED.files:
         path = figshare.folder() / file.name
         if path.exists():

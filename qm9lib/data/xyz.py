@@ -1,9 +1,9 @@
 """Molecules from an XYZ file, the format that most chemistry programs write.
 
 Each molecule is a line with the number of its atoms, a comment line, and a line for each atom: its
-element and x, y and z in Å; further columns are ignored. Several molecules may follow one another,
-with blank lines between them, and records of QM9 count as such. Where the comment line says what
-the columns are (``Properties=`` of extended XYZ), they are read so.
+element, and x, y and z in Å; further columns are ignored. A file may hold several molecules, with
+blank lines between them, and QM9 records are accepted, too. Where the comment line describes the
+columns (``Properties=`` of extended XYZ), they are read accordingly.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _SYMBOLS = (
     "Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm "
     "Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
 ).split()
-_LARGEST = 1_000  # atoms: the networks look at all pairs of them
-_SAME_PLACE = 0.1  # Å; no two atoms are nearer than 0.7 Å in any molecule
+_LARGEST = 1_000  # atoms: the networks look at every pair
+_SAME_PLACE = 0.1  # Å; in no molecule are two atoms closer than 0.7 Å
 _IN_NM = 0.35  # Å: if no atom has a neighbour beyond, bonds of 0.07 to 0.35 nm were meant
-_MOST = 64_000_000  # bytes of a file, all molecules of QM9 as XYZ take 90 MB
+_MOST = 64_000_000  # bytes of a file; all molecules of QM9 take 90 MB as XYZ
 
-_MOST_MOLECULES = 300_000  # of one atom each, they fill some 200 MB
+_MOST_MOLECULES = 300_000  # with one atom each, they fill some 200 MB
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -51,7 +51,7 @@ _CHARGE = re.compile(
 )
 _MULTIPLICITY = re.compile(_TELLS % r"(?:spin[ _-]?)?mult(?:iplicity)?|mul", re.IGNORECASE)
 _UNPAIRED = re.compile(_TELLS % "uhf|nopen|unpaired(?:[ _-]?electrons)?", re.IGNORECASE)
-# "0 1", as input files of Gaussian have it; perhaps with a name behind.
+# "0 1", as in input files of Gaussian; perhaps followed by a name.
 _BOTH = re.compile(r"\s*([+−-]?\d)\s+([1-9])(?:\s+[a-z].*)?\s*", re.IGNORECASE)
 _NOT_ANGSTROM = r"(bohrs?|a\.?u\.?|atomic units?|n(?:m|anomet(?:er|re)s?)|p(?:m|icomet(?:er|re)s?))"
 _UNIT = re.compile(  # "units=bohr", "coordinates in nm" or "positions (a.u.)"; or the unit alone
@@ -60,7 +60,7 @@ _UNIT = re.compile(  # "units=bohr", "coordinates in nm" or "positions (a.u.)"; 
     rf"{_NOT_ANGSTROM}(?!\w)|^\W*(?:in )?{_NOT_ANGSTROM}\W*$",
     re.IGNORECASE,
 )
-# A key and its value, which may be in quotes and hold what looks like another key.
+# A key and its value, which may be in quotes and contain what looks like another key.
 _PAIR = re.compile(r"([\w.-]+)[\"']?\s*[=:]\s*(\"[^\"]*\"|'[^']*'|\S*)")
 _LATTICE = re.compile(r"(?<![\w.])(?:Lattice|Cell)\s*=", re.IGNORECASE)
 _PERIODIC = re.compile(
@@ -69,7 +69,7 @@ _PERIODIC = re.compile(
 
 
 class XYZMolecule(NamedTuple):
-    """One molecule of a file: where it stands, its comment, elements and positions (Å)."""
+    """One molecule of a file: its first line, comment, elements and positions (Å)."""
 
     line: int
     comment: str
@@ -78,7 +78,7 @@ class XYZMolecule(NamedTuple):
 
     @property
     def formula(self) -> str:
-        """Chemical formula in Hill order: carbon, hydrogen, and the others by the alphabet."""
+        """Chemical formula in Hill order: carbon, hydrogen, then the others alphabetically."""
         counts = Counter(self.symbols)
         first = ("C", "H") if "C" in counts else ()
         order = sorted(counts, key=lambda s: (first.index(s) if s in first else len(first), s))
@@ -86,18 +86,18 @@ class XYZMolecule(NamedTuple):
 
     @property
     def foreign(self) -> list[str]:
-        """Its elements that QM9 does not have, in alphabetical order."""
+        """Its elements that do not occur in QM9, in alphabetical order."""
         return sorted({s for s in self.symbols if _SYMBOLS.index(s) + 1 not in ELEMENTS})
 
     @property
     def charge(self) -> int | None:
-        """Charge in elementary charges if the comment tells it: ``charge=1``, or ``1 2``."""
+        """Charge in elementary charges if the comment gives it: ``charge=1``, or ``1 2``."""
         found = _CHARGE.search(self.comment) or _BOTH.fullmatch(self.comment)
         return _integer(found[1]) if found else None
 
     @property
     def multiplicity(self) -> int | None:
-        """Spin multiplicity if the comment tells it: ``mult=2``, ``uhf=1``, or the 2 of ``1 2``."""
+        """Spin multiplicity if the comment gives it: ``mult=2``, ``uhf=1``, or the 2 in ``1 2``."""
         if found := _MULTIPLICITY.search(self.comment):
             return _integer(found[1])
         if found := _UNPAIRED.search(self.comment):
@@ -107,7 +107,7 @@ class XYZMolecule(NamedTuple):
 
     @property
     def periodic(self) -> bool:
-        """Whether the comment tells of a lattice that repeats the atoms."""
+        """Whether the comment mentions a lattice that repeats the atoms."""
         directions = _PERIODIC.search(self.comment)
         if directions:
             return bool(re.search(r"\b(?:t|true|1)\b", directions[1], re.IGNORECASE))
@@ -139,8 +139,8 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
     ------
     DataError
         If there is no molecule, a line is not what it should be, an element does not exist, a
-        coordinate is no finite number, two atoms are at one place, or the coordinates are not in Å.
-        The message names the line. And if there are more than 300,000 molecules.
+        coordinate is not a finite number, two atoms are in the same place, or the coordinates are
+        not in Å (the message names the line); or if there are more than 300,000 molecules.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
     Traceback (most recent call last):
     qm9lib.errors.DataError: file, line 3: 'Xx' is no chemical element; expected a symbol such as C
     """
-    # Not splitlines(): for it a form feed or an odd space in a comment ends a line too.
+    # Not splitlines(), for which a form feed or an odd space in a comment ends a line, too.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     molecules: list[XYZMolecule] = []
     start = 0
@@ -161,7 +161,7 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
         molecule = _molecule(lines, start, file)
         start += 2 + len(molecule.symbols)
         if re.match(r"gdb \d+(?:\s|$)", molecule.comment):
-            # What else a record of QM9 has: frequencies, SMILES, InChI; and its many properties.
+            # Skip the rest of a QM9 record: frequencies, SMILES, InChI; and its many properties.
             molecule = molecule._replace(comment=" ".join(molecule.comment.split()[:2]))
             if lines[start + 2 : start + 3] and lines[start + 2].startswith("InChI="):
                 start += 3
@@ -222,7 +222,7 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
 
 
 def _columns(comment: str, where: str) -> tuple[int, int, int]:
-    """Return the columns of the element and of x, and how many there are at least."""
+    """Return the columns of the element and of x, and the least number of columns."""
     values = [value for key, value in _PAIR.findall(comment) if key.lower() == "properties"]
     if not values:
         return 0, 1, 4
@@ -259,7 +259,7 @@ def _symbol(word: str, where: str) -> str:
 
 
 def _coordinate(name: str, word: str, where: str) -> float:
-    # Spellings of Fortran (1.2D+00) and QM9 (1.2*^-6), but not those of Python alone (1_000).
+    # Notations of Fortran (1.2D+00) and QM9 (1.2*^-6), but not those of Python alone (1_000).
     plain = re.sub(r"(?<=[0-9.])(?:[dD]|\*\^)(?=[+-]?[0-9])", "e", word)
     try:
         value = float(plain) if plain.isascii() and "_" not in plain else np.nan
@@ -273,7 +273,7 @@ def _coordinate(name: str, word: str, where: str) -> float:
 
 
 def _check_distances(positions: np.ndarray, line: int, file: str) -> None:
-    """Raise an error for two atoms at one place, or coordinates in nm; ``line`` is the first."""
+    """Raise an error for two atoms in one place, or coordinates in nm; ``line`` is the first."""
     distances = np.linalg.norm(positions[:, None] - positions[None, :], axis=2)
     np.fill_diagonal(distances, np.inf)
     nearest = distances.min(axis=1)
@@ -299,13 +299,13 @@ def _short(text: str) -> str:
 def read(path: str | Path) -> list[XYZMolecule]:
     """Read the molecules of a file; see `parse`.
 
-    It is UTF-8, or UTF-16 or UTF-32 with a byte order mark; any other text counts as Latin-1, which
-    matters in comments alone.
+    The file is UTF-8, or UTF-16 or UTF-32 with a byte order mark; any other text is taken as
+    Latin-1, which matters only in comments.
 
     Raises
     ------
     DataError
-        As `parse`, and if there is no such file, it is not text, or it has more than 64 MB.
+        As in `parse`; also if there is no such file, it is not text, or it is larger than 64 MB.
     """
     try:
         with open(path, "rb") as file:
@@ -337,12 +337,12 @@ def _decoded(content: bytes, path: str | Path) -> str:
 
 
 def to_qm9(molecules: list[XYZMolecule]) -> QM9:
-    r"""Return molecules as the models take them; charges and labels are NaN, for nobody knows them.
+    r"""Return molecules in the form that models take, with unknown charges and labels set to NaN.
 
     Parameters
     ----------
     molecules
-        Molecules without `XYZMolecule.foreign` elements, at least one.
+        At least one molecule, none with `XYZMolecule.foreign` elements.
 
     Returns
     -------
@@ -352,7 +352,7 @@ def to_qm9(molecules: list[XYZMolecule]) -> QM9:
     Raises
     ------
     ValueError
-        If a molecule has an element that QM9 does not have.
+        If a molecule has an element that does not occur in QM9.
 
     Examples
     --------

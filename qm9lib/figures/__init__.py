@@ -1,1 +1,1 @@
-"""Pictures with text alternatives: `plots`, and in `viewer` molecules that turn."""
+"""Pictures with text alternatives: `plots`, and molecules that turn, in `viewer`."""

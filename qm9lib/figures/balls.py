@@ -1,4 +1,4 @@
-"""Molecules as balls and sticks: where each lies before the reader, its colours, and its SVG.
+"""Molecules as balls and sticks: how each lies before the reader, its colours, and its SVG.
 
 ``viewer.js`` draws the same picture again when a reader turns the molecule.
 """
@@ -18,20 +18,20 @@ from qm9lib.labels import SYMBOLS
 from qm9lib.units import written
 
 BALLS: dict[int, str] = {1: "#ffffff", 6: "#555555", 7: "#2f5fd0", 8: "#d03030", 9: "#90d060"}
-"""Colour of each element's ball by atomic number, as chemists have them."""
+"""Colour of each element's ball by atomic number, as is usual in chemistry."""
 
 # ColorBrewer's RdBu and matplotlib's viridis: colour-blind readers can tell their colours apart.
 _DIVERGING = "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac".split()
 _SEQUENTIAL = "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725".split()
 
-_ARROW = "#b8590a"  # darker than the orange of the plots: seen on white, on black, and on balls
+_ARROW = "#b8590a"  # darker than the orange of the plots: visible on white, on black and on balls
 _HEAD = 40.0  # length of the head of an arrow
-_WIDTH = 320  # pixels, where no style says how wide
+_WIDTH = 320  # pixels, if no style sets the width
 _UNIT = 100  # of the drawing per Å
 _STICK = 9.0  # half the width of a bond, in these units
 _SMALLEST = 1.9  # Å; molecules with a smaller radius are drawn no larger
-_TILT = (0.936, 0.352, 0.96, 0.28)  # cosine and sine of two angles, so that depth is seen
-_LOWEST, _HIGHEST = 0.45, 0.8  # height of a drawing by its width
+_TILT = (0.936, 0.352, 0.96, 0.28)  # cosine and sine of two angles, to make depth visible
+_LOWEST, _HIGHEST = 0.45, 0.8  # height of a drawing relative to its width
 
 
 Point = tuple[float, float, float]
@@ -45,15 +45,15 @@ class Scene(NamedTuple):
     positions
         x to the right, y up, and z towards the reader, of each atom.
     radii
-        Of each ball.
+        Radius of each ball.
     bonds
         Pairs of atoms.
     reach
-        Of the outermost ball from the centre: the width holds it however the molecule is turned.
+        From the centre to the edge of the outermost ball: it fits the width at every rotation.
     aside
-        Of the outermost ball from the long axis, which is x.
+        From the long axis, which is x, to the edge of the outermost ball.
     arrow
-        Its tail and its tip, if there is one.
+        Tail and tip of the arrow, if there is one.
     """
 
     positions: list[Point]
@@ -65,21 +65,21 @@ class Scene(NamedTuple):
 
     @property
     def aspect(self) -> float:
-        """Height of a drawing by its width."""
+        """Height of a drawing relative to its width."""
         return min(max(self.aside / self.reach, _LOWEST), _HIGHEST)
 
 
 def scene(molecule: Molecule, arrow: Sequence[float] | None = None) -> Scene:
     """Return how a molecule lies before the reader: flat, its long axis across, a little tilted.
 
-    The same to the last bit on every machine.
+    It is the same to the last bit on every machine.
 
     Parameters
     ----------
     molecule
-        What to show.
+        Molecule to show.
     arrow
-        A vector that turns with it, in Å as drawn: its middle is that of the molecule.
+        A vector that turns with it, as drawn in Å; it is centred on the molecule.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Scale:
     Parameters
     ----------
     values
-        All numbers that are to have a colour; finite, and at least one.
+        All numbers that need a colour; finite, and at least one.
 
     Examples
     --------
@@ -149,7 +149,7 @@ class Scale:
         return "#" + "".join(f"{round(channel):02x}" for channel in mixed)
 
     def bar(self, caption: str) -> str:
-        """Return the colours from low to high as a piece of HTML, above its caption, HTML too."""
+        """Return a bar of the colours from low to high, above its caption; both are HTML."""
         colors = ",".join(f"#{stop}" for stop in self.stops)
         ticks = [self.low, (self.low + self.high) / 2, self.high]
         return (
@@ -165,7 +165,7 @@ def _channels(color: str) -> list[int]:
 
 
 def ink(color: str) -> str:
-    """Return black or white, whichever can be read on a colour.
+    """Return black or white, whichever is legible on a colour.
 
     Examples
     --------
@@ -194,19 +194,19 @@ def drawing(
     Parameters
     ----------
     molecule
-        What to draw.
+        Molecule to draw.
     scene
-        How it lies.
+        Its position.
     aspect
-        Height of the drawing by its width.
+        Height of the drawing relative to its width.
     colors
-        Of each ball, as ``#rrggbb``.
+        Colour of each ball, as ``#rrggbb``.
     tags
         A number to write below each atom, if any.
     alt
         Text alternative.
     title
-        Name of the molecule for the buttons that turn it; its formula, if empty.
+        Name of the molecule for the buttons that turn it; if empty, its formula.
 
     Examples
     --------
@@ -218,12 +218,12 @@ def drawing(
     """
     positions, radii, pairs, reach, aside, arrow = scene
     camera = _round(4 * max(reach, _UNIT * _SMALLEST))
-    # A little more, for the perspective; and for what is written below the outermost atoms.
+    # A little more, for the perspective and for tags below the outermost atoms.
     more = 1.1 if tags else 1.04
     half = math.ceil(more * max(reach, aside / aspect, _UNIT * _SMALLEST))
     high = math.ceil(aspect * half)
     content = repr((positions, radii, colors, tags, alt, arrow))
-    name = f"qm9-{hashlib.sha256(content.encode()).hexdigest()[:8]}"  # no two drawings share one
+    name = f"qm9-{hashlib.sha256(content.encode()).hexdigest()[:8]}"  # no two drawings share a name
     parts: list[tuple[float, str]] = []
     for i, (x, y, z) in enumerate(positions):
         f = camera / (camera - z)
@@ -242,7 +242,7 @@ def drawing(
             f'<g data-n="{i} {j}" transform="{transform}"><path fill="{colors[i]}" d="{path}"/>'
             f'<path fill="url(#{name}-stick)" d="{path}"/></g>'
         )))  # fmt: skip
-    parts.sort(key=lambda part: part[0])  # what is far is painted first
+    parts.sort(key=lambda part: part[0])  # distant parts are painted first
     if arrow:  # and the arrow last, as half of it lies within the balls
         parts.append((math.inf, _arrow(*arrow, camera)))
     atoms = ";".join(
@@ -264,7 +264,7 @@ def drawing(
 def _half_bond(
     a: Sequence[float], b: Sequence[float], r_a: float, r_b: float, camera: float
 ) -> tuple[float, str, str]:
-    """Return depth, transform and outline of the half of a bond from atom a; as in viewer.js."""
+    """Return depth, transform and outline of the half-bond at atom a; as in viewer.js."""
     d = [q - p for p, q in zip(a, b, strict=True)]
     length = math.hypot(*d) or 1.0  # two atoms at one position have no direction
     near, far = (math.sqrt(r**2 - _STICK**2) / length for r in (r_a, r_b))
@@ -275,7 +275,7 @@ def _half_bond(
     long = math.hypot(x2 - x, y2 - y)
     c, s = ((x2 - x) / long, (y2 - y) / long) if long > 0 else (1.0, 0.0)
     at_start, at_end, along = _put(_STICK * f), _put(_STICK * f2), _put(long)
-    slope = d[2] / length  # the end that leans towards the reader is round
+    slope = d[2] / length  # the end that points towards the reader is round
     tail = f"A{_put(_STICK * f * slope)} {at_start} 0 0 1 0-{at_start}" if slope > 0 else "Z"
     head = f"V{at_end}"
     if slope < 0:
@@ -312,7 +312,7 @@ def _tag(value: float, radius: float, size: float) -> str:
 
 
 def _shades(name: str) -> str:
-    """Light from the upper left, for balls and sticks of all colours."""
+    """Return the light from the upper left, for balls and sticks of all colours."""
     ball = (("#fff", 0.75, 0), ("#fff", 0.12, 0.35), ("#000", 0, 0.6), ("#000", 0.5, 1))
     stick = (("#000", 0.5, 0), ("#fff", 0.25, 0.4), ("#000", 0.05, 0.6), ("#000", 0.55, 1))
     stops = [

@@ -1,9 +1,9 @@
-"""How a drawing stands in a notebook: as an image, which is shown before anything has run.
+"""How a notebook holds a drawing: as an image, which is shown before anything has run.
 
 JupyterLab, and previews on code hosts, drop SVG elements and scripts from outputs that they do not
-trust; an image that carries its file stays. It is on white, since it cannot know the colours of the
-page. Where the script of a trusted output runs, and on the pages of the book, the drawing itself
-takes the image's place, and the colours of the text around it.
+trust, but keep an image with an embedded file. It has a white background, since it cannot know the
+colours of the page. When the script of a trusted output runs, and on the pages of the book, the
+drawing itself takes the image's place, and takes on the colours of the text around it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import re
 from functools import cache
 from pathlib import Path
 
-_CARD = "<style>svg:root{background:#fff}</style>"  # of a file; within a page no SVG is the root
+_CARD = "<style>svg:root{background:#fff}</style>"  # of a file; within a page, no SVG is the root
 _START = '<img class="qm9-drawing" style="max-width:100%" src="data:image/svg+xml;base64,'
 
 _IMAGE = re.compile(rf'{re.escape(_START)}([\w+/=]+)" alt="([^"]*)">')
 
 
 def embedded(svg: str, alt: str) -> str:
-    """Return a drawing as an HTML image that carries its file.
+    """Return a drawing as an HTML image with its file embedded.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def embedded(svg: str, alt: str) -> str:
 
 
 def inlined(page: str) -> str:
-    """Put the drawings themselves in place of their images, and take the script away that would.
+    """Replace images by the drawings themselves, and remove the script that would do so.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def inlined(page: str) -> str:
 
 
 def script() -> str:
-    """Return the script that does in a browser what `inlined` does; it goes beside the images.
+    """Return the script that does the same as `inlined` in a browser; it goes next to the images.
 
-    It leaves other outputs alone, which may not be trusted.
+    It leaves other outputs alone, since they may not be trusted.
     """
     return f"<script>{shipped('embed.js')}</script>"
 

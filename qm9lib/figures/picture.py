@@ -1,4 +1,4 @@
-"""A figure with a text alternative, as SVG that suits its page, light or dark."""
+"""A figure with a text alternative, as SVG that suits a light or a dark page."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from qm9lib.figures.style import styled
 class Picture:
     """A figure with a text alternative and a caption, shown in notebooks and on the page.
 
-    Black lines and text take the colour of the page's text, and the background is that of the page.
-    A notebook that is not trusted shows them in black on white.
+    Black lines and text take the colour of the page's text, and the page's background shows
+    through. A notebook that is not trusted shows them in black on white.
 
     Parameters
     ----------
     figure
-        The figure; it is drawn at once.
+        The figure; it is drawn immediately.
     alt
-        What the figure shows, in a sentence or two, for those who do not see it. Numbers in it
-        should be computed.
+        What the figure shows, in a sentence or two, for those who cannot see it. Its numbers should
+        be computed.
     caption
-        What to look at, below the figure, for everybody; plain text. Every figure of the book has
+        What to look at, for all readers; plain text below the figure. Every figure of the book has
         one.
 
     Raises
@@ -56,7 +56,7 @@ class Picture:
         self.alt = alt
         self.caption = caption
         for box in figure.findobj(Legend):
-            box.set_frame_on(False)  # white, it would hide text that is light on a dark page
+            box.set_frame_on(False)  # a white one would hide light text on a dark page
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", dpi=150)
         self.svg = _adaptable(buffer.getvalue().decode("utf-8"))
@@ -78,18 +78,18 @@ class Picture:
 
 
 def _adaptable(svg: str) -> str:
-    """Turn matplotlib's SVG file into an element that can stand in a page beside others.
+    """Turn matplotlib's SVG file into an element that can share a page with others.
 
-    What is black becomes the colour of the text. The element is as wide as its figure, or as the
-    page if that is narrower. What is not needed is left out, and the names within begin with a hash
-    of the content: two figures in a page must not share names.
+    Black becomes the colour of the text. The element is as wide as its figure, or as the page if
+    that is narrower. Unneeded parts are left out, and the names within begin with a hash of the
+    content, since two figures on a page must not share names.
     """
     root = ElementTree.fromstring(svg)  # without prolog and comments
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         element.attrib = {name.rpartition("}")[2]: v for name, v in element.attrib.items()}
         element.text = element.tail = None
-    # The style sheet would hold for the whole page; its one rule is inherited from the root.
+    # The style sheet would apply to the whole page; its only rule is inherited from the root.
     width, height = (float(points) * 96 / 72 for points in root.attrib["viewBox"].split()[2:])
     root.attrib = {
         "xmlns": "http://www.w3.org/2000/svg",
@@ -97,7 +97,7 @@ def _adaptable(svg: str) -> str:
         "width": f"{width:.0f}",
         "height": f"{height:.0f}",
         "style": "display:block;max-width:100%;height:auto",
-        "fill": "currentColor",  # matplotlib does not mention it where it is black
+        "fill": "currentColor",  # matplotlib leaves it out if it is black
         "stroke-linejoin": "round",
     }
     _simplify(root)
@@ -110,13 +110,13 @@ def _adaptable(svg: str) -> str:
     for element in root.iter():
         if (own := element.attrib.pop("id", None)) in names:
             element.attrib["id"] = names[own]
-    _simplify(root)  # a group may have lost its name, and with it its use
+    _simplify(root)  # a group may have lost its name, and so its use
     text = ElementTree.tostring(root, encoding="unicode")
     return text.replace("~", f"q{hashlib.sha256(text.encode()).hexdigest()[:6]}-")
 
 
 def _simplify(parent: ElementTree.Element) -> None:
-    """Shorten numbers and paths, and remove what shows nothing."""
+    """Shorten numbers and paths, and remove elements that show nothing."""
     kept: list[ElementTree.Element] = []
     for child in parent:
         _simplify(child)
@@ -145,5 +145,5 @@ def _simplify(parent: ElementTree.Element) -> None:
 
 
 def _two_decimals(match: re.Match[str]) -> str:
-    """Round to a hundredth of a point, which nobody sees."""
+    """Round to a hundredth of a point, which nobody can see."""
     return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")

@@ -43,15 +43,15 @@ def loss_curves(
     ylabel, xlabel
         Axis labels; units included.
     bounds
-        For a curve that training produced: a number that it ends below, by name. The text
-        alternative tells it instead of digits, which differ between processors.
+        For a curve from a training: a number that it ends below, by name. The text alternative
+        gives it instead of the digits, which differ between processors.
     caption
         What to look at, as in `Picture`.
 
     Returns
     -------
     Picture
-        Its text alternative tells where each curve starts and ends.
+        Its text alternative says where each curve starts and ends.
 
     Raises
     ------
@@ -86,14 +86,14 @@ def loss_curves(
 
 
 def _below(value: float, bound: float) -> str:
-    """Tell a bound of a value, having checked that it is one."""
+    """Return a bound of a value in words, after checking it."""
     if not value < bound:
         raise ValueError(f"the text alternative would say below {bound:g}, but it is {value:.4g}")
     return f"below {bound:g}"
 
 
 def _plain_numbers(ax: Axes) -> None:
-    """Write 20 on a logarithmic axis, not 2 x 10^1, and as many numbers as there is room for."""
+    """Write 20 on a logarithmic axis, not 2 x 10^1, and as many numbers as fit."""
     low, high = ax.get_ylim()
     if 5 < high / low < 100:  # more than 8, 9 and 10 can share; fewer than powers of ten suffice
         ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
@@ -118,18 +118,18 @@ def parity(
     predicted, true
         Values in ``unit``, shape (n,).
     quantity
-        What they are, for the axis labels.
+        Name of the quantity, for the axis labels.
     unit
-        Their unit.
+        Its unit.
     bound
-        A number that the mean absolute error is below, parts instead of its digits.
+        A number that the mean absolute error is below, to give instead of its digits.
     caption
         What to look at, as in `Picture`.
 
     Returns
     -------
     Picture
-        Its text alternative tells the mean absolute error.
+        Its text alternative gives the mean absolute error.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def histograms(
     Parameters
     ----------
     values
-        Arrays by axis label; the unit belongs into the label.
+        Arrays by axis label, which includes the unit.
     ylabel
         What is counted.
     bins
@@ -184,7 +184,7 @@ def histograms(
     Returns
     -------
     Picture
-        Its text alternative tells mean and standard deviation of each.
+        Its text alternative gives the mean and standard deviation of each.
 
     Examples
     --------
@@ -213,16 +213,16 @@ def bars(
 ) -> Picture:
     """Draw one horizontal bar per number on a logarithmic axis, the first on top.
 
-    The numbers themselves stand in a column on the right.
+    The numbers themselves are in a column on the right.
 
     Parameters
     ----------
     values
         Positive numbers by name.
     xlabel
-        Axis label; the unit belongs into it.
+        Axis label, including the unit.
     bounds
-        For a number that training produced: what it is below, as in `loss_curves`.
+        For a number from a training: an upper bound, as in `loss_curves`.
     reference
         Numbers to mark with a vertical line, by name.
     hatched
@@ -233,7 +233,7 @@ def bars(
     Returns
     -------
     Picture
-        Its text alternative tells all numbers, or their bounds.
+        Its text alternative gives all numbers, or their bounds.
 
     Raises
     ------
@@ -294,9 +294,9 @@ def learning_curves(
     Parameters
     ----------
     curves
-        By name, the error by number of training molecules.
+        By name, the error for each number of training molecules.
     ylabel
-        Axis label; the unit belongs into it.
+        Axis label, including the unit.
     reference
         Errors to mark with a horizontal line, by name.
     caption
@@ -305,7 +305,7 @@ def learning_curves(
     Returns
     -------
     Picture
-        Its text alternative tells all numbers.
+        Its text alternative gives all numbers.
 
     Examples
     --------
@@ -327,7 +327,7 @@ def learning_curves(
     ax.set(xlabel="training molecules", ylabel=ylabel, xscale="log", yscale="log")
     sizes = sorted({size for errors in curves.values() for size in errors})
     shown = sizes[:1]
-    for size in sizes[1:]:  # numbers that would touch are left out
+    for size in sizes[1:]:  # leave out numbers that would touch
         if size >= 2.5 * shown[-1]:
             shown.append(size)
     ax.set_xticks(shown, [f"{size:,}" for size in shown])

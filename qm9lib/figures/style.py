@@ -1,7 +1,7 @@
 """The look of a figure: colours, sizes, empty axes and legends.
 
-Whatever is black takes the colour of the text around the figure, so that one file suits light and
-dark pages. Nothing else may be needed to read a figure than what `COLORS` and black can show.
+Anything black takes the colour of the text around the figure, so that one file suits light and dark
+pages. To read a figure, nothing more than `COLORS` and black should be needed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLORS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-"""Colours that colour-blind readers can tell apart, visible on white and on a dark page.
+"""Colours that colour-blind readers can tell apart, visible on white and on dark pages.
 
-Those of Okabe and Ito (2008) that have a contrast of 3 to both. Black is another.
+They are the colours of Okabe and Ito (2008) with a contrast of 3 to both, to which black is added.
 """
 
 WIDTH = 5.2
-"""Width of a figure, inches. On a phone it is shown at 70 % of that, and its text is readable."""
+"""Width of a figure, inches. On a phone it is shown at 70 % of that, and its text is legible."""
 
 SMALL = 10.0
-"""Smallest size of text in a figure of that width, points."""
+"""Smallest text size in a figure of that width, points."""
 
 _DASHES = ("-", (0, (4, 1.2)), (0, (4, 1.2, 1, 1.2)), (0, (1.2, 0.8)), (0, (7, 2)))
 
@@ -49,7 +49,7 @@ _STYLE = {
 }
 
 styled = mpl.rc_context(_STYLE)
-"""Decorator of functions that make figures: they do so in the style of the course."""
+"""Decorator for functions that make figures, to make them in the style of the course."""
 
 
 @styled
@@ -59,18 +59,18 @@ def axes(width: float = WIDTH, height: float = 3.4, rows: int = 1) -> tuple[Figu
     Parameters
     ----------
     width, height
-        In inches. Up to `WIDTH`, the text can be read on a phone.
+        Size in inches. Up to `WIDTH`, the text can be read on a phone.
     rows
         Number of axes, one below the other.
     """
-    # Not through pyplot: the figure belongs to nobody else and is shown only by its Picture.
+    # Not through pyplot, so that the figure is shown only by its Picture.
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, list(np.ravel(figure.subplots(rows, 1)))
 
 
 @styled
 def legend(figure: Figure) -> None:
-    """Write the names of the curves above the axes, where they hide nothing.
+    """Write the names of the curves above the axes, where they cover nothing.
 
     Parameters
     ----------

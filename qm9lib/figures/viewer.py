@@ -1,7 +1,7 @@
 """Molecules that a reader can turn, in a notebook and on a page.
 
 Python draws the molecule as an SVG image. A script of a few kilobytes, ``viewer.js``, turns it; it
-asks no other host for anything, and where no script runs the image remains.
+contacts no other host, and if no script can run, the image remains.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from qm9lib.figures.embed import script, shipped
 from qm9lib.labels import LABELS, SYMBOLS
 from qm9lib.units import written
 
-_MANY = 3  # bonds of a kind; of more only the shortest and the longest are named
+_MANY = 3  # bonds of a kind; if there are more, only the shortest and the longest are given
 _ORDER = "CNOFH"  # of the two elements of a bond
-# JupyterLab floats both at fixed widths, and drops our style sheet from what it does not trust.
+# JupyterLab floats both at fixed widths, and drops our style sheet from untrusted outputs.
 _TERM = 'style="float:left;clear:left;width:auto;margin-right:0.75rem"'
 _FACT = 'style="float:none;width:auto"'
 
 
 class View:
-    """One or several molecules that turn, with a text alternative; made by `view`.
+    """One or more molecules that turn, with a text alternative; made by `view`.
 
     Parameters
     ----------
     html
-        What a browser shows: style, drawings, script. Complete in itself.
+        What a browser shows: style, drawings and script, complete in itself.
     alt
-        What is to be seen, in words.
+        What there is to see, in words.
     """
 
     def __init__(self, html: str, alt: str) -> None:
@@ -67,26 +67,26 @@ def view(
 ) -> View:
     """Show molecules as balls and sticks that can be turned and zoomed.
 
-    A molecule is seen from where it is flattest, a little from the side. The same molecule gives
+    A molecule is seen along its flattest direction, a little from the side. The same molecule gives
     the same bytes on every machine.
 
     Parameters
     ----------
     molecule
-        A molecule; or several by title, shown as a gallery.
+        One molecule, or several by title, shown as a gallery.
     values
         One finite number per atom to colour it by, shape (atoms,); for a gallery, an array for each
-        title. Values of both signs have a scale with zero in its middle: red below, blue above.
-        Without values, the colours tell the elements.
+        title. Values of both signs get a scale with zero in the middle: red below, blue above.
+        Without values, the colours show the elements.
     label, unit
-        What the values are, such as ``"Mulliken charge"`` and ``"e"``.
+        Name and unit of the values, such as ``"Mulliken charge"`` and ``"e"``.
     tags
-        Whether each atom carries its value in figures.
+        Whether to write its value on each atom.
     arrow
-        For one molecule: a vector of three finite numbers to draw through its middle, an ångström
-        long for each unit of it.
+        For one molecule: a vector of three finite numbers to draw through its centre, at one
+        ångström per unit.
     arrow_label
-        What the vector is, with its unit, such as ``"dipole moment, 2.2 D"``.
+        Name of the vector, with its unit, such as ``"dipole moment, 2.2 D"``.
     labels
         Labels of QM9 to write below each molecule, by name, and the unit of each:
         ``{"gap": "eV"}``. Formula, SMILES and number are always there.
@@ -94,17 +94,17 @@ def view(
     Returns
     -------
     View
-        Shown by a notebook. Its text alternative tells formula, atoms, bond lengths and the range
-        of the values.
+        An object that a notebook shows. Its text alternative gives formula, atoms, bond lengths and
+        the range of the values.
 
     Raises
     ------
     TypeError
-        If a molecule is no `Molecule`, molecules and values are not both for a gallery, or a
-        gallery is to have an arrow.
+        If a molecule is not a `Molecule`, only one of molecules and values is for a gallery, or a
+        gallery is given an arrow.
     ValueError
-        If there is no molecule or no atom, a position or value is not finite, there is not one
-        value per atom, or the arrow is not three numbers.
+        If there is no molecule or no atom, a position or value is not finite, the values are not
+        one per atom, or the arrow is not three numbers.
     UnknownNameError
         If there is no such label or unit.
 
@@ -129,7 +129,7 @@ def view(
         scale = Scale([value for of_one in numbers.values() for value in of_one])
     vector = None if arrow is None else _vector(arrow, several)
     scenes = {title: scene(one, vector) for title, one in molecules.items()}
-    aspect = max(scene.aspect for scene in scenes.values())  # of all, so that cards are in line
+    aspect = max(scene.aspect for scene in scenes.values())  # of all, so that cards line up
     figures, alternatives = [], []
     for title, one in molecules.items():
         alt = _alternative(one, scenes[title].bonds, numbers.get(title), label, unit)
@@ -188,7 +188,7 @@ def _vector(arrow: object, several: bool) -> list[float]:
 def _numbers(
     molecules: Mapping[str, Molecule], values: object, several: bool
 ) -> dict[str, list[float]]:
-    """Return the checked values of each molecule by title; nothing for no values."""
+    """Return the checked values of each molecule by title; empty if there are none."""
     if values is None:
         return {}
     if several != isinstance(values, Mapping):

@@ -1,6 +1,6 @@
 """From molecules to numbers: padded batches, every model, one file format, tests of symmetry.
 
-The models are in `composition`, `kernel`, `gnn` and `painn`; here is what holds of all networks.
+The models are in `composition`, `kernel`, `gnn` and `painn`; the names here serve all networks.
 """
 
 from qm9lib.models.model import Ensemble, Model, predict_all

@@ -19,7 +19,7 @@ from qm9lib.units import convert
 class Composition:
     """A label as (number of atoms of each element) · (value of each element).
 
-    For the spatial extent r2 also (sum of squared distances from the centre of mass) · (charge).
+    For the spatial extent r2, plus (sum of squared distances from the centre of mass) · (charge).
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Composition:
     coefficients
         Value per atom of H, C, N, O and F in the published unit of the label; shape (5,), float64.
     charges
-        Value per Å² of the same elements, by which `QM9.spread` counts; shape (5,), float64.
+        Value per Å² of `QM9.spread` for the same elements; shape (5,), float64.
 
     Examples
     --------
@@ -44,14 +44,14 @@ class Composition:
     charges: Float[np.ndarray, " 5"] = field(default_factory=lambda: np.zeros(5))
 
     def predict(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
-        """Return the label of each molecule as this model has it, float64.
+        """Return this model's prediction for the label of each molecule, float64.
 
         Parameters
         ----------
         qm9
             Molecules.
         unit
-            Unit of the result; by default the published one.
+            Unit of the result; by default the published unit.
         """
         values = qm9.composition @ self.coefficients
         if self.charges.any():
@@ -61,7 +61,7 @@ class Composition:
     def in_unit(
         self, values: Float[np.ndarray, " molecules"], unit: str | None
     ) -> Float[np.ndarray, " molecules"]:
-        """Convert values of the label from its published unit; None leaves them in it.
+        """Convert values of the label from its published unit; None leaves them as they are.
 
         Examples
         --------
@@ -71,7 +71,7 @@ class Composition:
         return values if unit is None else convert(values, LABELS[self.label].unit, unit)
 
     def residual(self, qm9: QM9, unit: str | None = None) -> Float[np.ndarray, " molecules"]:
-        """Return what this model leaves over: label minus prediction, float64.
+        """Return the residual of this model: label minus prediction, float64.
 
         A total energy is a few hundred hartree, known to 1e-6. The difference is taken in float64;
         what is left is small enough for float32.
@@ -96,7 +96,7 @@ def fit(qm9: QM9, label: str = "H", *, spread: bool = False) -> Composition:
     label
         Name of the label.
     spread
-        Fit the charges, too.
+        Whether to fit the charges, too.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def fit(qm9: QM9, label: str = "H", *, spread: bool = False) -> Composition:
     UnknownNameError
         If the label is unknown.
     ValueError
-        If there is no molecule, or a label or position is no finite number.
+        If there are no molecules, or a label or position is not a finite number.
     """
     if not len(qm9):
         raise ValueError("cannot fit a composition model to an empty set of molecules")
@@ -138,7 +138,7 @@ def sgd(
 ) -> Descent:
     """Fit a linear model by stochastic gradient descent, one molecule at a time.
 
-    This is the recipe of the *baseline* chapter, for the lesson; to fit, use `fit`.
+    This is the recipe of the *baseline* chapter, for teaching; to fit a model, use `fit`.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def sgd(
     epochs
         Passes over the molecules, in the given order.
     decay
-        Factor of the step size from one epoch to the next.
+        Factor by which the step size shrinks from one epoch to the next.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""What surrounds each atom, in numbers that no turn, reflection or renumbering changes.
+"""The surroundings of each atom, as numbers that no turn, reflection or renumbering changes.
 
-The neighbours of an atom make a density: each is a smooth bump at its distance, in its direction,
+The neighbours of an atom form a density: each is a smooth bump at its distance, in its direction,
 and in the channel of its element. Its expansion in spherical harmonics turns with the molecule; the
 **power spectrum**, a sum of products over the harmonics of one degree, does not (Bartók, Kondor and
-Csányi 2013). It is long, so that it is cut down by principal components in two places.
+Csányi 2013). It is long, so principal components shorten it in two places.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from qm9lib.models import programs
 from qm9lib.models.graphs import Batch, bucketed, chunks, pairs, sizes_for
 from qm9lib.progress import bar
 
-CUTOFF = 5.0  # Å; no neighbour beyond it is seen
+CUTOFF = 5.0  # Å; neighbours beyond it are not seen
 RADIAL = 12  # Gaussians from 0.8 Å to just before the cutoff
 DEGREE = 4  # of the spherical harmonics, at most
-CHANNELS = 20  # that are kept of each degree
-FEATURES = 256  # that are kept of each atom's power spectrum
+CHANNELS = 20  # kept for each degree
+FEATURES = 256  # kept of each atom's power spectrum
 
-_FIRST, _LAST = 0.8, 4.7  # Å, the middles of the first and the last Gaussian
-_NEAR = 1.6  # Å; beyond it a neighbour counts less by the eighth power of its distance
-_TOGETHER = 32  # molecules; what is known of their pairs still fits in a processor's cache
-_NOTHING = 1e-10  # part of the largest variance, below which a direction is rounding
-_FOR_THE_AXES = 1_000  # molecules whose principal components are taken
+_FIRST, _LAST = 0.8, 4.7  # Å, the centres of the first and the last Gaussian
+_NEAR = 1.6  # Å; beyond it, a neighbour's weight falls with the eighth power of its distance
+_TOGETHER = 32  # molecules; the data on their pairs still fit in a processor's cache
+_NOTHING = 1e-10  # fraction of the largest variance below which a direction is rounding error
+_FOR_THE_AXES = 1_000  # molecules used for the principal components
 
 
 class Atoms(NamedTuple):
-    """Features of all atoms of one element, those of a molecule one after the other.
+    """Features of all atoms of one element, molecule by molecule.
 
     Attributes
     ----------
     features
         Shape (atoms, features), float32.
     molecule
-        Row of the molecule of each atom, shape (atoms,), never falling.
+        Row of each atom's molecule, shape (atoms,), never decreasing.
     """
 
     features: Float[np.ndarray, "atoms features"]
@@ -57,11 +57,11 @@ class Atoms(NamedTuple):
 def spherical_harmonics(
     directions: Float[Array, "*points 3"], degree: int
 ) -> list[Float[Array, "*points _"]]:
-    r"""Real spherical harmonics of degree 0, 1, ..., in the normalisation of Racah.
+    r"""Return real spherical harmonics of degree 0, 1, ..., in Racah's normalisation.
 
     With it, the harmonics of one degree l obey the addition theorem
     :math:`\sum_m Y_{lm}(u)\, Y_{lm}(v) = P_l(u \cdot v)`, with the Legendre polynomial
-    :math:`P_l`: their products know the angle between two directions, and nothing else.
+    :math:`P_l`: their products depend on the angle between two directions, and on nothing else.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def spherical_harmonics(
     Returns
     -------
     list of Array
-        For each degree l an array of shape (..., 2 l + 1).
+        For each degree l, an array of shape (..., 2 l + 1).
 
     Examples
     --------
@@ -107,7 +107,7 @@ def spherical_harmonics(
 def density(
     atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
 ) -> list[Float[Array, "atoms _ channels"]]:
-    """Expand the neighbours of each atom of a molecule; what comes out turns with the molecule.
+    """Expand the neighbours of each atom in a molecule; the result turns with the molecule.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def density(
     Returns
     -------
     list of Array
-        For each degree l an array of shape (atoms, 2 l + 1, channels), with a channel for each
+        For each degree l, an array of shape (atoms, 2 l + 1, channels), with a channel for each
         element and radial function.
 
     Examples
@@ -142,7 +142,7 @@ def density(
     channels = radial[:, :, None, :] * is_element[None, :, :, None]
     channels = channels.reshape(*radial.shape[:2], -1)
     harmonics = spherical_harmonics(to / distance[:, :, None], DEGREE)
-    # One product for all degrees takes half the time of one for each.
+    # One product for all degrees takes half as long as one for each.
     together = jnp.einsum("ijm,ijc->imc", jnp.concatenate(harmonics, axis=-1), channels)
     return jnp.split(together, [(n + 1) ** 2 for n in range(DEGREE)], axis=1)
 
@@ -150,19 +150,19 @@ def density(
 def power_spectrum(
     densities: list[Float[Array, "atoms _ channels"]],
 ) -> Float[Array, "atoms spectrum"]:
-    r"""Contract densities to what does not turn.
+    r"""Contract densities to numbers that no rotation changes.
 
     For each degree l and each pair of channels c, d, the sum :math:`\sum_m a_{mc} a_{md}`, times
     the root of 2 l + 1. Two neighbours j, k add to it the product of their radial functions times
     :math:`\sqrt{2l+1}\,P_l(\cos\theta_{jk})`: their distances, and the angle between them, in
-    polynomials whose mean square over all directions is 1, so that no degree outweighs another. All
-    is divided by the root of the length of the whole, so that its length grows with the number of
-    neighbours, and not with its square.
+    polynomials whose mean square over all directions is 1, so that no degree outweighs another. The
+    whole is divided by the root of its length, so that its length grows with the number of
+    neighbours, and not with the square of that number.
 
     Parameters
     ----------
     densities
-        For each degree l an array of shape (atoms, 2 l + 1, channels).
+        For each degree l, an array of shape (atoms, 2 l + 1, channels).
 
     Returns
     -------
@@ -179,10 +179,10 @@ def power_spectrum(
     for degree, a in enumerate(densities):
         channels = a.shape[-1]
         first, second = np.triu_indices(channels)
-        # Each pair of channels stands once, and counts as in the whole symmetric matrix.
+        # Each pair of channels occurs once, and counts as it does in the full symmetric matrix.
         twice = np.where(first == second, 1.0, math.sqrt(2.0)) * math.sqrt(2 * degree + 1)
         products = jnp.einsum("imc,imd->icd", a, a).reshape(len(a), -1)
-        # "clip": no index is outside, and to look for one would take as long as the products.
+        # "clip": no index is out of range, and checking would take as long as the products.
         products = jnp.take(products, first * channels + second, axis=1, mode="clip")
         columns.append(products * jnp.asarray(twice, a.dtype)[None, :])
     found = jnp.concatenate(columns, axis=1)
@@ -193,15 +193,15 @@ def power_spectrum(
 
 @dataclass(frozen=True, eq=False)
 class PowerSpectrum:
-    """The power spectrum of atoms, cut down by principal components; made by `fit`.
+    """The power spectrum of atoms, shortened by principal components; made by `fit`.
 
     Attributes
     ----------
     axes
-        For each degree, which combinations of channels are kept: shape (channels, kept).
+        For each degree, the combinations of channels that are kept; shape (channels, kept).
     middles, maps
-        For each element that there was, the mean of the spectra, shape (spectrum,), and what leads
-        to the features, shape (spectrum, features).
+        For each element in the training molecules, the mean of the spectra, shape (spectrum,), and
+        the matrix that leads to the features, shape (spectrum, features).
 
     Examples
     --------
@@ -230,7 +230,7 @@ class PowerSpectrum:
         Raises
         ------
         ValueError
-            If there is no molecule, or an element that the molecules of `fit` did not have.
+            If there are no molecules, or an element did not occur in the molecules of `fit`.
         """
         new = sorted({*np.unique(qm9.atomic_numbers).tolist()} - {*self.maps})
         if new:
@@ -239,7 +239,7 @@ class PowerSpectrum:
                 "of: fit with molecules that have it"
             )
         molecule = np.repeat(np.arange(len(qm9)), qm9.n_atoms)
-        place = np.empty(len(molecule), np.int64)  # of each atom among those of its element
+        place = np.empty(len(molecule), np.int64)  # of each atom among all atoms of its element
         found = {}
         for z in np.unique(qm9.atomic_numbers).tolist():
             those = np.flatnonzero(qm9.atomic_numbers == z)
@@ -262,13 +262,13 @@ def fit(qm9: QM9) -> PowerSpectrum:
     Parameters
     ----------
     qm9
-        Training molecules; the first 1,000 are enough, and no more are used, but for those with an
-        element that these do not have.
+        Training molecules; the first 1,000 are enough, and no more are used, except for molecules
+        with an element that these lack.
 
     Raises
     ------
     ValueError
-        If there is no molecule.
+        If there are no molecules.
     """
     some = qm9[: min(_FOR_THE_AXES, len(qm9))]
     rest = ~some.composition.any(axis=0)
@@ -293,11 +293,11 @@ def fit(qm9: QM9) -> PowerSpectrum:
         middles[z] = of_element.mean(axis=0).astype(np.float32)
         centred = of_element - middles[z]
         variance, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-        # Few atoms have few directions; the others would be any that the routine happens to give.
+        # Few atoms span few directions; the rest would be whatever the routine happens to give.
         rank = int(np.sum(variance > _NOTHING * variance[-1]))
         kept = slice(None, -min(rank, FEATURES) - 1, -1)
-        # One scale for each element: the mean squared distance of two of its atoms is 2. Where all
-        # are alike, as in one symmetric molecule, the length of the spectra is the measure.
+        # One scale for each element: the mean squared distance of two of its atoms is 2. If all are
+        # alike, as in one symmetric molecule, the length of the spectra sets the scale.
         length = np.mean(np.sum(of_element**2, axis=1))
         size = math.sqrt(max(variance[kept].sum(), 1e-4 * length, 1e-30))
         maps[z] = (directions[:, kept] / size).astype(np.float32)
@@ -305,7 +305,7 @@ def fit(qm9: QM9) -> PowerSpectrum:
 
 
 def _pieces(qm9: QM9) -> Iterator[tuple[Batch, int]]:
-    """Yield padded molecules, some together, and how many are real; these come first."""
+    """Yield padded molecules, several at a time, and how many are real; real ones come first."""
     for bucket in bucketed(qm9, sizes_for(qm9)):
         parts = [np.asarray(part) for part in bucket]
         for piece in chunks(np.arange(len(bucket.row), dtype=np.int32), _TOGETHER):
@@ -315,7 +315,7 @@ def _pieces(qm9: QM9) -> Iterator[tuple[Batch, int]]:
 def _of_molecules(
     qm9: QM9, describe: Callable[..., Any], *axes: Any
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Any]]:
-    """Yield atomic numbers, rows and descriptions, those of padding left out."""
+    """Yield atomic numbers, rows and descriptions, without the padding."""
 
     def described() -> Iterator[tuple[int, Any]]:
         for batch, real in _pieces(qm9):
@@ -323,7 +323,7 @@ def _of_molecules(
             yield real, (batch.atomic_numbers, batch.row, found)
 
     programs.keep()
-    # The next piece is asked for first: JAX computes it while the caller works with this one.
+    # The next piece is requested first: JAX computes it while the caller works with this one.
     for (real, piece), _next in pairwise(chain(described(), [(0, None)])):
         yield jax.tree.map(lambda array, real=real: np.asarray(array)[:real], piece)
 

@@ -1,8 +1,8 @@
 """The graph network of the *gnn* chapter: edge, node and global update.
 
 The blocks are those of Battaglia et al. (2018), in the smallest form that predicts an energy. The
-code is for one molecule; ``jax.vmap(network)`` is for a batch. It computes in the dtype of its
-weights, float32 unless somebody casts them.
+code handles one molecule; ``jax.vmap(network)`` handles a batch. It computes in the dtype of its
+weights, float32 unless they are cast.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class GraphLayer(eqx.Module):
         self.edge_weight = normal(edge, (features, nodes, messages), features * nodes)
         self.edge_bias = jnp.zeros(messages, jnp.float32)
         self.node_weight = normal(node, (messages, nodes), messages)
-        # The global feature sums over all atoms: its weights start small.
+        # The global feature is a sum over all atoms, so its weights start small.
         self.global_weight = 0.1 * normal(update, (nodes, global_features), nodes)
 
     def __call__(
@@ -128,7 +128,7 @@ class GraphLayer(eqx.Module):
             Shape (atoms,), true for real atoms.
         """
         sent = jnp.einsum("jn,knm->jkm", nodes, self.edge_weight)
-        # A plain sum over the few edge features, which XLA fuses with what follows. As an einsum it
+        # A plain sum over the few edge features, which XLA fuses with what follows. An einsum
         # would be thousands of tiny matrix products.
         weighted = sum(edges[:, :, k, None] * sent[None, :, k, :] for k in range(edges.shape[2]))
         message = jax.nn.leaky_relu(weighted + self.edge_bias[None, None, :])
@@ -149,7 +149,8 @@ class GraphNetwork(eqx.Module):
     nodes, messages, global_features
         Lengths of the node features (at least 9), the messages and the global feature.
     edge_function
-        From positions and mask to edge features: `inverse_distance_edges` or `bessel_edges`.
+        Function from positions and mask to edge features: `inverse_distance_edges` or
+        `bessel_edges`.
     key
         Key for the initial weights.
 
@@ -190,7 +191,7 @@ class GraphNetwork(eqx.Module):
         self.edge_function = edge_function
         self.nodes = nodes
 
-    # The shapes are checked by hand: the error is one that a student can read.
+    # The shapes are checked by hand, so that a student can read the error message.
     def __call__(
         self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
     ) -> Float[Array, ""]:
@@ -211,14 +212,14 @@ class GraphNetwork(eqx.Module):
         Raises
         ------
         ValueError
-            If the shapes are not those of one molecule, or an element is not one of QM9. Compiled,
-            the network gives NaN for it.
+            If the shapes are not those of one molecule, or an element does not occur in QM9 (a
+            compiled network returns NaN for it).
         """
         check_one_molecule(atomic_numbers, positions)
         return self._energy(atomic_numbers, positions)
 
-    # Compiled as a whole also where the caller does not: operation by operation, each would be
-    # compiled by itself, which takes many seconds.
+    # Compiled as a whole even if the caller does not compile it: run one by one, the operations
+    # would be compiled separately, which takes many seconds.
     @eqx.filter_jit
     def _energy(
         self, atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
@@ -234,5 +235,5 @@ class GraphNetwork(eqx.Module):
 
 
 def count_parameters(network: eqx.Module) -> int:
-    """Return how many numbers are trained in a network."""
+    """Return the number of trained parameters of a network."""
     return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))

@@ -1,6 +1,6 @@
 """From molecules to arrays that a network can take: one-hot elements, distances, padded batches.
 
-A padded atom has atomic number 0. It is left out by a mask, in the value and in the gradient.
+A padded atom has atomic number 0. A mask excludes it, from the value and from the gradient.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ These six leave 7 % of QM9's pairs of atoms as padding; one size would leave 60 
 
 
 class Batch(NamedTuple):
-    """Molecules padded to one number of atoms.
+    """Molecules padded to a common number of atoms.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class Batch(NamedTuple):
     positions
         Shape (batch, atoms, 3), float32, Å; 0 for a padded atom.
     row
-        Row of each molecule in the `QM9` it came from, shape (batch,), int32; -1 for a molecule
-        of padding, whose atoms are all padded.
+        Row of each molecule in the `QM9` it came from, shape (batch,), int32; -1 for a padding
+        molecule, whose atoms are all padded.
     """
 
     atomic_numbers: Int[Array, "batch atoms"]
@@ -82,11 +82,11 @@ def one_hot(
 def distances(
     positions: Float[Array, "atoms 3"], mask: Bool[Array, " atoms"]
 ) -> Float[Array, "atoms atoms"]:
-    """Distances between the atoms of one molecule, in Å.
+    """Return the distances between the atoms of one molecule, in Å.
 
     The square root has no derivative at zero: an atom's distance to itself would put NaN into
-    every gradient. So the root is taken only of pairs of two different, real atoms; all other
-    pairs are given the distance 0 with derivative 0.
+    every gradient. So the root is taken only for pairs of two different, real atoms; all other
+    pairs get the distance 0 with derivative 0.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def pairs(mask: Bool[Array, " atoms"]) -> Bool[Array, "atoms atoms"]:
 def inverse_distance(
     positions: Float[Array, "atoms 3"], mask: Bool[Array, " atoms"]
 ) -> Float[Array, "atoms atoms"]:
-    """One over the distance of two atoms, in 1/Å: the edge weight of the *gnn* chapter.
+    """Return one over the distance of two atoms, in 1/Å: the edge weight of the *gnn* chapter.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def radial_bessel(
     n
         Number of functions.
     cutoff
-        Distance c in Å from which on all functions are 0.
+        Distance c in Å beyond which all functions are 0.
 
     Returns
     -------
@@ -196,8 +196,8 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
     Raises
     ------
     ValueError
-        If the shapes are not (atoms,) and (atoms, 3), there is no atom, or an atom is not of H, C,
-        N, O or F. Within `jax.jit` and `jax.vmap` the elements are not known yet: see
+        If the shapes are not (atoms,) and (atoms, 3), there are no atoms, or an atom is not H, C,
+        N, O or F. Within `jax.jit` and `jax.vmap`, the elements are not known yet; see
         `one_if_known`.
 
     Examples
@@ -217,10 +217,10 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
 
 
 def one_if_known(atomic_numbers: Int[Array, " atoms"]) -> Float[Array, ""]:
-    """Return 1, or NaN if an atom is not of H, C, N, O or F (or padded, 0).
+    """Return 1, or NaN if an atom is not H, C, N, O or F (or padded, 0).
 
     A compiled network cannot raise an error for such an atom. Multiplied by this number, its output
-    and its gradient are no number either, instead of those of another element.
+    and its gradient become NaN, too, instead of the values of some other element.
 
     Examples
     --------
@@ -235,13 +235,13 @@ def one_if_known(atomic_numbers: Int[Array, " atoms"]) -> Float[Array, ""]:
 def normal(key: PRNGKeyArray, shape: tuple[int, ...], inputs: int) -> Float[Array, "..."]:
     """Return initial weights: random numbers of standard deviation 1/sqrt(inputs), in float32.
 
-    A sum over so many inputs then starts with the size of one of them.
+    A sum over that many inputs is then initially about as large as one of them.
     """
     return jax.random.normal(key, shape, jnp.float32) / math.sqrt(inputs)
 
 
 def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
-    """Pad all molecules, those of similar size together.
+    """Pad all molecules, grouped by similar size.
 
     Parameters
     ----------
@@ -253,12 +253,12 @@ def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
     Returns
     -------
     list of Batch
-        One batch per size that has molecules. Every molecule is in exactly one of them.
+        One batch per size that has molecules. Every molecule is in exactly one batch.
 
     Raises
     ------
     ValueError
-        If there is no molecule, or one is larger than the last size.
+        If there are no molecules, or one is larger than the last size.
 
     Examples
     --------
@@ -283,7 +283,7 @@ def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
 
 
 def sizes_for(qm9: QM9) -> tuple[int, ...]:
-    """Return `SIZES`, and larger ones where a molecule is larger than any of QM9.
+    """Return `SIZES`, with larger sizes added if a molecule is larger than any in QM9.
 
     Examples
     --------
@@ -305,9 +305,9 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> B
     qm9
         Molecules.
     rows
-        Rows to take, shape (batch,); -1 gives a molecule of padding.
+        Rows to take, shape (batch,); -1 gives a padding molecule.
     atoms
-        Padded number of atoms, at least that of the largest molecule.
+        Padded number of atoms, at least as many as in the largest molecule.
 
     Returns
     -------
@@ -317,7 +317,7 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> B
     Raises
     ------
     ValueError
-        If a molecule has more atoms than that.
+        If a molecule has more atoms.
 
     Examples
     --------
@@ -344,13 +344,13 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> B
     )
 
 
-_FAR = 100.0  # Å; beyond, float32 tells places apart by 1e-5 Å and worse
+_FAR = 100.0  # Å; beyond this, float32 resolves positions to 1e-5 Å at best
 
 
 def _near_the_origin(
     positions: Float[np.ndarray, "atoms 3"], offsets: Int[np.ndarray, " molecules_and_1"]
 ) -> Float[np.ndarray, "atoms 3"]:
-    """Carry molecules that are far from the origin there, while they are float64."""
+    """Move molecules that are far from the origin to it, while they are float64."""
     if not (np.abs(positions) > _FAR).any():
         return positions
     return positions - np.repeat(positions[offsets[:-1]], np.diff(offsets), axis=0)
@@ -359,7 +359,7 @@ def _near_the_origin(
 def chunks(
     rows: Int[np.ndarray, " molecules"], length: int
 ) -> Iterator[Int[np.ndarray, " length"]]:
-    """Cut rows into pieces of one length; the last is filled up with -1.
+    """Cut rows into pieces of equal length; the last is filled up with -1.
 
     Examples
     --------

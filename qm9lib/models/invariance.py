@@ -1,6 +1,6 @@
 """Tests of the symmetries that a model of molecular energies must have.
 
-The chapters show these functions on a network and the package's own tests run them. Each takes a
+The chapters apply these functions to a network, and the package's own tests run them. Each takes a
 function from atomic numbers and positions to a number, so any model can be tested.
 """
 
@@ -26,7 +26,7 @@ def assert_invariant(
     trials: int = 4,
     seed: int = 0,
 ) -> None:
-    """Assert that moving, turning or mirroring the molecule leaves its energy as it is.
+    """Assert that moving, turning or mirroring a molecule leaves its energy unchanged.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def assert_invariant(
     Raises
     ------
     AssertionError
-        Naming the transformation, both energies and the tolerance.
+        If it does not; the message gives the transformation, both energies and the tolerance.
 
     Examples
     --------
@@ -79,9 +79,9 @@ def assert_permutation_invariant(
     trials: int = 4,
     seed: int = 0,
 ) -> None:
-    """Assert that numbering the atoms in another order leaves the energy as it is.
+    """Assert that numbering the atoms in another order leaves the energy unchanged.
 
-    Parameters and errors are those of `assert_invariant`.
+    Parameters and errors are as in `assert_invariant`.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def assert_permutation_invariant(
     rng = np.random.default_rng(seed)
     before = float(energy(atomic_numbers, positions))
     n = len(atomic_numbers)
-    # The reversed order first: unlike a random one it is never the order of the input.
+    # The reversed order first: unlike a random one, it is never the order of the input.
     for order in (np.arange(n)[::-1], *(rng.permutation(n) for _ in range(trials))):
         after = energy(atomic_numbers[order], positions[order])
         _compare("permutation", before, after, tolerance)
@@ -111,8 +111,8 @@ def assert_padding_invariant(
 ) -> None:
     """Assert that padded atoms contribute nothing, wherever they are.
 
-    The padded atoms have atomic number 0. They stand once at the origin and once at random.
-    Other parameters and errors are those of `assert_invariant`.
+    The padded atoms have atomic number 0. They are placed at the origin, then at random. Other
+    parameters and errors are as in `assert_invariant`.
 
     Parameters
     ----------

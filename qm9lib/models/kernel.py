@@ -1,8 +1,8 @@
 """Kernel ridge regression: a label as a weighted sum of similarities to the training molecules.
 
-The weights solve one linear system: no epoch, no learning rate, and the same digits on every run.
-The kernel matrix has a row and a column for each training molecule; for a large set random waves
-stand for it (`similarity.Waves`), as many as one wants.
+The weights solve one linear system: no epochs, no learning rate, and the same digits on every run.
+The kernel matrix has a row and a column for each training molecule; for a large set, any number of
+random waves (`similarity.Waves`) can take its place.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from qm9lib.models.similarity import Waves, local_kernel, make_waves
 from qm9lib.progress import bar
 
 WIDTH = 1.1
-"""Width σ of the Gaussian kernel of two atoms; the root mean square of their distances is 1.4."""
+"""Width σ of the Gaussian kernel of two atoms, whose root mean square distance is 1.4."""
 
 RIDGE = 1e-6
-"""What is added to the diagonal, as a fraction of the mean similarity of a molecule with itself."""
+"""Added to the diagonal: a fraction of the mean similarity of a molecule with itself."""
 
-_MOLECULES = 4_096  # whose waves are made at a time
+_MOLECULES = 4_096  # whose waves are computed at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +40,13 @@ class KernelModel:
     reference
         Composition model that the kernel adds to.
     spectrum
-        Makes the features of atoms.
+        Computes the features of atoms.
     weights
-        Of the training molecules, or of the waves; in the label's published unit.
+        One per training molecule, or per wave; in the label's published unit.
     width
         Width σ of the kernel.
     atoms
-        Those of the training molecules; none where waves stand for them.
+        Atoms of the training molecules; none if waves replace them.
     waves
         The random waves, or None.
     factor
@@ -71,7 +71,7 @@ class KernelModel:
         qm9
             Molecules.
         unit
-            Unit of the result; by default the published one of the label.
+            Unit of the result; by default the label's published unit.
         progress
             Whether to show a progress bar.
 
@@ -89,11 +89,11 @@ class KernelModel:
         return self.reference.in_unit(self.reference.predict(qm9) + found, unit)
 
     def deviation(self, qm9: QM9) -> Float[np.ndarray, " molecules"]:
-        r"""Return how little of each molecule the training molecules tell, from 0 to 1.
+        r"""Return how little the training molecules say about each molecule, from 0 to 1.
 
         Read as a Gaussian process (Rasmussen and Williams 2006, eq. 2.26), the model has a
         standard deviation :math:`\sqrt{k(x, x) - k_x^T (K + \lambda)^{-1} k_x}` at each molecule.
-        It is returned divided by :math:`\sqrt{k(x, x)}`, its value without any training.
+        The result is this divided by :math:`\sqrt{k(x, x)}`, its value without any training.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ def fit(
     seed: int = 0,
     progress: bool = False,
 ) -> KernelModel:
-    """Fit a kernel model: one linear system, solved by Cholesky's factors.
+    """Fit a kernel model: one linear system, solved by Cholesky decomposition.
 
     Parameters
     ----------
@@ -148,30 +148,30 @@ def fit(
     width
         Width σ of the Gaussian kernel of two atoms.
     ridge
-        What is added to the diagonal of the kernel matrix, as a fraction of the mean similarity of
-        a training molecule with itself: the larger, the smoother the model, and the less exact at
-        the training molecules. With waves it means the same.
+        Added to the diagonal of the kernel matrix, as a fraction of the mean similarity of a
+        training molecule with itself: the larger, the smoother the model, and the less exact for
+        the training molecules. With waves, it means the same.
     waves
-        Number of random waves that stand for the kernel; None compares with all training molecules.
+        Number of random waves to replace the kernel; None compares with all training molecules.
     seed
-        Of the random waves.
+        Seed of the random waves.
     progress
         Whether to show progress bars.
 
     Returns
     -------
     KernelModel
-        The model. It is the same to the last digits however often it is fitted.
+        The model; it is the same to the last digit however often it is fitted.
 
     Raises
     ------
     UnknownNameError
         If the label is unknown.
     ValueError
-        If there is no molecule, a label or position is no finite number, or width or ridge is not
-        above 0.
+        If there are no molecules, a label or position is not a finite number, or width or ridge is
+        not above 0.
     DataError
-        If the kernel matrix does not fit into the memory, or is singular with this ridge.
+        If the kernel matrix does not fit into memory, or is singular with this ridge.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def fit(
     if waves is None:
         atoms = spectrum(qm9, progress)
         matrix = local_kernel(atoms, atoms, (size, size), width=width, progress=progress)
-        factor = _cholesky(matrix.T, ridge, size)  # symmetric; its columns one after the other
+        factor = _cholesky(matrix.T, ridge, size)  # symmetric; stored by columns
         weights = linalg.cho_solve((factor, True), residual)
         return KernelModel(reference, spectrum, weights, width, atoms, None, factor)
     drawn = make_waves(
@@ -203,7 +203,7 @@ def fit(
     with bar(total=len(qm9), unit="molecule", disable=None if progress else True) as shown:
         for rows in _parts(len(qm9)):
             found = drawn(spectrum(qm9[rows]), rows.stop - rows.start)
-            # The lower triangle of gram + foundᵀ found, in its place.
+            # The lower triangle of gram + foundᵀ found, in place.
             linalg.blas.dsyrk(1.0, found.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
             right += found.T @ residual[rows]
             shown.update(rows.stop - rows.start)
@@ -234,9 +234,9 @@ def _own_similarity(
 def _cholesky(
     matrix: Float[np.ndarray, "size size"], ridge: float, molecules: int
 ) -> Float[np.ndarray, "size size"]:
-    """Factor a matrix with its ridge, of which the lower triangle is read; it is overwritten."""
+    """Factor a matrix plus its ridge; its lower triangle is read, and the matrix is overwritten."""
     diagonal = np.einsum("ii->i", matrix)
-    # Of a kernel matrix, and of one of waves, the sum is that over the molecules with themselves.
+    # For a kernel and for waves alike, the sum adds up each molecule's similarity with itself.
     diagonal += ridge * diagonal.sum() / molecules
     try:
         return np.asarray(linalg.cholesky(matrix, lower=True, overwrite_a=True))
@@ -248,7 +248,7 @@ def _cholesky(
 
 
 def _check_memory(size: int, of_molecules: bool) -> None:
-    """Raise an error if a square matrix of doubles, and what it takes to solve, does not fit."""
+    """Raise an error if a square matrix of doubles, and the space to solve it, does not fit."""
     have = _memory()
     most = int((have / (8 * 2.5)) ** 0.5)
     if size > most:

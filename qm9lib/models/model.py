@@ -1,7 +1,7 @@
-"""A trained model: a network, and what turns its outputs into labels; and ensembles of them.
+"""A trained model: a network and the targets that turn its outputs into labels; also ensembles.
 
-Of numbers: a network computes in the dtype of its weights, which are float32 in every file, with
-``jax_enable_x64`` and without; labels, composition models and errors are float64.
+Precision: a network computes in the dtype of its weights, which are float32 in every file, with or
+without ``jax_enable_x64``; labels, composition models and errors are float64.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from qm9lib.models.painn import PaiNN
 from qm9lib.models.target import Target
 
 Network = Callable[[Int[Array, " atoms"], Float[Array, "atoms 3"]], Float[Array, "*targets"]]
-"""An Equinox module from atomic numbers and positions (Å) of a molecule to one or more numbers."""
+"""An Equinox module from a molecule's atomic numbers and positions (Å) to one or more numbers."""
 
-_PREDICTED_TOGETHER = 64  # molecules; one length, so that any number of them needs one program
+_PREDICTED_TOGETHER = 64  # molecules; one length, so that one program serves any number of them
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network with what turns its outputs into labels.
+    """A trained network with the targets that turn its outputs into labels.
 
     Attributes
     ----------
     network
         Trained `Network`.
     targets
-        One `Target` for each of its outputs.
+        One `Target` for each output.
     elements
-        Atomic numbers that some training molecule had.
+        Atomic numbers that occur in the training molecules.
 
     Examples
     --------
@@ -63,22 +63,22 @@ class Model:
 
     @property
     def target(self) -> Target:
-        """The target of a model of one label.
+        """The target of a model with a single label.
 
         Raises
         ------
         ValueError
-            If there are several.
+            If there are several labels.
         """
         return self.targets[self._number(None)]
 
     def only(self, *labels: str) -> Model:
-        """Return the model of some of the labels; its network leaves out the others.
+        """Return a model of these labels alone; its network leaves out the others.
 
         Raises
         ------
         UnknownNameError
-            If the model does not have one of them.
+            If the model lacks one of the labels.
         """
         numbers, network = [self._number(label) for label in labels], self.network
         if isinstance(network, PaiNN):
@@ -97,26 +97,26 @@ class Model:
         qm9
             Molecules.
         unit
-            Unit of the result; by default the published one of the label.
+            Unit of the result; by default the label's published unit.
         label
-            Name of the label, which a model of one label need not be told.
+            Name of the label; not needed if the model has only one.
 
         Raises
         ------
         DataError
             If a molecule has an element that no training molecule had.
         TypeError
-            If it is given something else than a `QM9`.
+            If it is given anything other than a `QM9`.
         UnknownNameError
             If the model has no such label.
         ValueError
-            If it has several labels, and none is named.
+            If the model has several labels, and none is named.
         """
         number = self._number(label)
         return self.targets[number].values(qm9, self._outputs(qm9)[:, number], unit)
 
     def predict_each(self, qm9: QM9) -> dict[str, Float[np.ndarray, " molecules"]]:
-        """Predict every label of all molecules, in its published unit; errors as for `predict`."""
+        """Predict every label of all molecules, in its published unit; errors as in `predict`."""
         outputs = self._outputs(qm9)
         return {
             target.label: target.values(qm9, outputs[:, number])
@@ -137,7 +137,7 @@ class Model:
         return 0
 
     def _outputs(self, qm9: QM9) -> Float[np.ndarray, "molecules targets"]:
-        """Return what the network gives for molecules that it can know something of."""
+        """Return the network's output for molecules whose elements it was trained on."""
         if not isinstance(qm9, QM9):
             raise TypeError(
                 f"a model predicts the molecules of a QM9, given {qm9!r:.60}; qm9[[3]] is a set of "
@@ -160,7 +160,7 @@ class Model:
 class Ensemble:
     """Models of the same labels that differ in their initial weights and in the order of training.
 
-    Their mean is better than they are on average; where they disagree, none is to be trusted.
+    Their mean is better than the average member; where they disagree, none should be trusted.
 
     Attributes
     ----------
@@ -204,21 +204,21 @@ class Ensemble:
         qm9
             Molecules.
         unit
-            Unit of both results; by default the published one of the label.
+            Unit of both results; by default the label's published unit.
         label
-            Name of the label, which models of one label need not be told.
+            Name of the label; not needed if the models have only one.
 
         Returns
         -------
         mean, deviation
-            Mean and standard deviation over the members; of one member the deviation is NaN.
+            Mean and standard deviation over the members; with a single member the deviation is NaN.
         """
         return _spread(np.array([m.predict(qm9, unit, label) for m in self.members]))
 
     def predict_each(
         self, qm9: QM9
     ) -> dict[str, tuple[Float[np.ndarray, " molecules"], Float[np.ndarray, " molecules"]]]:
-        """Return for every label what `predict` does, in its published unit."""
+        """Return the result of `predict` for every label, in its published unit."""
         found = [member.predict_each(qm9) for member in self.members]
         return {label: _spread(np.array([one[label] for one in found])) for label in self.labels}
 
@@ -235,11 +235,11 @@ def predict_all(network: Network, buckets: list[Batch]) -> Float[np.ndarray, "mo
     output = np.empty(0)
     for bucket in buckets:
         numbers, positions, rows = (np.asarray(array) for array in bucket)
-        # All pairs of a large molecule fill the memory that many small ones take.
+        # The pairs of one large molecule take as much memory as those of many small ones.
         together = _PREDICTED_TOGETHER if positions.shape[1] <= SIZES[-1] else 1
         for piece in chunks(np.arange(len(rows), dtype=np.int32), together):
             real = piece >= 0
-            # Taken here, so that the program does not depend on how many there are in all.
+            # Sliced here, so that the program does not depend on the total number of molecules.
             found = _predict(network, jnp.asarray(numbers[piece]), jnp.asarray(positions[piece]))
             if not output.size:
                 molecules = sum(len(bucket.row) for bucket in buckets)

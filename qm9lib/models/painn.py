@@ -2,11 +2,11 @@ r"""PaiNN: a network that passes scalars and vectors between atoms (Schütt et a
 
 Every atom carries a scalar feature vector :math:`s_i` and a list of vectors :math:`\vec v_i`, one
 per channel. Scalars do not change when the molecule is rotated, vectors turn with it, and only
-operations that keep it so are used: the network is *equivariant*, and its energy is invariant.
+operations that preserve this are used: the network is *equivariant*, and its energy is invariant.
 
-The code is for one molecule; ``jax.vmap(network)`` is for a batch. It computes in the dtype of its
-weights, float32 unless somebody casts them. All pairs of a molecule are
-computed, as dense arrays: with at most 29 atoms that is faster than lists of neighbours.
+The code handles one molecule; ``jax.vmap(network)`` handles a batch. It computes in the dtype of
+its weights, float32 unless they are cast. All pairs of a molecule are computed, as dense arrays:
+with at most 29 atoms, that is faster than neighbour lists.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from qm9lib.models.graphs import check_one_molecule, normal, one_if_known, pairs
 from qm9lib.models.perceptrons import per_atom, perceptron
 from qm9lib.models.readouts import NEED_VECTORS, READOUTS, Atoms, Readout, Sum, centred
 
-_NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms at one place
+_NEAR = 1e-6  # Å²: keeps roots and their derivatives finite for two atoms in the same place
 _SMALL = 1e-8  # the same for the length of a vector feature
 
 
 def shortened(features: Float[Array, "atoms *rest"]) -> Float[Array, "atoms *rest"]:
-    r"""Shorten the features of each atom to about length 1 per channel, where they are longer.
+    r"""Shorten the features of each atom to about length 1 per channel, if they are longer.
 
     .. math:: \hat x_i = x_i \Big/ \sqrt{1 + \lVert x_i \rVert^2 / F}
 
-    with F channels, scalars or vectors. Short features stay as they are, long ones keep their
-    direction. It is the RMS norm (Zhang and Sennrich 2019) with 1 for its small number, and without
-    learned weights: the layers that come next have their own.
+    with F channels, scalars or vectors. Short features stay as they are, and long ones keep their
+    direction. It is the RMS norm (Zhang and Sennrich 2019) with its small constant set to 1, and
+    without learned weights: the layers that follow have their own.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def shortened(features: Float[Array, "atoms *rest"]) -> Float[Array, "atoms *res
 
 
 class Edges(eqx.Module):
-    """What the layers see of the geometry, for every receiver i and sender j.
+    """The geometry as the layers see it, for every receiver i and sender j.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Edges(eqx.Module):
         pair = pairs(mask)
         to_sender = positions[None, :, :] - positions[:, None, :]
         squared = jnp.sum(to_sender**2, axis=-1) + _NEAR
-        # The place of a padded atom could be anywhere: its distances are set to 1.
+        # A padded atom could be anywhere, so its distances are set to 1.
         distance = jnp.sqrt(jnp.where(pair, squared, 1.0))
         radial = jnp.where(pair[:, :, None], radial_bessel(distance, n, cutoff), 0.0)
         direction = jnp.where(pair[:, :, None], to_sender / distance[:, :, None], 0.0)
@@ -76,7 +76,7 @@ class Edges(eqx.Module):
 
 
 class Message(eqx.Module):
-    r"""What an atom receives from all others (eqs. 7 and 8).
+    r"""The message that an atom receives from all others (eqs. 7 and 8).
 
     .. math::
 
@@ -86,9 +86,9 @@ class Message(eqx.Module):
             + \sum_j \phi_{vs}(s_j) \circ W_{vs}(r_{ij})\, \frac{\vec r_{ij}}{r_{ij}}
         \end{aligned}
 
-    The filters are linear in the radial functions, :math:`W(r) = \sum_k w_k R_k(r)`, so that the
-    sum over the neighbours j can be done first, as one matrix product, and the weights
-    :math:`w_k` come after: no array of atoms x atoms x features is ever made.
+    The filters are linear in the radial functions, :math:`W(r) = \sum_k w_k R_k(r)`, so the sum
+    over the neighbours j can be done first, as one matrix product, and the weights :math:`w_k` come
+    afterwards: no array of atoms x atoms x features is ever created.
     """
 
     network: eqx.nn.MLP
@@ -126,7 +126,7 @@ class Message(eqx.Module):
 
 
 class Update(eqx.Module):
-    r"""What an atom makes of its own features (eqs. 9 and 10).
+    r"""The update of an atom's own features (eqs. 9 and 10).
 
     .. math::
 
@@ -135,7 +135,7 @@ class Update(eqx.Module):
         \Delta \vec v_i &= a_{vv} \circ U \vec v_i
         \end{aligned}
 
-    with the matrices U and V over the channels, and a from a network that sees :math:`s_i` and the
+    with matrices U and V over the channels, and a from a network that sees :math:`s_i` and the
     lengths :math:`\|V \vec v_i\|`.
     """
 
@@ -143,7 +143,7 @@ class Update(eqx.Module):
     network: eqx.nn.MLP
 
     def __init__(self, features: int, parts: int, *, key: PRNGKeyArray) -> None:
-        # parts: ss and sv in the last layer, whose vectors are mostly not read; else ss, sv and vv.
+        # parts: ss and sv in the last layer, whose vectors are rarely read; else ss, sv and vv.
         mix, network = jax.random.split(key)
         self.mix = normal(mix, (features, 2 * features), features)
         self.network = perceptron(2 * features, parts * features, features, network)
@@ -167,7 +167,7 @@ class PaiNN(eqx.Module):
     Parameters
     ----------
     features
-        Number of scalar and of vector channels.
+        Number of scalar channels, and of vector channels.
     layers
         Number of message and update layers.
     radial
@@ -175,12 +175,12 @@ class PaiNN(eqx.Module):
     cutoff
         Distance in Å beyond which atoms do not see each other.
     pooling
-        One of `qm9lib.models.readouts.READOUTS`: ``"sum"`` over the atoms for what grows with the
-        molecule, such as an energy, ``"attention"`` for an orbital energy, and so on. Of a tuple
-        each has a readout of its own, and the network returns as many numbers.
+        One of `qm9lib.models.readouts.READOUTS`: ``"sum"`` over the atoms for labels that grow
+        with the molecule, such as an energy, ``"attention"`` for an orbital energy, and so on. A
+        tuple gives one readout for each name, and the network returns as many numbers.
     norm
-        Whether the layers see features that are `shortened`. The paper's do not: products of
-        features then multiply from layer to layer, and an unusual molecule gets a huge energy.
+        Whether the layers see features that are `shortened`. In the paper they do not: products of
+        features then grow from layer to layer, and an unusual molecule gets a huge energy.
     key
         Key for the initial weights.
 
@@ -189,7 +189,8 @@ class PaiNN(eqx.Module):
     UnknownNameError
         If there is no such pooling.
     ValueError
-        If the cutoff is not positive, or there is no feature, layer, radial function or pooling.
+        If the cutoff is not positive, or there are no features, layers, radial functions or
+        poolings.
 
     Examples
     --------
@@ -259,7 +260,7 @@ class PaiNN(eqx.Module):
 
     @property
     def pooling(self) -> str | list[str]:
-        """The name of the readout, or of each."""
+        """The name of the readout, or the names of several."""
         names = {made: name for name, made in READOUTS.items()}
         if isinstance(self.readout, tuple):
             return [names[type(readout)] for readout in self.readout]
@@ -267,7 +268,7 @@ class PaiNN(eqx.Module):
 
     @property
     def config(self) -> dict[str, int | float | str | list[str]]:
-        """What `PaiNN` was made with, but for the key."""
+        """The arguments that `PaiNN` was created with, except for the key."""
         return {
             "features": self.embedding.shape[1],
             "layers": len(self.messages),
@@ -278,7 +279,7 @@ class PaiNN(eqx.Module):
         }
 
     def only(self, *numbers: int) -> PaiNN:
-        """Return the network with some of its readouts; with one it returns one number.
+        """Return the network with only some of its readouts; with one, it returns one number.
 
         Examples
         --------
@@ -292,14 +293,14 @@ class PaiNN(eqx.Module):
         left = chosen if len(chosen) > 1 else chosen[0]
         return eqx.tree_at(lambda network: network.readout, self, left)
 
-    # The shapes are checked by hand: the error is one that a student can read.
+    # The shapes are checked by hand, so that a student can read the error message.
     def features(self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]) -> Atoms:
-        """Return what the layers make of the atoms, and the readout sees."""
+        """Return the features of the atoms after all layers, as the readout sees them."""
         check_one_molecule(atomic_numbers, positions)
         return self._features(atomic_numbers, positions)
 
-    # Compiled as a whole also where the caller does not: operation by operation, each would be
-    # compiled by itself, which takes a minute.
+    # Compiled as a whole even if the caller does not compile it: run one by one, the operations
+    # would be compiled separately, which takes a minute.
     @eqx.filter_jit
     def _features(
         self, atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
@@ -324,12 +325,12 @@ class PaiNN(eqx.Module):
     def atom_energies(
         self, atomic_numbers: Int[Array, "..."], positions: Float[Array, "..."]
     ) -> Float[Array, " atoms"]:
-        """Return what each atom adds to the sum or the mean; 0 for a padded atom.
+        """Return the contribution of each atom to the sum or the mean; 0 for a padded atom.
 
         Raises
         ------
         ValueError
-            If the readout is no `Sum` or `Mean`, or there are several; see `only`.
+            If the readout is not a `Sum` or `Mean`, or there are several; see `only`.
         """
         if not isinstance(self.readout, Sum):
             raise ValueError(
@@ -370,8 +371,8 @@ class PaiNN(eqx.Module):
         Raises
         ------
         ValueError
-            If the shapes are not those of one molecule, or an element is not one of QM9. Compiled,
-            the network gives NaN for it.
+            If the shapes are not those of one molecule, or an element does not occur in QM9 (a
+            compiled network returns NaN for it).
         """
         check_one_molecule(atomic_numbers, positions)
         return self._predict(atomic_numbers, positions)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 
 def perceptron(inputs: int, outputs: int, width: int, key: PRNGKeyArray) -> eqx.nn.MLP:
-    """Return a network of one hidden layer with SiLU (a smooth ReLU), in float32.
+    """Return a network with one hidden layer and SiLU (a smooth ReLU), in float32.
 
     Examples
     --------
@@ -28,8 +28,8 @@ def per_atom(
 ) -> Float[Array, "atoms outputs"]:
     """Return ``jax.vmap(network)(features)``, written as matrix products.
 
-    XLA of jax 0.7 (that of Colab) compiles the former to a wrong gradient in the positions where
-    the atomic numbers are constants, as in ``jax.grad(jax.jit(lambda x: painn(z, x)))``.
+    The XLA of jax 0.7 (Colab's) compiles the former to a wrong gradient in the positions if the
+    atomic numbers are constants, as in ``jax.grad(jax.jit(lambda x: painn(z, x)))``.
 
     Examples
     --------

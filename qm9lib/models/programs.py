@@ -1,7 +1,7 @@
-"""Compiled programs that are kept: a network's take XLA half a minute, and are the same tomorrow.
+"""A cache of compiled programs: a network's take XLA half a minute, and are the same tomorrow.
 
-JAX keeps them itself, in a folder that it is given here. It reads and writes under a lock, and
-throws away what was not used for longest when there is too much.
+JAX keeps them itself, in a folder that is set here. It reads and writes under a lock, and when
+there are too many, it deletes those that have gone unused for longest.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from qm9lib.data.files import cache_folder
 from qm9lib.errors import DataError
 
 MOST = 500_000_000
-"""Bytes that the folder of one kind of processor may take."""
+"""Bytes that the folder for one kind of processor may take."""
 
 SECONDS = 0.2
-"""Programs that are compiled faster than that are not kept."""
+"""Programs that compile faster than this are not kept."""
 
 
 def folder() -> Path:
-    """Return where programs for this kind of processor are kept, whether it exists or not.
+    """Return the folder of programs for this kind of processor, even if it does not exist yet.
 
-    A program has instructions of the processor that it was compiled for, and JAX does not look at
-    that: in a folder that several machines share, one that lacks them would crash.
+    A program uses instructions of the processor that it was compiled for, which JAX does not check:
+    if several machines shared a folder, one that lacks those instructions would crash.
     """
     return cache_folder() / f"programs-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}"
 
 
 def size() -> int:
-    """Return the bytes that all kept programs take, of any processor."""
+    """Return the bytes that all kept programs take, for any processor."""
     return sum(file.stat().st_size for file in cache_folder().glob("programs-*/*-cache"))
 
 
 def check_devices() -> None:
-    """Raise an error in words where JAX cannot start.
+    """Raise a readable error if JAX cannot start.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def check_devices() -> None:
 
     try:
         jax.devices()
-    except Exception as error:  # RuntimeError, or an AssertionError without a word
+    except Exception as error:  # RuntimeError, or an AssertionError without a message
         asked = os.environ.get("JAX_PLATFORMS")
         raise DataError(
             f"JAX cannot start (JAX_PLATFORMS={asked}; {error or type(error).__name__}): unset "
@@ -62,8 +62,8 @@ def check_devices() -> None:
 def keep() -> None:
     """Let JAX keep what it compiles from now on, and find what it compiled before.
 
-    Nothing happens if JAX has been told where to keep programs, or to keep none, as the page on the
-    command line says, or if the cache folder cannot be written to.
+    Nothing happens if JAX has already been given a folder for programs, or been set to keep none
+    (see the page on the command line), or if the cache folder cannot be written to.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def keep() -> None:
     """
     import jax
 
-    # What cannot be kept or found is compiled, which is all that the warning is about.
+    # What cannot be kept or found is simply compiled; the warning is about nothing else.
     message = "Error (reading|writing) persistent compilation cache entry"
     warnings.filterwarnings("ignore", message, UserWarning)
     config: Any = jax.config  # which gets its attributes at run time
@@ -85,7 +85,7 @@ def keep() -> None:
         path.mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):
             return
-        # JAX's lock, and its names: a process that was killed may leave a part of a program.
+        # JAX's lock, and its names: a process that was killed may leave part of a program behind.
         with FileLock(path / ".lockfile"):
             for program in path.glob("*-cache"):
                 if not program.with_name(f"{program.name.removesuffix('-cache')}-atime").exists():
@@ -98,7 +98,7 @@ def keep() -> None:
 
 
 def _processor() -> str:
-    """Tell one kind of processor from others: its instructions, where the system lists them."""
+    """Identify the kind of processor: by its instructions, if the system lists them."""
     try:
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             if line.startswith(("flags", "Features")):

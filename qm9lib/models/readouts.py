@@ -1,13 +1,13 @@
 r"""From the features of the atoms to one number for the molecule: a readout for each kind of label.
 
-What two molecules far apart have together tells which one a label needs:
+The value for two molecules far apart determines the readout that a label needs:
 
 ============  ====================================================  ==========================
 readout       two molecules far apart                               labels
 ============  ====================================================  ==========================
 `Sum`         the sum of the two numbers                            energies, alpha, zpve, Cv
 `Mean`        their mean, weighted by the numbers of atoms          none of QM9
-`Attention`   nearly that of the one with the higher score          homo, lumo, gap
+`Attention`   nearly the number of the one with the higher score    homo, lumo, gap
 `Dipole`      the length of the sum of the two vectors              mu
 `Extent`      grows with the square of the distance between them    r2
 ============  ====================================================  ==========================
@@ -32,7 +32,7 @@ _SMALL = 1e-8  # D²: keeps the length of a zero dipole differentiable
 
 
 class Atoms(NamedTuple):
-    """What a readout gets of a molecule.
+    """The input of a readout, for one molecule.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Atoms(NamedTuple):
     vectors
         Shape (atoms, 3, features).
     positions
-        Shape (atoms, 3), Å, counted from the centre of mass; anything for a padded atom.
+        Shape (atoms, 3), Å, relative to the centre of mass; arbitrary for a padded atom.
     mask
         Shape (atoms,), true for real atoms.
     """
@@ -55,7 +55,7 @@ class Atoms(NamedTuple):
 def centred(
     atomic_numbers: Int[Array, " atoms"], positions: Float[Array, "atoms 3"]
 ) -> Float[Array, "atoms 3"]:
-    """Return positions (Å) counted from the centre of mass.
+    """Return positions (Å) relative to the centre of mass.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def centred(
 
 
 class Sum(eqx.Module):
-    """A number per atom, and their sum: for what grows with the molecule, such as an energy."""
+    """A number per atom, and their sum: for labels that grow with the molecule, as energies do."""
 
     network: eqx.nn.MLP
 
@@ -85,7 +85,7 @@ class Sum(eqx.Module):
 
 
 class Mean(Sum):
-    """A number per atom, and their mean: for what does not grow with the molecule."""
+    """A number per atom, and their mean: for labels that do not grow with the molecule."""
 
     def __call__(self, atoms: Atoms) -> Float[Array, ""]:
         """Return the number of the molecule."""
@@ -98,8 +98,8 @@ class Attention(eqx.Module):
 
     .. math:: y = \sum_i \frac{e^{a_i}}{\sum_j e^{a_j}}\, x_i
 
-    With equal scores it is the mean; where one score is far above all others, it is that atom's
-    number, so that the readout can learn to be a maximum.
+    With equal scores, it is the mean; if one score is far above all others, it is the number of
+    that atom, so the readout can learn to be a maximum.
     """
 
     network: eqx.nn.MLP
@@ -108,7 +108,7 @@ class Attention(eqx.Module):
         self.network = perceptron(features, 2, max(1, features // 2), key)
 
     def parts(self, atoms: Atoms) -> Float[Array, " atoms"]:
-        """Return how much each atom has to say: positive, and 1 in all; 0 for a padded one."""
+        """Return the weight of each atom: positive, adding up to 1; 0 for a padded atom."""
         scores = jnp.where(atoms.mask, per_atom(self.network, atoms.scalars)[:, 1], _LOWEST)
         return jnp.where(atoms.mask, jax.nn.softmax(scores), 0.0)
 
@@ -124,8 +124,8 @@ class Dipole(eqx.Module):
     .. math:: \vec\mu = \sum_i \Big(\sum_f g_{if}\, \vec v_{if} + q_i \vec r_i\Big),
         \qquad \sum_i q_i = 0
 
-    The charges and the weights g come from the scalar features. What the charges add up to is
-    taken off all of them alike: the dipole of a neutral molecule is the same from any origin.
+    The charges and the weights g come from the scalar features. The total charge is subtracted from
+    all atoms in equal parts: the dipole of a neutral molecule does not depend on the origin.
     """
 
     network: eqx.nn.MLP
@@ -137,13 +137,13 @@ class Dipole(eqx.Module):
         self.mix = normal(mix, (features,), features)
 
     def charges(self, atoms: Atoms) -> Float[Array, " atoms"]:
-        """Return the charge of each atom; 0 for a padded one, and in all."""
+        """Return the charge of each atom, adding up to 0; 0 for a padded atom."""
         charge = jnp.where(atoms.mask, per_atom(self.network, atoms.scalars)[:, 0], 0.0)
         surplus = jnp.sum(charge) / jnp.maximum(jnp.sum(atoms.mask), 1).astype(charge.dtype)
         return jnp.where(atoms.mask, charge - surplus, 0.0)
 
     def vector(self, atoms: Atoms) -> Float[Array, " 3"]:
-        """Return the dipole of the molecule: it turns with it."""
+        """Return the dipole vector, which turns with the molecule."""
         gates = per_atom(self.network, atoms.scalars)[:, 1:] * self.mix[None]
         own = jnp.sum(gates[:, None, :] * atoms.vectors, axis=2)
         carried = self.charges(atoms)[:, None] * atoms.positions
@@ -159,8 +159,8 @@ class Extent(eqx.Module):
 
     .. math:: y = \sum_i q_i\, \lVert \vec r_i - \vec c \rVert^2 + x_i
 
-    For the spatial extent of the electrons: q counts the electrons of an atom, x is how far they
-    spread about it.
+    For the spatial extent of the electrons: q counts the electrons of an atom, and x measures how
+    far they spread around it.
     """
 
     network: eqx.nn.MLP
@@ -180,17 +180,17 @@ Readout = Sum | Attention | Dipole | Extent
 READOUTS: dict[str, type[Readout]] = {
     "sum": Sum, "mean": Mean, "attention": Attention, "dipole": Dipole, "extent": Extent,
 }  # fmt: skip
-"""The readouts by the names that `qm9lib.models.painn.PaiNN` knows them by."""
+"""The readouts, by the names under which `qm9lib.models.painn.PaiNN` knows them."""
 
 NEED_VECTORS = {"dipole"}
-"""Readouts that see the vectors of the atoms."""
+"""Readouts that use the vectors of the atoms."""
 
 FROM_ZERO = {"dipole"}
-"""Readouts whose 0 is the label's 0: a length cannot be counted from the mean."""
+"""Readouts whose 0 is the label's 0: a length cannot be measured from the mean."""
 
 
 def readout_for(*labels: str) -> str | tuple[str, ...]:
-    """Return the ``pooling`` that obeys the law of a label: one name, or one for each of several.
+    """Return the ``pooling`` that suits a label: one name, or one for each of several labels.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How alike molecules are: a sum over pairs of their atoms, exactly or by random waves."""
+"""The similarity of molecules: a sum over pairs of their atoms, exact or by random waves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qm9lib.progress import bar
 
 _ROWS, _COLUMNS = 1024, 8192  # atoms that are compared at a time
 
-# Of the waves, what part compares the atoms of each element.
+# The fraction of the waves that compares the atoms of each element.
 _PARTS = {1: 0.25, 6: 0.40, 7: 0.15, 8: 0.17, 9: 0.03}
 
 
@@ -37,15 +37,15 @@ def local_kernel(
     .. math:: K(A, B) = \sum_{i \in A} \sum_{j \in B} \delta_{z_i z_j}
         \exp\left(-\frac{|x_i - x_j|^2}{2 \sigma^2}\right)
 
-    with features x and the width σ: only atoms of one element are compared. Of two molecules far
-    apart, taken as one, it is the sum of both: so is an energy that is learned with it.
+    with features x and the width σ: only atoms of the same element are compared. For two molecules
+    far apart, treated as one, it is the sum of both; so is any energy learned with it.
 
     Parameters
     ----------
     first, second
         Atoms by atomic number.
     shape
-        Number of molecules of the two sets.
+        Number of molecules in each of the two sets.
     width
         Distance σ at which atoms count as much less alike.
     progress
@@ -66,11 +66,11 @@ def local_kernel(
     programs.keep()
     found = np.zeros(shape)
     scale = math.sqrt(0.5) / width
-    # With itself a set has a symmetric kernel: half of it is enough.
+    # The kernel of a set with itself is symmetric: half of it is enough.
     half = first is second
     common = [z for z in first if z in second]
     total = sum(len(first[z].molecule) for z in common)
-    # In float32 rounding would be larger than a small ridge, and the matrix not positive.
+    # In float32, rounding errors would exceed a small ridge, and the matrix would not be positive.
     with (
         _in_float64(),
         bar(total=total, unit="atom", disable=None if progress else True) as shown,
@@ -96,9 +96,9 @@ class Waves:
     r"""Random waves whose products are, on average, the local kernel (Rahimi and Recht 2007).
 
     An atom with features x becomes :math:`\sqrt{2/D}\, \cos(W x + b)`, and a molecule the sum over
-    its atoms, each element with D waves of its own. With W of normal numbers of standard deviation
-    1/σ and b between 0 and 2π, the product of two atoms is, on average, the Gaussian kernel of
-    width σ.
+    its atoms, each element with D waves of its own. If W holds normal random numbers of standard
+    deviation 1/σ and b uniform ones between 0 and 2π, the product of two atoms is, on average, the
+    Gaussian kernel of width σ.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Waves:
 
     @property
     def size(self) -> int:
-        """Number of waves in all."""
+        """Total number of waves."""
         return sum(len(phases) for phases in self.phases.values())
 
     def __call__(self, atoms: dict[int, Atoms], molecules: int) -> Float[np.ndarray, "molecules w"]:
@@ -156,13 +156,13 @@ def make_waves(features: dict[int, int], size: int, *, width: float, seed: int =
     Parameters
     ----------
     features
-        Number of features of an atom, by atomic number; for each of these there are waves.
+        Number of features of an atom, by atomic number; each of these elements has waves.
     size
-        Number of waves in all.
+        Total number of waves.
     width
         Width σ of the Gaussian kernel.
     seed
-        Of the random numbers.
+        Seed of the random numbers.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def _in_float64() -> AbstractContextManager[Any]:
 
 
 class _Block(NamedTuple):
-    """Some atoms of one element, padded at the end to one length for all blocks."""
+    """Some atoms of one element, padded at the end to the common length of all blocks."""
 
     features: Float[np.ndarray, "rows features"]
     atoms: int
@@ -202,7 +202,7 @@ class _Block(NamedTuple):
 
 
 def _blocks(atoms: Atoms, length: int, scale: float | None = None) -> list[_Block]:
-    """Cut atoms into blocks; with a scale their features are multiplied by it, in float64."""
+    """Cut atoms into blocks; if there is a scale, multiply their features by it, in float64."""
     found = []
     for start in range(0, len(atoms.molecule), length):
         features = atoms.features[start : start + length]

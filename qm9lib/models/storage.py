@@ -1,4 +1,4 @@
-"""One file for a trained model: weights of its network, and what makes labels of its outputs."""
+"""One file for a trained model: the weights of its network, and the way from outputs to labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qm9lib.models.target import Target
 
 _FORMAT, _WHAT = "qm9lib-model-4", "model"
 _REMEDY = "write one with `python -m qm9lib train`"
-_FEW = 16  # layers, which are made within a second
+_FEW = 16  # layers, which can be made within a second
 _LARGEST = 1e9  # of mean, scale and reference, in any unit of a label
 _LARGEST_WEIGHT = 1e6  # of a network whose inputs and outputs are about 1
 _CUTOFFS = (0.1, 1000.0)  # Å
@@ -38,14 +38,14 @@ def save(model: Model, path: str | Path) -> None:
     Parameters
     ----------
     model
-        Of float32 weights.
+        Model with float32 weights.
     path
-        File to write or replace; it appears when it is complete.
+        File to write or replace; it appears only when complete.
 
     Raises
     ------
     ValueError
-        If the network is of a class that `load` does not know, or its weights are not float32.
+        If `load` does not know the network's class, or its weights are not float32.
     DataError
         If the file cannot be written.
     """
@@ -81,12 +81,12 @@ def load(path: str | Path) -> Model:
     Returns
     -------
     Model
-        It predicts exactly what the saved one did.
+        It predicts exactly what the saved model did.
 
     Raises
     ------
     DataError
-        If there is no such file, or it is damaged, of another version, or no model of qm9lib.
+        If there is no such file, or it is damaged, of another version, or not a model of qm9lib.
 
     Examples
     --------
@@ -106,10 +106,10 @@ def load(path: str | Path) -> Model:
     make = _NETWORKS[config.pop("class")]
 
     def shapes(**changed: int) -> Network:
-        # The shapes alone: random numbers to be thrown away would take seconds.
+        # The shapes alone: making random numbers only to throw them away would take seconds.
         return eqx.filter_eval_shape(make, **config | changed, key=jax.random.key(0))
 
-    # Many layers take long to make; each is as large as any other, so count the numbers first.
+    # Many layers take long to make; all are the same size, so count the numbers first.
     if (layers := config["layers"]) > _FEW:
         one, two = (_numbers(shapes(layers=n)) for n in (1, 2))
         named = one + (layers - 1) * (two - one) + 2 * len(ELEMENTS) * len(record["targets"])
@@ -144,7 +144,7 @@ def load(path: str | Path) -> Model:
 
 
 def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    """Return what a file says of its model, every part of it checked."""
+    """Return a file's description of its model, with every part checked."""
     try:
         record = json.loads(metadata.get("model", ""))
     except (ValueError, RecursionError) as error:
@@ -200,12 +200,12 @@ def _damaged(path: Path, reason: str) -> DataError:
 
 
 def describe(network: Network) -> dict[str, Any]:
-    """Return the class of a network and, where it has a ``config``, what it is made from."""
+    """Return the class of a network and the contents of its ``config``, if it has one."""
     return {"class": type(network).__name__, **getattr(network, "config", {})}
 
 
 def trained_arrays(network: Network) -> dict[str, Any]:
-    """Return the trained arrays of a network, or their shapes, by their place in it.
+    """Return the trained arrays of a network, or their shapes, by their place in the network.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def trained_arrays(network: Network) -> dict[str, Any]:
 
 
 def _is_trained(leaf: object) -> bool:
-    """Tell trained arrays, or their shapes, from what else a network has."""
+    """Return whether a leaf of a network is a trained array, or the shape of one."""
     return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and bool(
         jnp.issubdtype(leaf.dtype, jnp.inexact)
     )

@@ -1,4 +1,4 @@
-"""What a network learns of a label, and the way back from its output to the label."""
+"""The part of a label that a network learns, and the way back from its output to the label."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from qm9lib.models import composition
 from qm9lib.models.composition import Composition
 from qm9lib.units import convert
 
-_SPREAD = "r2"  # of the labels the one that grows with the distance of the atoms
-_ROUNDING = 1e-12  # of a label: 50 hartree to 5e-11, far below the 1e-6 of the published ones
+_SPREAD = "r2"  # the only label that grows with the distance between atoms
+_ROUNDING = 1e-12  # of a label: 50 hartree to 5e-11, far below the 1e-6 of the published values
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,11 @@ class Target:
     Attributes
     ----------
     reference
-        Composition model that the network adds to; all zero for a label that is no sum over atoms.
+        Composition model that the network adds to; zero for a label that is not a sum over atoms.
     mean
-        Mean of what it leaves over of the training molecules, in the label's published unit.
+        Mean of its residual over the training molecules, in the label's published unit.
     scale
-        Its standard deviation, in the same unit.
+        Standard deviation of the residual, in the same unit.
     """
 
     reference: Composition
@@ -43,18 +43,18 @@ class Target:
 
     @property
     def deviation(self) -> float:
-        """The scale in the unit in which errors of the label are stated."""
+        """The scale, in the unit in which errors of the label are given."""
         label = LABELS[self.label]
         return convert(self.scale, label.unit, label.error_unit)
 
     def standardised(self, qm9: QM9) -> Float[np.ndarray, " molecules"]:
-        """Return what the network is to give for molecules, about 0 and of about 1; float64."""
+        """Return the outputs expected of the network, centred on 0, of size about 1; float64."""
         return (self.reference.residual(qm9) - self.mean) / self.scale
 
     def values(
         self, qm9: QM9, output: Float[np.ndarray, " molecules"], unit: str | None = None
     ) -> Float[np.ndarray, " molecules"]:
-        """Return the label for what the network has given, by default in the published unit."""
+        """Return the label for a network's output, by default in the published unit."""
         values = self.reference.predict(qm9) + self.mean + self.scale * output
         return self.reference.in_unit(values, unit)
 
@@ -62,8 +62,8 @@ class Target:
 def fit(train: QM9, label: str, *, from_zero: bool = False) -> Target:
     """Return the target of a label, from training molecules alone.
 
-    An extensive label is counted from the composition model, r2 from one with charges (of 280 bohr²
-    it leaves 3), any other from its mean.
+    An extensive label is measured from the composition model, r2 from one with charges (which
+    leaves 3 of 280 bohr²), any other label from its mean.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ def fit(train: QM9, label: str, *, from_zero: bool = False) -> Target:
     label
         Name of the label.
     from_zero
-        Count from 0 in place of the mean: for a readout that is a length.
+        Measure from 0 instead of the mean: for a readout that is a length.
 
     Raises
     ------
     UnknownNameError
         If the label is unknown.
     ValueError
-        If there is no molecule, or a label is no finite number.
+        If there are no molecules, or a label is not a finite number.
     DataError
         If nothing is left to learn.
 

@@ -1,6 +1,6 @@
-"""Networks that are trained already: weights with their records, and predictions for new molecules.
+"""Networks that are already trained: weights with their records, and predictions for new molecules.
 
-`predict` says with each number how far it can be trusted, and `domain` what it was trained on.
+`predict` says how far each number can be trusted, and `domain` describes the training molecules.
 """
 
 from qm9lib.pretrained.weights import (

@@ -1,10 +1,9 @@
-"""What the training molecules look like, so that a prediction far from them can be told.
+"""What the training molecules look like, to recognise predictions far from them.
 
-A network is only as good as the molecules it has seen. Five simple things reveal most of the
-others: more heavy atoms than QM9 has, an odd number of electrons, atoms that are not all bonded
-together, two elements at a distance at which QM9 hardly ever has them, such as the 1.9 Å of a
-carbon bond that is being torn, and an atom with too few or too many bonds, as where a file lacks
-the hydrogens.
+A network is only as good as the molecules it has seen. Five simple signs give away most of the
+others: more heavy atoms than in QM9; an odd number of electrons; atoms that are not all bonded
+together; two elements at a distance that hardly ever occurs in QM9, such as the 1.9 Å of a carbon
+bond being torn; and an atom with too few or too many bonds, as when a file lacks the hydrogens.
 """
 
 from __future__ import annotations
@@ -20,34 +19,34 @@ from qm9lib.data.geometry import COVALENT_RADII, bonds
 from qm9lib.labels import ELEMENTS, SYMBOLS, check_elements
 
 MOST_HEAVY = 9
-"""Atoms other than hydrogen in the largest molecules of QM9."""
+"""Number of atoms other than hydrogen in the largest molecules of QM9."""
 
 FEWEST = 3
-"""Atoms of the smallest molecules of QM9."""
+"""Number of atoms in the smallest molecules of QM9."""
 
 BONDED = 1.25
-"""Atoms count as bonded up to this many times the sum of their radii."""
+"""Atoms count as bonded if they are closer than this many times the sum of their radii."""
 
 BIN, BINS = 0.05, 80
-"""Width of a step of distances, Å, and their number; from 4 Å on, all distances occur."""
+"""Width of a step in distance, Å, and the number of steps; from 4 Å on, all distances occur."""
 
 VALENCE_BIN = 0.2
-"""Width of a step of valences, single bonds."""
+"""Width of a step in valence, in single bonds."""
 
 SELDOM = 10
-"""Fewer training pairs than this in a step of distances count as none."""
+"""Fewer training pairs than this in a step in distance count as none."""
 
 RARE = 1e-4
-"""Part of an element's training atoms: fewer in a step of valences count as none."""
+"""Fraction of an element's training atoms: fewer in a step in valence count as none."""
 
 DECAY = 0.37
 """How the strength of a bond falls with its length, Å (Brown and Altermatt 1985)."""
 
 SHAPE = (len(ELEMENTS), len(ELEMENTS), BINS)
-"""Of the counts: element, element, distance."""
+"""Shape of the counts: element, element, distance."""
 
 VALENCE_SHAPE = (len(ELEMENTS), 40)
-"""Of the valences: element, sum of bonds up to 8; the last bin has all beyond."""
+"""Shape of the valences: element, sum of bonds up to 8; the last bin holds all beyond."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +59,8 @@ class Domain:
         Shape (5, 5, 80): element, element (H, C, N, O, F; in both orders), and distance in steps of
         0.05 Å from 0.
     valences
-        How many atoms have bonds that add up to so much: shape (5, 40), element, and the sum in
-        steps of 0.2. See `valences_of`.
+        Number of atoms by the sum of their bonds: shape (5, 40), element, and the sum in steps of
+        0.2. See `valences_of`.
 
     Examples
     --------
@@ -81,7 +80,7 @@ class Domain:
     def concerns(
         self, atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
     ) -> list[str]:
-        """Return why a prediction for a molecule is not to be trusted, in sentences; or nothing.
+        """Return reasons not to trust a prediction for a molecule, as sentences; empty if none.
 
         Parameters
         ----------
@@ -93,7 +92,7 @@ class Domain:
         Raises
         ------
         ValueError
-            If an atom is of another element.
+            If an atom is of any other element.
         """
         check_elements(atomic_numbers)
         found = []
@@ -117,7 +116,7 @@ class Domain:
         count = self.counts[first, second, step]
         rare = count < SELDOM
         if np.any(rare):
-            # One example says enough: the shortest distance is the easiest to find.
+            # One example is enough: the shortest distance is the easiest to find.
             i = np.flatnonzero(rare)[np.argmin(distance[rare])]
             names = " and ".join(SYMBOLS[ELEMENTS[e]] for e in sorted((first[i], second[i])))
             few = {0: "no such pair", 1: "only one such pair"}
@@ -142,7 +141,7 @@ class Domain:
         count = int(known[: step + 1].sum() if few else known[step:].sum())
         worth = f"{'only ' if few else ''}{valences[i]:.1f} single bonds"
         of_all = f"{count:,} of the {known.sum():,} in training molecules"
-        # Of an atom of hydrogen none can be missing.
+        # A hydrogen atom cannot lack hydrogens.
         question = "; are hydrogens missing?" if few and element[i] else ""
         return [
             f"the bonds of {SYMBOLS[ELEMENTS[element[i]]]} (atom {i + 1}) are worth {worth}, as "
@@ -151,7 +150,7 @@ class Domain:
 
 
 def measure(qm9: QM9) -> Domain:
-    """Count the distances of all pairs of atoms, and what their bonds add up to.
+    """Count the distances of all pairs of atoms, and the sums of the atoms' bonds.
 
     Parameters
     ----------
@@ -174,7 +173,7 @@ def measure(qm9: QM9) -> Domain:
 def pieces(
     atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
 ) -> int:
-    """Return into how many pieces bonds join the atoms; 1 for a molecule.
+    """Return the number of pieces into which bonds join the atoms; 1 for a molecule.
 
     Examples
     --------
@@ -189,10 +188,10 @@ def pieces(
 def valences_of(
     atomic_numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]
 ) -> Float[np.ndarray, " atoms"]:
-    r"""Return what the bonds of each atom add up to, in single bonds.
+    r"""Return the sum of each atom's bonds, in single bonds.
 
     A bond counts :math:`e^{(R - r)/0.37}`, with its length r and the sum R of two covalent radii in
-    Å (Pauling 1947; the constant is that of Brown and Altermatt 1985): 1 for a single bond, 1.7 for
+    Å (Pauling 1947; constant from Brown and Altermatt 1985): 1 for a single bond, 1.7 for
     a double bond of carbon, and nearly nothing for atoms that are not bonded.
 
     Parameters
@@ -225,7 +224,7 @@ def _valences(
 
 
 def _pairs(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the atoms and the distance of all pairs that are nearer than the last step."""
+    """Return atoms and distance of all pairs that are closer than the last step."""
     a, b = np.triu_indices(len(positions), k=1)
     distance = np.linalg.norm(positions[a] - positions[b], axis=1)
     near = distance < BIN * BINS

@@ -26,26 +26,26 @@ def predict(
     Parameters
     ----------
     molecules
-        As `qm9lib.data.xyz.read` returns them.
+        Molecules as returned by `qm9lib.data.xyz.read`.
     ensemble
         Models to predict with; by default the pretrained ones.
     labels
-        Names of the labels; by default all that the models have.
+        Names of the labels; by default all labels of the models.
 
     Returns
     -------
     list of dict
         For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, each
-        label with its unit, its ``uncertainty`` with its unit, and ``warnings``. A label is None
-        for a molecule with other elements than H, C, N, O and F, or than the training molecules,
-        and where the pretrained networks disagree too much (`Calibration.most`). The uncertainty is
-        the absolute error to be expected, calibrated on validation molecules; of your own models it
-        is the standard deviation over them, and None if there is one alone.
+        label with its unit, its ``uncertainty`` with its unit, and ``warnings``. A label is None if
+        the molecule has elements other than H, C, N, O and F, or than the training molecules, or if
+        the pretrained networks disagree too much (`Calibration.most`). The uncertainty is the
+        expected absolute error, calibrated on validation molecules; for your own models, it is the
+        standard deviation over them, or None if there is only one.
 
     Raises
     ------
     UnknownNameError
-        If the models do not have one of the labels.
+        If the models lack one of the labels.
 
     Examples
     --------
@@ -90,19 +90,19 @@ def predict(
                 value, error = _keys(label)
                 results[i] |= {value: one.value, error: one.uncertainty}
                 results[i]["warnings"] += one.refusals + concern + one.doubts
-                concern.clear()  # said once
+                concern.clear()  # give it only once
     return results
 
 
 def _keys(label: str) -> tuple[str, str]:
-    """Return under which names a result has a label and its uncertainty."""
+    """Return the names under which a result holds a label and its uncertainty."""
     return (
         f"{label} ({LABELS[label].unit})", f"uncertainty of {label} ({LABELS[label].error_unit})"
     )  # fmt: skip
 
 
 def _unseen(ensembles: Sequence[Ensemble]) -> set[str]:
-    """Return the elements that the training molecules of one of the models did not have."""
+    """Return the elements that are missing from the training molecules of at least one model."""
     members = [member for ensemble in ensembles for member in ensemble.members]
     return {SYMBOLS[z] for member in members for z in {*ELEMENTS} - {*member.elements}}
 
@@ -110,7 +110,7 @@ def _unseen(ensembles: Sequence[Ensemble]) -> set[str]:
 def _warn_of_comments(
     molecules: Sequence[xyz.XYZMolecule], results: Sequence[dict[str, Any]]
 ) -> None:
-    """Warn of what the comment lines say and the networks cannot know."""
+    """Warn of facts in the comment lines that the networks cannot know."""
     for molecule, result in zip(molecules, results, strict=True):
         if molecule.charge:
             result["warnings"].append(
@@ -132,7 +132,7 @@ def _warn_of_comments(
 
 
 class _Judged(NamedTuple):
-    """A label of a molecule, if it can be told, and what to say of it."""
+    """A label of a molecule, if it can be predicted, and any remarks on it."""
 
     value: float | None
     uncertainty: float | None

@@ -1,9 +1,9 @@
-"""Trained networks that come with the package, and what was measured of them.
+"""Trained networks that come with the package, and their measured errors.
 
 The folder ``stored`` holds the networks (``H-0.safetensors``, ``all-0.safetensors`` and so on), the
-record of each one's training (``H-0.json``), for each label which of them predict it and what was
-measured with these (``results.json``), and the model card for people (``README.md``).
-``tools/pretrained.py`` makes them.
+record of each one's training (``H-0.json``), a list of which networks predict each label, with what
+was measured (``results.json``), and the model card for human readers (``README.md``). They are made
+by ``tools/pretrained.py``.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _DOMAIN = "qm9lib-domain-2"
 
 @dataclass(frozen=True)
 class Calibration:
-    """From the disagreement of an ensemble to the error that is to be expected.
+    """From the disagreement of an ensemble to the expected error.
 
     Attributes
     ----------
     floor
-        Expected error where all members agree, in the unit of the label's errors.
+        Expected error if all members agree, in the unit of the label's errors.
     scale
-        Expected error per standard deviation of the members, where they disagree much.
+        Expected error per standard deviation of the members, if they disagree strongly.
     limit
-        Standard deviation that one in a thousand validation molecules exceeds.
+        Standard deviation that only one in a thousand validation molecules exceeds.
     most
         Standard deviation beyond which there is no prediction: four times that of the label itself.
-        Far outside of what they know, the networks' numbers grow without limit.
+        Far from the molecules they know, the networks' numbers grow without limit.
     """
 
     floor: float
@@ -65,7 +65,7 @@ class Calibration:
 
 
 def labels() -> list[str]:
-    """Return the labels that there are networks for, in the order of ``LABELS``.
+    """Return the labels for which there are networks, in the order of ``LABELS``.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def load(label: str = "H") -> Ensemble:
 
 
 def load_each(labels: Sequence[str]) -> list[Ensemble]:
-    """Return ensembles that have the labels together; those of the same networks share one.
+    """Return ensembles that cover the labels; labels with the same networks share one.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def network(name: str) -> tuple[Model, Run]:
     Raises
     ------
     UnknownNameError
-        If there is no network of this name.
+        If there is no network by this name.
 
     Examples
     --------
@@ -154,9 +154,9 @@ def runs(label: str = "H") -> list[Run]:
 
 
 def results(label: str = "H") -> dict[str, Any]:
-    """Return what was measured with the ensemble of a label, as on the model card.
+    """Return the measured results of a label's ensemble, as on the model card.
 
-    Errors are in the ``unit`` that it names.
+    Errors are in the ``unit`` given there.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def calibration(label: str = "H") -> Calibration:
 
 
 def training_domain() -> Domain:
-    """Return which distances and valences the 110,000 training molecules have.
+    """Return the distances and valences that occur in the 110,000 training molecules.
 
     Examples
     --------

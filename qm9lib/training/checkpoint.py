@@ -1,4 +1,4 @@
-"""The state of a training in a file, from which it goes on to the same bits."""
+"""The state of a training in a file, from which it resumes to give the same bits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORMAT = "qm9lib-checkpoint-1"
 
 
 class State(NamedTuple):
-    """What a step changes: weights, their moving average, Adam's moments, number of steps."""
+    """The state that a step changes: weights, moving average, Adam's moments, number of steps."""
 
     weights: Float[Array, " weights"]
     averaged: Float[Array, " weights"]
@@ -30,7 +30,7 @@ class State(NamedTuple):
 
 
 def write(path: Path, state: State, best: Array, run: Run) -> None:
-    """Write state, best weights and record, in place of the last checkpoint."""
+    """Write state, best weights and record, replacing the last checkpoint."""
     leaves = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
     metadata = {"format": _FORMAT, "run": json.dumps(run.to_dict())}
     write_safetensors(path, {**leaves, "best": np.asarray(best)}, metadata)
@@ -47,7 +47,7 @@ def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
     if not stored.history:
         raise damaged(path, what, remedy, "it tells of no epoch")
     before, now = stored.to_dict(), run.to_dict()
-    if stored.settings.minutes and run.settings.minutes:  # by the clock no two are alike
+    if stored.settings.minutes and run.settings.minutes:  # by the clock, no two are alike
         before["settings"]["minutes"] = now["settings"]["minutes"]
     different = [
         f"{name} was {old!r} and is {new!r}"
@@ -72,7 +72,7 @@ def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
 
 
 def _different(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the names under which two records differ, and both values; of tables, their parts."""
+    """Yield the names under which two records differ, with both values; tables by entry."""
     for name in now:
         old, new = before.get(name), now[name]
         if name in ("settings", "network") and isinstance(old, dict):

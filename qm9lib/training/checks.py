@@ -1,4 +1,4 @@
-"""What a training is given, checked before anything is prepared."""
+"""Checks of the arguments of a training, before anything is prepared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qm9lib.training.run import Settings
 
 
 def check_kinds(network: object, train: object, valid: object, settings: object) -> None:
-    """Raise an error where one of them is something else."""
+    """Raise an error if an argument is of the wrong kind."""
     for name, given, is_one, wanted in (
         ("network", network, callable(network), "a network, such as PaiNN"),
         ("train", train, isinstance(train, QM9), "a QM9"),
@@ -30,7 +30,7 @@ def check_kinds(network: object, train: object, valid: object, settings: object)
 
 
 def check_sets(train: QM9, valid: QM9, labels: tuple[str, ...]) -> None:
-    """Raise an error where nothing can be learned, or the validation error would not be one."""
+    """Raise an error if nothing can be learned, or the validation error would be meaningless."""
     for name, part in (("training", train), ("validation", valid)):
         if not len(part):
             raise ValueError(f"the {name} set is empty")
@@ -52,7 +52,7 @@ def check_sets(train: QM9, valid: QM9, labels: tuple[str, ...]) -> None:
 
 
 def check_outputs(network: Network, labels: tuple[str, ...]) -> None:
-    """Raise an error where the network has not one output for each label."""
+    """Raise an error if the network does not have one output for each label."""
     if len({*labels}) < len(labels) or not labels:
         raise ValueError(f"each label is to be learned once, given {', '.join(labels) or 'none'}")
     one = jax.ShapeDtypeStruct((1,), jnp.int32), jax.ShapeDtypeStruct((1, 3), jnp.float32)
@@ -66,7 +66,7 @@ def check_outputs(network: Network, labels: tuple[str, ...]) -> None:
 
 
 def checked_mesh(mesh: Mesh | None, settings: Settings) -> Mesh | None:
-    """Return a mesh whose work is divided here, whatever its axis says; check what it must."""
+    """Return a checked mesh whose work is divided here, whatever the type of its axis."""
     if settings.minutes is not None and jax.process_count() > 1:
         raise ValueError(
             "several processes cannot train by the clock, for each has its own: give epochs in "

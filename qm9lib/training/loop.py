@@ -1,8 +1,8 @@
-"""The training loop: a network learns what the reference of each label leaves over.
+"""The training loop: a network learns the residual that the reference of each label leaves.
 
-Molecules of similar size are padded together and stay on the device. In every epoch all of them
-come once, in random batches; after it the averaged weights are measured on the validation
-molecules, and those of the best epoch are kept.
+Molecules of similar size are padded together and stay on the device. Every epoch goes through all
+of them once, in random batches; then the averaged weights are tested on the validation molecules,
+and the weights of the best epoch are kept.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from qm9lib.training.run import DEVIATIONS, Epoch, Run, Settings, environment, i
 from qm9lib.training.step import make_step, placement
 from qm9lib.units import written
 
-_LEAP = 20.0  # times the error of the median batch; a batch of 32 has up to 8 times as much
-_IN_FLIGHT = 16  # steps that one device may have queued before the loop waits for one
+_LEAP = 20.0  # times the error of the median batch; batches of 32 have up to 8 times as much
+_IN_FLIGHT = 16  # steps that a device may have queued before the loop waits for one
 
 
 def fit(
@@ -57,62 +57,62 @@ def fit(
     mesh: Mesh | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[Model, Run]:
-    """Train a network on what the references of its labels leave over.
+    """Train a network on the residuals that the references of its labels leave.
 
     Parameters
     ----------
     network
-        Equinox module for one molecule, such as `qm9lib.models.gnn.GraphNetwork`. It gives one
-        number for each label.
+        Equinox module for one molecule, such as `qm9lib.models.gnn.GraphNetwork`. It returns
+        one number for each label.
     train
-        Training molecules. The references, means and scales come from these alone.
+        Training molecules. References, means and scales come from these alone.
     valid
         Validation molecules: they decide which epoch's weights are kept, and nothing else.
     label
-        Name of the label, or names of several that are learned together: each counts by its
-        standard deviation.
+        Name of the label, or names of several labels to learn together, each scaled by its standard
+        deviation.
     settings
         By default ``Settings()``.
     progress
-        Show a progress bar with the current validation error.
+        Whether to show a progress bar with the current validation error.
     checkpoint
-        File that is written after every epoch. If it exists, training goes on from there. With a
-        number of epochs it ends with the same weights, bit for bit on the same machine, as if it
+        File to write after every epoch. If it exists, training continues from there. With a fixed
+        number of epochs, it ends with the same weights (bit for bit, on the same machine) as if it
         had not been interrupted.
     mesh
-        Devices to train on, along one axis: each takes its part of every batch. They may belong to
-        several processes (``jax.distributed``), which all call `fit` with the same arguments. By
-        default one device.
+        Devices to train on, along one axis: each takes its share of every batch. They may belong to
+        several processes (``jax.distributed``), which all call `fit` with the same arguments. The
+        default is one device.
     clock
-        What tells the seconds, of which ``minutes`` and the history are. A test turns its own.
+        Clock, in seconds, for ``minutes`` and for the history. Tests use one of their own.
 
     Returns
     -------
     model : Model
-        With the averaged weights of the best epoch.
+        Model with the averaged weights of the best epoch.
     run : Run
         Settings and history.
 
     Raises
     ------
     ValueError
-        If a set is empty, the two have a molecule in common, a label or position is no finite
-        number, the network has not one output for each label, a batch cannot be divided among the
-        devices or into chunks, or several processes are to train by the clock.
+        If a set is empty, the two sets share a molecule, a label or position is not a finite
+        number, the network does not have one output for each label, a batch cannot be divided among
+        the devices or into chunks, or several processes are to train by the clock.
     DataError
-        If the checkpoint is damaged or of another training, nothing is left to learn, an element of
-        the validation molecules is in no training molecule, the time is over before the first step,
-        or the error is no number after the first epoch.
+        If the checkpoint is damaged or from another training, nothing is left to learn, an element
+        of the validation molecules is in no training molecule, time runs out before the first step,
+        or the error is not a number after the first epoch.
     TypeError
-        If the network is none, a set is no `QM9`, or the settings are no `Settings`.
+        If the network is not a network, a set not a `QM9`, or the settings not `Settings`.
 
     Notes
     -----
     AdamW or Muon with warm-up and cosine decay, gradient clipping, and an exponential moving
     average of the weights. Ctrl-C ends the training; the best weights so far are returned.
 
-    A batch whose error is twenty times that of the median batch of its epoch, after the warm-up, is
-    reported on stderr: the average of the weights would hide it.
+    After the warm-up, a batch with more than twenty times the error of its epoch's median batch is
+    reported on stderr: the averaged weights would hide it.
 
     Examples
     --------
@@ -177,14 +177,14 @@ def fit(
 
 
 class _Training:
-    """What changes while a network is trained, and what the steps need.
+    """The changing state of a training, and what its steps need.
 
     Attributes
     ----------
     run
-        The record, which grows by an `Epoch` with each validation.
+        The record, which grows by one `Epoch` with each validation.
     state
-        Weights, their average, and what the optimizer remembers.
+        Weights, their average, and the state of the optimizer.
     best
         Averaged weights of the best epoch.
     seen
@@ -212,7 +212,7 @@ class _Training:
         self.elements = tuple(np.unique(train.atomic_numbers).tolist())
         tree, self.static = eqx.partition(network, eqx.is_inexact_array)
         weights, self.unravel = ravel_pytree(tree)
-        # Cast to the dtype of the weights only here, where the numbers are about 1.
+        # Cast to the dtype of the weights only here, when the numbers are about 1.
         learned = self.standardised(train).astype(weights.dtype)
         self.buckets = bucketed(train)
         self.learned = [jnp.asarray(learned[np.asarray(bucket.row)]) for bucket in self.buckets]
@@ -223,13 +223,13 @@ class _Training:
         optimizer = optimizers.make(settings.optimizer, tree, settings.weight_decay, settings.clip)
         self.gradient, self.update = make_step(self.network, optimizer, settings, mesh)
         self.on_devices, self.divided = placement(mesh)
-        # Queued steps of several devices wait for one another, for ever if threads are few.
+        # Queued steps of several devices wait for one another: for ever, if there are few threads.
         self.in_flight = _IN_FLIGHT if mesh is None or mesh.size == 1 else 1
         remembered = jax.jit(optimizer.init)(weights)
         self.state = State(weights, weights, remembered, jnp.zeros((), jnp.int32))
         self.best = weights
         deviations = np.array([one.deviation for one in self.targets])
-        # One label has its own unit. Of several, each is measured by its standard deviation.
+        # One label has its own unit. Several are each measured by their standard deviation.
         self.factor, self.measures, unit = 1.0, deviations, DEVIATIONS
         if len(labels) == 1:
             self.factor, self.measures = deviations[0], np.ones(1)
@@ -242,7 +242,7 @@ class _Training:
         self.seen = 0
 
     def standardised(self, qm9: QM9) -> Float[np.ndarray, "molecules labels"]:
-        """Return what the network is to give, about 0 and of about 1."""
+        """Return the outputs expected of the network, centred on 0, of size about 1."""
         return np.stack([one.standardised(qm9) for one in self.targets], axis=1)
 
     def network(self, weights: Float[Array, " weights"]) -> Network:
@@ -254,13 +254,13 @@ class _Training:
         return Model(self.network(self.best), self.targets, self.elements)
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         self.state, self.best = checkpoints.read(path, self.state, self.run)
         self.start -= self.run.history[-1].seconds
 
     def compile(self) -> None:
-        """Put all arrays on the devices, and compile all that will be called."""
-        # One molecule of each padded size: validation will find its programs.
+        """Put all arrays on the devices, and compile everything that will be called."""
+        # One molecule of each padded size, so that validation finds its programs compiled.
         few = [
             Batch(numbers[:1], positions[:1], jnp.array([0]))
             for numbers, positions, _ in self.valid_buckets
@@ -269,7 +269,7 @@ class _Training:
         self.buckets, self.learned = self.on_devices(self.buckets), self.on_devices(self.learned)
         self.steps = int(self.state.steps)
         rows = self.divided(np.full(self.settings.batch_size, -1, np.int32))
-        # Several at a time, for XLA uses one core for one.
+        # Several at a time, since XLA uses one core for each.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             compiling = [
                 pool.submit(self.gradient.lower(self.state.weights, *arrays, rows).compile)
@@ -283,14 +283,14 @@ class _Training:
         return self.clock() - self.start
 
     def done(self) -> float:
-        """Return how much of the training is done, from 0 to 1: of the time, or of the steps."""
+        """Return how much of the training is done, from 0 to 1, by time or by steps."""
         if self.settings.minutes is not None:
             return self.seconds() / (60.0 * self.settings.minutes)
         return self.steps / self.steps_in_all
 
     def epoch(self) -> Iterator[int]:
-        """Take the steps of one pass, and yield after each how many molecules it was of."""
-        # Each epoch has its own order, whatever came before: a resumed training meets it.
+        """Take the steps of one pass, and after each, yield the number of its molecules."""
+        # Each epoch has its own order, whatever came before: a resumed training repeats it.
         rng = np.random.default_rng([self.settings.seed, len(self.run.history)])
         for number, rows in _order(self.buckets, self.settings.batch_size, rng):
             done = self.done()
@@ -306,7 +306,7 @@ class _Training:
             self.batches.append((squared_errors, molecules))
             self.seen += molecules
             yield molecules
-            if self.steps % self.in_flight == 0:  # or the clock would be that of the queue
+            if self.steps % self.in_flight == 0:  # or the clock would time the queue
                 squared_errors.block_until_ready()
 
     def batch_errors(self) -> Float[np.ndarray, " batches"]:
@@ -315,7 +315,7 @@ class _Training:
         return self.factor * np.sqrt(squared_errors / molecules)
 
     def leap(self) -> str | None:
-        """Say whether the error of a batch leapt in the last pass."""
+        """Return a warning if the error of a batch leapt in the last pass."""
         epoch, unit = self.run.history[-1], self.run.unit
         worst, median = epoch.train_worst, epoch.train_median
         if worst is None or median is None or not worst > _LEAP * median:
@@ -328,8 +328,8 @@ class _Training:
         )
 
     def validate(self) -> str:
-        """Measure the averaged weights on the validation molecules, keep the best, say how good."""
-        # By way of the host: of several processes each needs its own.
+        """Test the averaged weights on the validation molecules, keep the best, say how good."""
+        # By way of the host: each of several processes needs its own copy.
         averaged = jnp.asarray(jax.device_get(self.state.averaged))
         predicted = predict_all(self.network(averaged), self.valid_buckets)
         found = predicted.reshape(self.valid_learned.shape).T, self.valid_learned.T
@@ -366,7 +366,7 @@ class _Training:
 def _order(
     buckets: list[Batch], batch_size: int, rng: np.random.Generator
 ) -> Iterator[tuple[int, Int[np.ndarray, " batch"]]]:
-    """Yield (number of the bucket, rows in it) in random order; every molecule comes once."""
+    """Yield (number of the bucket, rows in it) in random order; every molecule occurs once."""
     plan = [
         (number, rows)
         for number, bucket in enumerate(buckets)

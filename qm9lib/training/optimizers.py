@@ -1,6 +1,6 @@
 """Optimisers that take all weights of a network as one vector.
 
-Adam on a dozen small arrays would take longer than a small network; on one vector it is nothing.
+Adam on a dozen small arrays would take longer than a small network; on one vector it takes no time.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ OPTIMIZERS = ("adamw", "muon")
 
 
 def make(name: str, weights: Any, weight_decay: float, clip: float) -> optax.GradientTransformation:
-    r"""Return an optimiser for ``ravel_pytree(weights)``, with the learning rate 1.
+    r"""Return an optimiser for ``ravel_pytree(weights)``, with a learning rate of 1.
 
     ``"adamw"`` is Adam with decoupled weight decay (Loshchilov and Hutter 2019). ``"muon"`` treats
-    the matrices of the network otherwise: their averaged gradient :math:`U \Sigma V^T` becomes
+    the matrices of the network differently: their averaged gradient :math:`U \Sigma V^T` becomes
     about :math:`U V^T`, so that every direction is learned at the same pace (Jordan et al. 2024).
-    What is no matrix goes to Adam with Nesterov momentum. Muon's steps are scaled to the length of
+    All other arrays go to Adam with Nesterov momentum. Muon's steps are scaled to the length of
     Adam's (Liu et al. 2025), so that one learning rate fits both.
 
     Parameters
@@ -35,14 +35,14 @@ def make(name: str, weights: Any, weight_decay: float, clip: float) -> optax.Gra
     weights
         Tree of the network's arrays; a leaf with two axes is a matrix.
     weight_decay
-        Part of the weights that a step of learning rate 1 takes away.
+        Fraction of the weights that a step with learning rate 1 takes away.
     clip
-        Largest norm of the gradient; a longer one is shortened to it.
+        Largest norm of the gradient; a longer gradient is shortened to this.
 
     Returns
     -------
     optax.GradientTransformation
-        For vectors. To be *added*: its updates point downhill.
+        An optimiser for vectors. Its updates point downhill: *add* them.
 
     Raises
     ------
@@ -91,9 +91,9 @@ def make(name: str, weights: Any, weight_decay: float, clip: float) -> optax.Gra
 
 
 def _places(weights: Any) -> dict[str, np.ndarray]:
-    """Return where in the vector the matrices of each shape stand, stacked, and all the rest.
+    """Return the places in the vector of the matrices of each shape, stacked, and of all the rest.
 
-    Stacks, because Muon multiplies matrices again and again: of ten small ones at once is faster.
+    Stacked, because Muon multiplies matrices again and again: ten small ones at once are faster.
     """
     places: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     start = 0  # `ravel_pytree` puts the leaves one after the other

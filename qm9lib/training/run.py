@@ -1,4 +1,4 @@
-"""How a network is trained, and the record of a training."""
+"""The settings of a training, and its record."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Settings:
     batch_size
         Molecules per step.
     chunk_size
-        Molecules whose gradient a device computes at a time, of its part of the batch; by default
-        all of them. A few at a time stay in the cache of a processor, which a wide network needs.
+        Molecules of its share of the batch whose gradient a device computes at a time; by default
+        all of them. A few at a time stay in a processor's cache, which a wide network needs.
     loss
         ``"squared"`` error or ``"absolute"`` error, averaged over the batch.
     optimizer
@@ -48,11 +48,11 @@ class Settings:
     weight_decay
         Decoupled weight decay (Loshchilov and Hutter 2019); 0 for plain Adam.
     clip
-        Largest norm of the gradient; a longer one is shortened to it.
+        Largest norm of the gradient; a longer gradient is shortened to this.
     average
-        Decay of the exponential moving average of the weights, which is what is kept.
+        Decay of the exponential moving average of the weights; this average is what is kept.
     patience
-        Epochs without a better validation error after which training stops; by default never.
+        Epochs without a better validation error before training stops; by default it never does.
     seed
         Seed of the order of the molecules. (The initial weights come with the network.)
     """
@@ -78,10 +78,10 @@ class Settings:
 
     @classmethod
     def for_painn(cls, **changes: Any) -> Settings:
-        """Return what trains a `qm9lib.models.painn.PaiNN` fast: ``python -m qm9lib train``.
+        """Return settings to train a `qm9lib.models.painn.PaiNN` fast: ``python -m qm9lib train``.
 
-        Muon on the absolute error, at a learning rate of 0.006. Chunks of four molecules are for
-        processors; give ``chunk_size=None`` for a device with memory enough.
+        Muon on the absolute error, at a learning rate of 0.006. Chunks of four molecules suit
+        processors; give ``chunk_size=None`` for a device with enough memory.
 
         Examples
         --------
@@ -119,10 +119,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What was measured after one pass: seconds since the start, and errors in `Run.unit`.
+    """Measurements after one pass: seconds since the start, and errors in `Run.unit`.
 
-    ``train_median`` and ``train_worst`` are RMSEs of the median batch, and of the worst one after
-    the warm-up: None if none came after it, or in a record from before they were measured.
+    ``train_median`` and ``train_worst`` are RMSEs of the median batch, and of the worst batch after
+    the warm-up: None if no batch came after it, or in records older than these fields.
     ``valid_each`` has the validation error of each of several labels, in kcal/mol or its own unit.
     """
 
@@ -136,15 +136,15 @@ class Epoch:
 
 @dataclass
 class Run:
-    """Record of a training: what was asked and what happened.
+    """Record of a training: what was asked for, and what happened.
 
     Attributes
     ----------
     label
-        Name of the label; of several, all names with commas between.
+        Name of the label; several names are separated by commas.
     unit
-        Unit of the errors: kcal/mol for energies, the published one for other labels. Of several
-        labels the errors are averages over them, in standard deviations of the training molecules.
+        Unit of the errors: kcal/mol for energies, the published unit for other labels. With several
+        labels, errors are averages over them, in standard deviations of the training molecules.
     settings
         As given to `fit`.
     n_train
@@ -154,11 +154,11 @@ class Run:
     molecules
         SHA-256 of the numbers of all of them, in order.
     network
-        Class of the network and, where it has a ``config``, what it is made from.
+        Class of the network and, if it has one, its ``config``.
     environment
         Versions of Python and of the packages, and the devices.
     history
-        One `Epoch` per pass; the last one may be cut short by the clock or by Ctrl-C.
+        One `Epoch` per pass; the last may be cut short by the clock or by Ctrl-C.
     """
 
     label: str
@@ -183,12 +183,12 @@ class Run:
 
     @property
     def best_epoch(self) -> int:
-        """Epoch whose weights were kept, from 0: the one with the least validation error."""
+        """Epoch whose weights were kept, from 0: the one with the smallest validation error."""
         return int(np.argmin(np.nan_to_num(self.valid_mae, nan=np.inf))) if self.history else 0
 
     @property
     def out_of_patience(self) -> bool:
-        """Whether the last ``settings.patience`` epochs were all no better than the best."""
+        """Whether none of the last ``settings.patience`` epochs improved on the best."""
         patience = self.settings.patience
         return patience is not None and len(self.history) > self.best_epoch + patience
 

@@ -1,4 +1,4 @@
-"""The compiled step of a training: a gradient, and what it changes."""
+"""The compiled training step: a gradient, and the update that it causes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Placement = tuple[Callable[[Any], Any], Callable[[np.ndarray], Any]]
 
 
 def placement(mesh: Mesh | None) -> Placement:
-    """Return what puts arrays on all devices, and what shares the rows of a batch among them."""
+    """Return functions to put arrays on all devices, and to share a batch's rows among them."""
     if mesh is None:
         return (lambda tree: tree), (lambda rows: rows)
     everywhere = NamedSharding(mesh, PartitionSpec())
@@ -47,7 +47,7 @@ def make_step(
     """
 
     def loss_of(weights: Array, bucket: Batch, targets: Array, rows: Array) -> tuple[Array, Array]:
-        # Rows of -1 fill up the batch: they take part with weight zero.
+        # Rows of -1 fill up the batch, with weight zero.
         real = (rows >= 0).astype(weights.dtype)
         predicted = jax.vmap(network_of(weights))(
             bucket.atomic_numbers[rows], bucket.positions[rows]
@@ -93,7 +93,7 @@ def make_step(
         found = total(weights, bucket, targets, rows)
         return found[:-2] / found[-2], found[-1]
 
-    # The old state is not given away: Ctrl-C in the middle of a step would leave none.
+    # The old state is not donated: Ctrl-C in the middle of a step would leave none.
     @jax.jit
     def update(state: State, gradient: Array, rate: Array) -> State:
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.weights)
