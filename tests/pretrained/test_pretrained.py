@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 from jax import tree
+from scipy.stats import spearmanr
 
 import pretrained as tool
 from qm9course import ladder
@@ -62,6 +63,10 @@ def test_the_stored_errors_are_those_of_the_stored_weights(validation, qm9, ense
     check_stored(molecules, error, stored["valid"])
     fitted = tool.calibrate(deviation, error)
     assert fitted | {"most": 100.0} == pytest.approx(stored["calibration"], rel=0.02)
+    measured = ladder.results("uncertainty")
+    rank = spearmanr(deviation[-measured["molecules"] :], error[-measured["molecules"] :]).statistic
+    [ours] = [way for way in measured["ways"] if way["name"] == f"{len(ensemble.members)} networks"]
+    assert ours["rank"] == pytest.approx(rank, abs=0.01)
     test = qm9.split("dimenet").test
     predicted, _ = ensemble.predict(test, "kcal/mol")
     check_stored(test, np.abs(predicted - test.target("H", "kcal/mol")), stored["test"])
