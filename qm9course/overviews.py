@@ -149,17 +149,12 @@ def _bars(values: Sequence[float], marked: Sequence[int] = (), line: float | Non
     return draw
 
 
-def _curve(points: bool = True) -> _Draw:
+def _curve(ax: Axes, x: float, y: float) -> None:
     """Draw a smooth curve through points, as a model goes through its data."""
-
-    def draw(ax: Axes, x: float, y: float) -> None:
-        along = np.linspace(-0.6, 0.6, 50)
-        ax.plot(x + along, y + _wave(along), color=COLORS[0], linewidth=1.8, linestyle="-")
-        at = np.array([-0.52, -0.3, -0.05, 0.2, 0.45])
-        if points:
-            ax.plot(x + at, y + _wave(at), "o", color=COLORS[1], markersize=5, linestyle="none")
-
-    return draw
+    along = np.linspace(-0.6, 0.6, 50)
+    ax.plot(x + along, y + _wave(along), color=COLORS[0], linewidth=1.8, linestyle="-")
+    at = np.array([-0.52, -0.3, -0.05, 0.2, 0.45])
+    ax.plot(x + at, y + _wave(at), "o", color=COLORS[1], markersize=5, linestyle="none")
 
 
 def _wave(x: np.ndarray) -> np.ndarray:
@@ -315,7 +310,7 @@ _PANELS: dict[str, tuple[_Panel, _Panel, _Panel]] = {
     "kernels": (
         _Panel(_far_apart, ("two molecules:", "how alike?")),
         _Panel(_grid(_SIMILAR), ("all pairs: a matrix", "of similarities")),
-        _Panel(_curve(), ("one linear solve:", "a smooth model")),
+        _Panel(_curve, ("one linear solve:", "a smooth model")),
     ),
     "gnn": (
         _Panel(_graph(None), ("a graph: each atom", "knows its neighbours")),

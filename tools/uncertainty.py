@@ -97,12 +97,12 @@ def judged(
 
 
 def features(model: Model, qm9: QM9) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the last layer of a network sums up for each molecule, and more of its atoms.
+    """Return the sums that the last layer of a network reads for each molecule, and more.
 
     Returns
     -------
     last, more : numpy.ndarray
-        Shapes (molecules, features / 2) and (molecules, 3 features / 2 + ...).
+        Shapes (molecules, features / 2) and (molecules, 5 features / 2).
     """
     inner = model.network.readout.network.layers[0]  # type: ignore[attr-defined]
 
