@@ -1632,7 +1632,7 @@ def own_molecule(qm9):
     """
 
 
-@wrong("6.9", "is no chemical element")
+@wrong("6.9", "is not an element")
 def own_molecule(qm9):
     symbols, x = taken(qm9, 215)
     return lines([symbol_to_number(s) for s in symbols], x)

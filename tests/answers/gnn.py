@@ -1145,7 +1145,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@stops("5.8", "more than the 28 places of a padded one", "does not fit into so few slots")
+@stops("5.8", "more than the 28 places of a padded molecule", "does not fit into so few slots")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), 28)
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
