@@ -285,7 +285,7 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({}, {}, HUGE, r"embedding is \(\(10, 6\), dtype\('float64'\)\), expected"),
         ({}, {}, {"embedding": np.zeros((10, 6), np.int8)}, "embedding is .*int8"),
         ({}, {}, {"embedding": np.zeros((6, 10), np.float32)}, "embedding is .*6, 10"),
-        ({}, {}, {"another": np.zeros(3, np.float32)}, "its array another is .* should be None"),
+        ({}, {}, {"another": np.zeros(3, np.float32)}, "its array another is .* expected None"),
         ({}, {}, {"embedding": np.full((10, 6), np.inf, np.float32)}, "are not finite"),
         ({}, {}, {"embedding": np.full((10, 6), 1e30, np.float32)}, "embedding is not below 1e"),
         ({"cutoff": 1e8}, {}, {}, r"cutoff is 100000000\.0, expected 0\.1 to 1000 Å"),

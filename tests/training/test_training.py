@@ -884,7 +884,7 @@ def test_sets_that_cannot_be_trained_on(parts) -> None:
     with pytest.raises(ValueError, match="the training set is empty"):
         fit(network, train[:0], valid)
     both = valid[[3, 5]]
-    message = f"set share 2 of their molecules, such as number {both.index.min()}: "
+    message = f"set share 2 of their molecules, such as number {both.index.min()}, "
     with pytest.raises(ValueError, match=message):
         fit(network, valid, both)
 
