@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
         EPILOG,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    help = "run students' notebooks and tell which answers are right"
+    help = "run students' notebooks and report which answers are right"
     grade = commands.add_parser(
         "grade",
         help=help,
@@ -35,17 +35,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.set_defaults(run=_grade)
     grade.add_argument(
-        "notebook", nargs="+", type=Path, help="notebooks with exercises of one or more chapters"
+        "notebook", nargs="+", type=Path, help="notebooks with exercises from one or more chapters"
     )
     grade.add_argument(
         "--minutes", type=positive(float, MONTH), default=5.0,
-        help="for one notebook; a cell or an answer may take a tenth of it",
+        help="minutes for one notebook; a single cell or answer can take a tenth of them",
     )  # fmt: skip
     grade.add_argument(
         "--memory",
         type=positive(float, 100_000),
         default=8.0,
-        help="GB for one notebook (on Linux)",
+        help="GB of memory for one notebook (on Linux)",
     )
     grade.add_argument(
         "--sandbox", action="store_true",
@@ -53,7 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     grade.add_argument("--reasons", action="store_true", help="say what is wrong with each answer")
     grade.add_argument(
-        "--json", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="write it all there"
+        "--json",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="write the full results to this file",
     )
     return parser
 

@@ -330,7 +330,7 @@ def guarded(answer: Answer, exercise: Exercise) -> Answer:
                 signature.bind(*arguments)
         except TypeError as error:
             wrong = TypeError(
-                f"it is called with {len(arguments)} arguments, and takes {signature}: keep the "
+                f"it is called with {len(arguments)} arguments, but takes {signature}: keep the "
                 f"first line of the cell as it was ({error})"
             )
             raise StoppedError(_story(wrong, arguments, answer, exercise.explain)) from wrong
@@ -346,14 +346,14 @@ def guarded(answer: Answer, exercise: Exercise) -> Answer:
 
 
 _MEANINGS: dict[str, str] = {
-    "NameError": "this name is not defined where the line runs: a typing mistake, or a cell above "
+    "NameError": "this name is not defined where the line runs: a typo, or a cell above "
     "that has not been run",
-    "TypeError": "a function or operator got a kind of object that it cannot take, or too many or "
-    "too few arguments",
+    "TypeError": "a function or operator got a kind of object that it cannot handle, or too many "
+    "or too few arguments",
     "IndexError": "an index is beyond the end: Python counts from 0, and the last of n is n - 1. "
     "Does the code assume a fixed length? Use len(x) or x.shape",
     "KeyError": "this key is not in the dictionary or table",
-    "AttributeError": "the object has nothing of this name: print(type(...)) shows what it is",
+    "AttributeError": "the object has no attribute of this name: print(type(...)) shows what it is",
     "ZeroDivisionError": "something was divided by zero: the distance of an atom from itself, or "
     "a count of nothing",
     "RecursionError": "the function calls itself without end",
@@ -361,7 +361,7 @@ _MEANINGS: dict[str, str] = {
     "LinAlgError": "this matrix cannot be solved or inverted: often it is not square, is singular, "
     "or holds NaN or infinity",
     "SyntaxError": "Python cannot read the line",
-    "MemoryError": "an array is larger than the memory",
+    "MemoryError": "an array does not fit into memory",
     "SystemExit": "exit() ends the program: use return",
     "EOFError": "nobody answers input() here: take what you need from the arguments",
     "ConcretizationTypeError": "under jit, grad or vmap a value is not known yet: use jnp.where "
@@ -373,13 +373,13 @@ _MEANINGS: dict[str, str] = {
 }
 
 _NONE = (
-    "something here is None. A function without `return` gives None, and so do those that change "
+    "something here is None. A function without `return` returns None, as do those that change "
     "an array or list in place: shuffle, sort, append, np.fill_diagonal"
 )
 _SAID: dict[str, str] = {
     "could not convert": "Python cannot read this text as a number: print it, and look at how it "
     "is spelled",
-    "truth value": "`if`, `and` and `or` take one value, and this is an array: use np.where, & and "
+    "truth value": "`if`, `and` and `or` take one value, but this is an array: use np.where, & and "
     "|",
     "read-only": "this array must not be changed: take a copy of it, array.copy()",
     "must be square": "this function takes square matrices only, as many rows as columns",
@@ -387,22 +387,22 @@ _SAID: dict[str, str] = {
     "tuple index out of range": "an array of one axis has no shape[1], and a number no shape[0]",
     "out of bounds for array of dimension": "the array has fewer axes than that: print its .shape. "
     "array[mask] has one axis only",
-    "inhomogeneous": "rows of different length make no array: fill them up to one length",
-    "cannot reshape": "an array can be reshaped only to a shape of just as many numbers: print its "
-    ".size. What has a different length for each molecule fits into no table",
+    "inhomogeneous": "rows of different lengths do not make an array: pad them to one length",
+    "cannot reshape": "an array can be reshaped only to a shape with the same number of elements: "
+    "print its .size. Rows whose length differs between molecules do not fit into one table",
     "does not have enough dimensions": "one of the two is None or a single number; what changes an "
     "array in place, such as np.fill_diagonal, returns None",
     "NoneType": _NONE,
-    "0-dimensional arrays": "this takes a single number, and got an array: +, -, * and NumPy's own "
+    "0-dimensional arrays": "this takes a single number, but got an array: +, -, * and NumPy's own "
     "functions take both",
-    "length-1 arrays": "this takes a single number, and got an array: +, -, * and NumPy's own "
+    "length-1 arrays": "this takes a single number, but got an array: +, -, * and NumPy's own "
     "functions take both",
     "len() of unsized": "a single number has no length: an array without axes holds one, and its "
     ".size is 1",
     "has no len()": "a single number has no length",
     **dict.fromkeys(
         (f"'{kind}' object is not iterable" for kind in ("float", "int", "numpy.float64")),
-        "this is a single number, and a loop needs an array or a list: NumPy's +, -, * take both, "
+        "this is a single number, but a loop needs an array or a list: NumPy's +, -, * take both, "
         "without a loop",
     ),
     **dict.fromkeys(
@@ -412,12 +412,12 @@ _SAID: dict[str, str] = {
     "object is not subscriptable": "square brackets do not work on this object. A function is "
     "called with round ones",
     "unhashable": "a dictionary looks up one key at a time: loop over them",
-    "integer scalar arrays": "an index must be one whole number, and this is an array: np.where "
+    "integer scalar arrays": "an index must be one whole number, but this is an array: np.where "
     "and np.flatnonzero give arrays, of which you may want item [0]",
     "PRNG key": "a key is made with jax.random.key(0)",
     **dict.fromkeys(
         ("broadcast", "shapes", "matmul", "dimension mismatch"),
-        "the shapes of two arrays do not fit: print the .shape of each before this line",
+        "the shapes of two arrays do not match: print the .shape of each before this line",
     ),
 }
 """Meanings of an exception by a part of its message, which says more than its class."""
@@ -490,9 +490,9 @@ def _reused(error: BaseException, said: str, frame: FrameType | None, source: st
         if hasattr(builtins, name) or name in frame.f_globals:
             what = "Python's own" if hasattr(builtins, name) else "that of the notebook"
             return (
-                f"the name `{name}` is used twice. As this function writes to {name}, the name is "
-                f"a variable of the function in every line of it, and no longer {what}. Choose "
-                "another name for yours"
+                f"the name `{name}` is used twice. As this function assigns to {name}, the name is "
+                f"a local variable on every line of it, and no longer {what}. Choose another "
+                "name for yours"
             )
         return (
             f"{name} is used before it has a value: is it set after this line, or in an `if` or a "
@@ -547,13 +547,13 @@ def _unfitting(said: str) -> str | None:
     """Explain two shapes that do not match, if the shapes reveal more."""
     if "not aligned" in said:
         return (
-            "the columns of the first array must be as many as the rows of the second: is a .T "
+            "the first array must have as many columns as the second has rows: is a .T "
             "missing, or one too many, or is the order of the two wrong?"
         )
     size = re.search(r"matmul: .*\(size (\d+) is different from (\d+)\)", said)
     if size:
         return (
-            f"a @ b needs as many columns in a as b has rows, and here these are {size[2]} and "
+            f"a @ b needs as many columns in a as b has rows, but here they are {size[2]} and "
             f"{size[1]}. Is a .T missing, or one too many, or is the order of the two wrong?"
         )
     shapes = re.search(

@@ -115,7 +115,9 @@ def _call(
         Exception,
         SystemExit,
     ) as error:  # raised, or out of time, while its result was examined
-        answered["stopped"] = f"its result cannot be handed over ({checking.kind_of(error)})"
+        answered["stopped"] = (
+            f"its result cannot be passed to the grader ({checking.kind_of(error)})"
+        )
     answered["changes"] = {
         str(index): wire.encode(now.calls if isinstance(now, wire.Counted) else now)
         for index, (now, then) in enumerate(zip(arguments, before, strict=True))

@@ -204,8 +204,8 @@ def _always_the_same(found: Sequence[object], expected: Sequence[object]) -> str
     ):
         return None
     return (
-        f"whatever the arguments are, it returns {describe(first)}: is a name used in place of an "
-        "argument, or a number written down that must be computed?"
+        f"whatever the arguments are, it returns {describe(first)}: is a variable used instead of "
+        "an argument, or is a number hard-coded that should be computed?"
     )
 
 
@@ -341,19 +341,19 @@ def _reshaped(numbers: np.ndarray, wanted: np.ndarray, rtol: float, atol: float)
     row = "value" if wanted.ndim == 1 else "row"
     if len(wanted) > 2:
         if equal(numbers.ravel(), wanted[0].ravel()):
-            yield f"this is the first {row} alone. Is `return` inside the loop?"
+            yield f"this is only the first {row}. Is `return` inside the loop?"
         if equal(numbers.ravel(), wanted[-1].ravel()):
-            yield f"this is the last {row} alone. Does each pass of the loop overwrite the result?"
+            yield f"this is only the last {row}. Does each pass of the loop overwrite the result?"
     if len(wanted) > 1:
         if equal(numbers, wanted[:-1]):
             yield f"the last {row} is missing"
         if equal(numbers, wanted[1:]):
             yield f"the first {row} is missing"
     if numbers.ndim == wanted.ndim and equal(numbers[: len(wanted)], wanted):
-        yield f"the first ones are right, and there are more {row}s than expected"
+        yield f"the first ones are right, but there are more {row}s than expected"
     if wanted.ndim == numbers.ndim == 2 and len(numbers) == len(wanted):
         if equal(numbers[:, : wanted.shape[1]], wanted):
-            yield "the first columns are right, and there are more than expected"
+            yield "the first columns are right, but there are more than expected"
         for column in range(wanted.shape[1]):
             if equal(numbers, np.delete(wanted, column, axis=1)):
                 yield f"column {column} is missing, counted from 0"
@@ -421,8 +421,8 @@ _CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "these are the square roots of what is expected": lambda b: np.sqrt(np.abs(b)),
     "minus signs are lost: is there an absolute value too many?": np.abs,
     "these are the reciprocals, 1/x, of what is expected": lambda b: 1 / b,
-    "the values are right, and in reverse order": lambda b: b[::-1] if b.ndim else b,
-    "each value has those before it added: start again from 0 for each of them": (
+    "the values are right, but in reverse order": lambda b: b[::-1] if b.ndim else b,
+    "each value includes those before it: start again from 0 for each of them": (
         lambda b: np.cumsum(b, axis=0) if b.ndim else b
     ),
 }
@@ -496,7 +496,7 @@ def _difference(
         return (
             f"{int(bad.sum())} of {wanted.size} values are wrong{_where(bad)}, such as [{index}]: "
             f"it is {a}, expected {b}"
-            + (". All that is wrong is zero: is it never filled in?" if zero else "")
+            + (". All the wrong values are zero: are they never filled in?" if zero else "")
         )
     a, b = _apart(value, right)
     return f"it returns {a}, expected {b}"

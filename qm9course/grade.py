@@ -113,7 +113,7 @@ def grade(
             row.notes.append(str(error))
             row.failed = bool(row.chapter)  # it is a notebook, and something else is wrong
         except Exception as error:  # a bug of ours: the class should not have to wait for the fix
-            row.notes.append(f"the grader failed at it ({type(error).__name__}: {error})")
+            row.notes.append(f"the grader itself failed on it ({type(error).__name__}: {error})")
             row.failed = True
         _finish(row, minutes)
         yield row
@@ -129,7 +129,7 @@ def read_cells(path: Path) -> list[str]:
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would never end
-            raise DataError("is no ordinary file")
+            raise DataError("is not a regular file")
         with path.open("rb") as file:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
@@ -165,14 +165,14 @@ def chapter_of(cells: Sequence[str]) -> str:
     for number, _ in numbers.most_common():
         if number in BY_NUMBER:
             return BY_NUMBER[number]
-    raise DataError("no exercise of this course found in it")
+    raise DataError("contains no exercise of this course")
 
 
 def changed_checks(cells: Sequence[str], chapter: str) -> list[str]:
     """Return a note for each check that is no longer as the students received it."""
     lines = {line.strip() for cell in cells for line in cell.splitlines()}
     return [
-        f"{exercise.name}: its check was changed or removed; the function counts"
+        f"{exercise.name}: its check was changed or removed; only the function is graded"
         for exercise in exercises(chapter)
         if f'check("{exercise.name}", {exercise.function})' not in lines
     ]
@@ -246,7 +246,7 @@ def _run(row: Row, cells: list[str], minutes: float, memory: float, sandbox: boo
                         break
                     running = _told_of_cell(row, message, len(cells))
                 else:
-                    raise student.EndedError("told of more cells than it has")
+                    raise student.EndedError("reported more cells than it has")
                 running = None
                 for name, exercise in known.items():
                     if name not in row.outcomes:
@@ -256,8 +256,8 @@ def _run(row: Row, cells: list[str], minutes: float, memory: float, sandbox: boo
                 if not started:
                     row.chapter = ""
                     raise DataError(
-                        f"its process {ending} before the first cell, which is a matter of this "
-                        "machine and not of the notebook; is --memory too small?"
+                        f"its process {ending} before the first cell, which is a problem with "
+                        "this machine, not with the notebook; is --memory too small?"
                     ) from ending
                 if isinstance(running, str):
                     row.outcomes[running] = STOPPED
@@ -275,7 +275,7 @@ def _told_of_cell(row: Row, message: dict[str, Any], cells: int) -> int:
     """Note what a process reports on the cell that it runs; return the number of the cell."""
     number = message.get("begins", message.get("failed"))
     if type(number) is not int or not 0 <= number < cells:
-        raise student.EndedError("wrote into the pipe of the grader: no cell")
+        raise student.EndedError("wrote to the grader's pipe: no cell")
     if "failed" in message:
         row.notes.append(f"code cell {number + 1} failed: {message.get('error')}")
     return number
@@ -286,7 +286,7 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
     name, function = exercise.name, exercise.function
     functions, others, names = (found.get(part) for part in ("functions", "others", "names"))
     if not (isinstance(functions, list) and isinstance(others, dict) and isinstance(names, list)):
-        raise student.EndedError("wrote into the pipe of the grader: no functions")
+        raise student.EndedError("wrote to the grader's pipe: no functions")
     if function in others:
         row.outcomes[name] = "wrong"
         row.reasons[name] = checking.no_function(exercise, str(others[function]))
@@ -302,10 +302,10 @@ def _judge(row: Row, exercise: Exercise, process: student.Student, found: dict[s
             raise
         except _TooLongError:
             row.outcomes[name] = STOPPED
-            row.reasons[name] = "the answer returns what takes too long to be judged"
+            row.reasons[name] = "what the answer returns takes too long to judge"
         except Exception as error:  # no judge expects the value this answer returned
             row.outcomes[name] = "wrong"
-            row.reasons[name] = f"it returns what cannot be judged ({type(error).__name__})"
+            row.reasons[name] = f"what it returns cannot be judged ({type(error).__name__})"
         else:
             row.outcomes[name], row.reasons[name] = outcome.status, outcome.message
 
@@ -377,12 +377,12 @@ def _finish(row: Row, minutes: float) -> None:
     for name in known:
         if name not in row.outcomes:
             row.outcomes[name] = NOT_REACHED
-            row.reasons[name] = f"the {minutes:g} minutes of the notebook were over before"
+            row.reasons[name] = f"the {minutes:g} minutes of the notebook ran out before this"
     row.outcomes = {name: row.outcomes[name] for name in known}
     row.reasons = {name: plain(row.reasons[name]) for name in known}
     row.notes = [plain(note) for note in dict.fromkeys(row.notes)]  # a second process repeats them
     if len(row.notes) > _MOST:
-        row.notes[_MOST:] = [f"and {len(row.notes) - _MOST} notes more"]
+        row.notes[_MOST:] = [f"and {len(row.notes) - _MOST} more notes"]
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:

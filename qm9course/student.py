@@ -194,7 +194,7 @@ class Student:
         try:
             return wire.loads(line)
         except wire.WireError as error:
-            raise EndedError(f"wrote into the pipe of the grader: {error}") from error
+            raise EndedError(f"wrote to the grader's pipe: {error}") from error
 
     def _took(self, started: float) -> float:
         waited = time.monotonic() - started
@@ -212,7 +212,7 @@ class Student:
             message = self.receive()
             try:
                 if message.get("reply") != number:
-                    raise wire.WireError("a reply to no question")
+                    raise wire.WireError("a reply to a question that was not asked")
                 if message.get("untouched") is True:
                     raise NotAttemptedError
                 if "stopped" in message:
@@ -220,7 +220,7 @@ class Student:
                 wire.update(arguments, message.get("changes"))
                 return wire.decode(message.get("value"))
             except wire.WireError as error:
-                raise EndedError(f"wrote into the pipe of the grader: {error}") from error
+                raise EndedError(f"wrote to the grader's pipe: {error}") from error
 
         return call
 
@@ -242,7 +242,7 @@ class Student:
         try:
             code = self._process.wait(_GOODBYE)
         except subprocess.TimeoutExpired:
-            return "closed the pipe of the grader"
+            return "closed the grader's pipe"
         if code >= 0:
             return f"ended the process with status {code}"
         try:
@@ -250,7 +250,7 @@ class Student:
         except ValueError:  # a signal without a name
             name = f"signal {-code}"
         guess = {"SIGKILL": ": too much memory?", "SIGSEGV": ": a fault of a compiled library?"}
-        return f"was ended by the system ({name}){guess.get(name, '')}"
+        return f"was killed by the system ({name}){guess.get(name, '')}"
 
 
 def _drain(lines: queue.Queue[Any]) -> None:
@@ -310,7 +310,7 @@ def check_sandbox() -> None:
             text=True,
         )  # fmt: skip
     if done.returncode:
-        raise DataError(f"bubblewrap cannot work here: {' '.join(done.stderr.split())[-300:]}")
+        raise DataError(f"bubblewrap does not work here: {' '.join(done.stderr.split())[-300:]}")
 
 
 def sandboxed(folder: Path) -> list[str]:

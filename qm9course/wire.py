@@ -188,9 +188,9 @@ def loads(line: bytes) -> dict[str, Any]:
     try:
         message = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise WireError("a line is no JSON") from error
+        raise WireError("a line is not valid JSON") from error
     if not isinstance(message, dict):
-        raise WireError("a line is no object")
+        raise WireError("a line is not an object")
     return message
 
 
@@ -205,36 +205,36 @@ def decode(message: Any, depth: int = 0) -> Any:
     if message is None or type(message) in (bool, int, float, str):
         return message
     if type(message) is not dict or not message or depth > _DEEPEST + 2:
-        raise WireError("no value")
+        raise WireError("not a valid value")
     read = _READERS.get(next(iter(message)))
     if read is None:
-        raise WireError(f"no kind of value: {next(iter(message))!r:.60}")
+        raise WireError(f"unknown kind of value: {next(iter(message))!r:.60}")
     try:
         return read(message, depth + 1)
     except WireError:
         raise
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise WireError(f"no value: {error}") from error
+        raise WireError(f"not a valid value: {error}") from error
 
 
 def _all(messages: Any, depth: int) -> list[Any]:
     if type(messages) is not list:
-        raise WireError("no list")
+        raise WireError("not a list")
     return [decode(message, depth) for message in messages]
 
 
 def _read_array(message: dict[str, Any], depth: int) -> Any:
     if not _DTYPE.fullmatch(message["dtype"]):
-        raise WireError("no type of numbers or texts")
+        raise WireError("not a type of numbers or text")
     dtype, shape = np.dtype(message["dtype"]), tuple(message["shape"])
     if not all(type(n) is int and n >= 0 for n in shape):
-        raise WireError("no shape")
+        raise WireError("not a valid shape")
     data = base64.b64decode(message["array"], validate=True)
     if math.prod(shape) * dtype.itemsize != len(data):
-        raise WireError("another number of bytes than the shape says")
+        raise WireError("the number of bytes does not match the shape")
     array = np.frombuffer(data, dtype).reshape(shape).copy()
     if dtype.kind == "U" and np.frombuffer(data, "<u4").max(initial=0) > 0x10FFFF:
-        raise WireError("no letters")
+        raise WireError("not valid characters")
     if message["kind"] == "scalar":
         return array[()]
     if message["kind"] == "jax":
@@ -289,7 +289,7 @@ def _read_opaque(message: dict[str, Any], depth: int) -> Any:
 
 def _identifier(text: Any) -> str:
     if not _is_name(text):
-        raise WireError("no name")
+        raise WireError("not a valid name")
     return str(text)
 
 
@@ -329,10 +329,10 @@ def update(given: Sequence[Any], changes: Any) -> None:
         If the changes are not of this form.
     """
     if type(changes) is not dict:
-        raise WireError("no changes")
+        raise WireError("not a table of changes")
     for index, change in changes.items():
         if not index.isdecimal() or int(index) >= len(given):
-            raise WireError("a change of no argument")
+            raise WireError("a change to an argument that does not exist")
         argument, value = given[int(index)], decode(change)
         if isinstance(argument, Counted) and type(value) is int:
             argument.calls += value
@@ -345,4 +345,4 @@ def update(given: Sequence[Any], changes: Any) -> None:
             if argument.shape == value.shape:
                 argument[...] = value
         else:
-            raise WireError("a change that cannot be")
+            raise WireError("a change that is not possible")

@@ -65,69 +65,71 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("fetch", _fetch, "get the molecules, check them, and write the cache file")
-    add("info", _info, "tell where the data is; status 1 if load() would find none")
+    add("info", _info, "show where the data is; exit status 1 if load() would find none")
     add("verify", _verify, "recompute counts, hashes and physical identities of all molecules")
     add("doctor", _doctor, "print versions, data, cache and device: text for a bug report")
 
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     train = add("train", _train, "train a PaiNN on the dimenet split, and store it")
-    train.add_argument("file", type=Path, help="safetensors file to write; its record goes beside")
+    train.add_argument(
+        "file", type=Path, help="safetensors file to write, with its record beside it"
+    )
     train.add_argument(
         "--minutes",
         type=positive(float, MONTH),
         default=1.0,
-        help="time for all, from start to end",
+        help="total time, from start to finish",
     )
     train.add_argument(
         "--labels", type=_labels, default="H",
-        help="names of the labels, with commas between: mu,gap",
+        help="label names, separated by commas, such as mu,gap",
     )  # fmt: skip
     train.add_argument("--size", type=_size, default=_TRAINING, help="training molecules")
-    train.add_argument("--seed", type=_seed, default=0, help="of initial weights and order")
+    train.add_argument("--seed", type=_seed, default=0, help="seed of initial weights and order")
     train.add_argument("--features", type=positive(int, 4096), default=32, help="channels")
     train.add_argument("--layers", type=positive(int, 64), default=3, help="message layers")
     train.add_argument(
         "--learning-rate",
         type=positive(float, 1000),
         default=6e-3,
-        help="highest, of the optimiser",
+        help="highest learning rate of the optimiser",
     )
     train.add_argument(
         "--devices", type=int, choices=(1, 2, 4, 8, 16, 32), default=_devices(cores),
-        help="parts of the CPU that share each batch",
+        help="parts into which the CPU is divided to share each batch",
     )  # fmt: skip
     train.add_argument(
         "--checkpoint",
         type=Path,
         default=argparse.SUPPRESS,
-        help="file written after every epoch, to go on from if it exists",
+        help="file written after every epoch; if it exists, training continues from it",
     )
 
     evaluate = add("evaluate", _evaluate, "print the error of a stored model, as JSON")
     evaluate.add_argument(
         "file", type=Path, nargs="?", default=_PRETRAINED,
-        help="safetensors file that train has written, or the networks that come with the package",
+        help="safetensors file written by train, or the networks included in the package",
     )  # fmt: skip
     evaluate.add_argument(
         "--labels", type=_labels, default=argparse.SUPPRESS,
-        help="names of labels, with commas between; by default all that the model has",
+        help="label names, separated by commas; by default all labels of the model",
     )  # fmt: skip
     evaluate.add_argument(
         "--part", choices=("valid", "test"), default="valid",
-        help="of the dimenet split; choose by valid, and look at test once",
+        help="part of the dimenet split: choose a model on valid, and use test only once",
     )  # fmt: skip
 
     predict = add("predict", _predict, "predict molecules of an XYZ file, as JSON")
-    predict.add_argument("file", type=Path, help="XYZ file (Å) of one or more molecules")
+    predict.add_argument("file", type=Path, help="XYZ file (in Å) with one or more molecules")
     predict.add_argument(
         "--model", type=Path, nargs="+", action="extend", default=argparse.SUPPRESS,
         metavar="MODEL",
-        help="safetensors files that train has written; by default the pretrained networks",
+        help="safetensors files written by train; by default the pretrained networks",
     )  # fmt: skip
     predict.add_argument(
         "--labels", type=_labels, default=argparse.SUPPRESS,
-        help="names of labels, with commas between; by default all that the models have",
+        help="label names, separated by commas; by default all labels of the models",
     )  # fmt: skip
 
     return parser
@@ -237,8 +239,9 @@ def _train(options: argparse.Namespace) -> int:
     files = [options.file, record, *([checkpoint] if checkpoint else [])]
     if len(set(files)) < len(files):
         raise DataError(
-            f"model, record and checkpoint need three files, given {', '.join(map(str, files))}: "
-            "end the model's name in .safetensors, and name another checkpoint"
+            "model, record and checkpoint need three different files, given "
+            f"{', '.join(map(str, files))}: give the model a name ending in .safetensors, and "
+            "the checkpoint another name"
         )
     for path in files[1:]:
         check_writable(path)
@@ -255,8 +258,8 @@ def _train(options: argparse.Namespace) -> int:
     spent = time.perf_counter() - _STARTED + _AFTERWARDS
     if spent >= 60 * options.minutes:
         raise DataError(
-            f"{options.minutes:g} minutes are too short: loading the molecules and storing the "
-            f"model take {spent:.0f} s, before and after the training; take more --minutes"
+            f"{options.minutes:g} minutes is too short: loading the molecules and storing the "
+            f"model take {spent:.0f} s, before and after the training; give more --minutes"
         )
     settings = training.Settings.for_painn(
         minutes=options.minutes - spent / 60,
@@ -287,13 +290,13 @@ def _check_ours(model: Path, record: Path) -> None:
     def read(path: Path) -> None:
         Run.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
-    for path, reader, what in ((model, models.load, "model"), (record, read, "record of one")):
+    for path, reader, what in ((model, models.load, "model"), (record, read, "training record")):
         if path.exists():
             try:
                 reader(path)
             except Exception as error:
                 raise DataError(
-                    f"{path} exists, and is no {what} that this command has written: name another "
+                    f"{path} exists, but is not a {what} written by this command: name another "
                     "file, so that nothing is lost"
                 ) from error
 
@@ -346,8 +349,8 @@ def _predict(options: argparse.Namespace) -> int:
         paths = [path.resolve() for path in options.model]
         if again := [str(path) for path in options.model if paths.count(path.resolve()) > 1]:
             raise DataError(
-                f"--model names a file twice ({', '.join(again)}), which agrees with itself: name "
-                "each once"
+                f"--model names a file twice ({', '.join(again)}), and a model always agrees "
+                "with itself: name each file once"
             )
         try:
             ensemble = models.Ensemble(tuple(models.load(path) for path in options.model))

@@ -121,7 +121,7 @@ def _version(name: str) -> str:
     """Return the version of a package, or nothing if it is not installed."""
     try:
         # None if the folder of the package's metadata exists, but is empty.
-        return cast("str | None", metadata.version(name)) or "broken: it names no version"
+        return cast("str | None", metadata.version(name)) or "broken: its version is missing"
     except metadata.PackageNotFoundError:
         return ""
 
@@ -142,7 +142,7 @@ def _try(names: list[str]) -> dict[str, str]:
             begun, *said = json.loads(line)
             found.update({begun: said[0]} if said else {})
         if begun not in found:
-            found[begun] = f"broken: it ends Python with status {done.returncode}"
+            found[begun] = f"broken: importing it ends Python with status {done.returncode}"
     return found
 
 

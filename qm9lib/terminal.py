@@ -45,7 +45,7 @@ def parser(package: str, description: str, epilog: str) -> argparse.ArgumentPars
     )
     made.add_argument(
         "--completion", action=_Completion, choices=SHELLS, dest=argparse.SUPPRESS,
-        const=short, help=f"print a script that lets a shell complete what follows {short}",
+        const=short, help=f"print a script with which a shell completes the arguments of {short}",
     )  # fmt: skip
     return made
 
@@ -104,7 +104,7 @@ def run(parser: Callable[[], argparse.ArgumentParser], arguments: list[str] | No
         return 1
     except ImportError as error:
         print(
-            f"error: a package is missing or broken ({error}); `python -m qm9lib doctor` tells of "
+            f"error: a package is missing or broken ({error}); `python -m qm9lib doctor` lists "
             "all of them",
             file=sys.stderr,
         )

@@ -94,7 +94,7 @@ def test_doctor_where_a_package_has_no_version(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = command("doctor", stdout=subprocess.PIPE, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
-    assert rows_of(done.stdout)["tqdm"].strip() == "broken: it names no version"
+    assert rows_of(done.stdout)["tqdm"].strip() == "broken: its version is missing"
 
 
 def test_doctor_where_the_cache_folder_is_none() -> None:
@@ -524,32 +524,40 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path) -> None:
     ("arguments", "status", "message"),
     [
         (["evaluate", "nothing.safetensors"], 1, "error: there is no file nothing.safetensors"),
-        (["evaluate", "broken"], 1, "error: broken is damaged, or no model of this version"),
+        (["evaluate", "broken"], 1, "error: broken is damaged, or is not a model of this version"),
         (["train", "."], 1, "error: cannot write .: Is a directory; remove the folder of this"),
         (
             ["train", "broken/x"],
             1,
-            "error: cannot write broken/x: a file stands where a folder should; name another",
+            "error: cannot write broken/x: part of its path is a file; name another folder",
         ),
         (["predict", "nothing.xyz"], 1, "error: cannot read nothing.xyz: No such file"),
         (["predict", "broken"], 1, "error: broken, line 1: found 'no molecule', expected the"),
         (["predict", "nan.xyz"], 1, "error: nan.xyz, line 3: x is 'nan', expected a number of Å"),
         (["predict", "zero.xyz"], 1, "error: zero.xyz, line 1: found '0', expected the number of"),
-        (["predict", "same.xyz"], 1, "error: same.xyz, line 4: this atom is at the place of that"),
-        (["predict", "dummy.xyz"], 1, "error: dummy.xyz, line 3: 'Xx' is no chemical element"),
-        (["predict", "good.xyz", "--model", "broken"], 1, "error: broken is damaged, or no model"),
+        (["predict", "same.xyz"], 1, "error: same.xyz, line 4: this atom is in the same place"),
+        (["predict", "dummy.xyz"], 1, "error: dummy.xyz, line 3: 'Xx' is not an element"),
+        (
+            ["predict", "good.xyz", "--model", "broken"],
+            1,
+            "error: broken is damaged, or is not a model",
+        ),
         (["predict", "sulfur.xyz"], 1, "warning: sulfur.xyz, line 1 (S): no prediction: the mod"),
         (["train", "x", "--label", "energy"], 2, "argument --labels: unknown label 'energy'; use"),
         (["train", "x", "--minutes", "0"], 2, "argument --minutes: 0 is not above 0 and at most"),
         (["train", "x", "--minutes", "inf"], 2, "argument --minutes: inf is not above 0 and at mo"),
         (["train", "x", "--minutes", "nan"], 2, "argument --minutes: nan is not above 0 and at mo"),
-        (["train", "x", "--minutes", "0.05"], 1, "error: 0.05 minutes are too short: loading the"),
+        (["train", "x", "--minutes", "0.05"], 1, "error: 0.05 minutes is too short: loading the"),
         (["train", "x", "--features", "99999999"], 2, "argument --features: 99999999 is not abo"),
         (["train", "x", "--learning-rate", "1e300"], 2, "argument --learning-rate: 1e300 is not"),
         (["grade", "x.ipynb", "--memory", "1e300"], 2, "argument --memory: 1e300 is not above 0"),
         (["grade", "x.ipynb", "--json", "x.ipynb"], 1, "error: --json x.ipynb would replace a no"),
-        (["grade", "x.ipynb", "--json", "/dev/null"], 1, "error: cannot write /dev/null: it is no"),
-        (["train", "x.json"], 1, "error: model, record and checkpoint need three files"),
+        (
+            ["grade", "x.ipynb", "--json", "/dev/null"],
+            1,
+            "error: cannot write /dev/null: it is not",
+        ),
+        (["train", "x.json"], 1, "error: model, record and checkpoint need three different"),
         (["train", "x", "--checkpoint", "x"], 1, "error: model, record and checkpoint need"),
         (["train", "x", "--checkpoint", "."], 1, "error: cannot write .: Is a directory; rem"),
         (["train", "x", "--seed", "-1"], 2, "argument --seed: -1 is not between 0 and"),
@@ -630,7 +638,7 @@ def test_training_replaces_nothing_of_others(
     mine.write_text('{"name": "mine"}')
     given = tmp_path / ("mine.txt" if name == "mine.txt" else "mine.safetensors")
     assert main(["train", str(given), "--devices", "1"]) == 1
-    assert f"error: {mine} exists, and is no " in capsys.readouterr().err
+    assert f"error: {mine} exists, but is not " in capsys.readouterr().err
     assert [path.read_text() for path in tmp_path.iterdir()] == ['{"name": "mine"}']
 
 

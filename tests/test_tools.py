@@ -185,7 +185,7 @@ def test_only_execution_that_succeeds_changes_the_runtimes(executed, capsys):
     capsys.readouterr()
     replace(executed / "book" / "one.md", "print(1 / 0", "print(1 + 1")
     assert notebooks.main(["execute"], executed) == 1
-    assert "one: runtimes.json is no table of seconds; delete it" in capsys.readouterr().err
+    assert "one: runtimes.json is not a table of seconds; delete it" in capsys.readouterr().err
 
 
 def test_failing_cell_is_named_and_leaves_the_notebook(executed, capsys):
@@ -337,7 +337,7 @@ def test_check_sees_pages_that_do_not_follow_from_the_solutions(root, capsys):
     replace(teachers, "| sums |", "| products |")
     edited = teachers.read_text()
     message = problems(root, capsys)
-    assert "teachers.md: its table is not that of the exercises" in message
+    assert "teachers.md: its table does not match the exercises" in message
     assert "exercises/two.md" not in message
     assert teachers.read_text() == edited  # a check changes nothing
     teachers.write_text(kept)
@@ -662,7 +662,7 @@ def test_all_pythons_run_all_targets_in_copies(project, monkeypatch, capfd):
         monkeypatch.setitem(all_pythons.os.environ, name, name)
     assert all_pythons.main([], project) == 1
     printed = capfd.readouterr().out
-    assert "what is not committed" not in printed
+    assert "uncommitted changes" not in printed
     assert re.findall(r"3\.12 .* (passed|failed)", printed) == ["passed", "failed"] + 2 * ["passed"]
     asked = {v: project / "_build" / "pythons" / v / ".venv" / "asked" for v in all_pythons.PYTHONS}
     lines = {version: file.read_text().splitlines() for version, file in asked.items()}
@@ -676,7 +676,7 @@ def test_all_pythons_run_all_targets_in_copies(project, monkeypatch, capfd):
     subprocess.run([*git, "commit", "--quiet", "-m", "second"], check=True)
     (project / "not committed").touch()
     assert all_pythons.main(["3.13"], project) == 0
-    assert "what is not committed" in capfd.readouterr().out
+    assert "uncommitted changes" in capfd.readouterr().out
     assert len(asked["3.13"].read_text().splitlines()) == 8
     copied = asked["3.13"].parents[1]
     assert (copied / "new.txt").exists() and not (copied / "not committed").exists()
@@ -851,7 +851,7 @@ def test_survivors_have_to_be_explained() -> None:
     assert mutants.judge({"gnn": (20, [mutant()])}, [entry]) == []
     assert mutants.judge({"labels": (20, [])}, [entry]) == []  # another module was tried
     [gone] = mutants.judge({"gnn": (20, [])}, [entry])
-    assert gone == "does not survive any more: gnn | f | a | b"
+    assert gone == "no longer survives: gnn | f | a | b"
     [new] = mutants.judge({"gnn": (20, [mutant(), mutant(after="c")])}, [entry])
     assert "gnn.py, line 3, survives and is not explained" in new and 'after = "c"' in new
     [many] = mutants.judge({"gnn": (19, [mutant(), mutant()])}, [entry])

@@ -87,7 +87,7 @@ def find_python(version: str, environ: Mapping[str, str] = os.environ) -> Path:
         if tried.returncode == 0 and tried.stdout.strip() == version:
             return path
     raise MissingPythonError(
-        f"no Python {version} with venv: neither is python{version} on PATH, nor has pyenv it. "
+        f"no Python {version} with venv: it is neither on PATH (python{version}) nor in pyenv. "
         f"Install it (`pyenv install {version}`, or your system's python{version} and "
         f"python{version}-venv), and try again"
     )
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="Pythons (default: all)")
-    parser.add_argument("--find", action="store_true", help="only say where they are")
+    parser.add_argument("--find", action="store_true", help="only show where they are")
     options = parser.parse_args(arguments)
     if unknown := set(options.versions) - set(PYTHONS):
         parser.error(f"no Python {', '.join(sorted(unknown))}; there are: {', '.join(PYTHONS)}")
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 2 if missing else 0
 
     if _git(root, "status", "--porcelain"):
-        print("what is not committed is not checked", flush=True)
+        print("note: uncommitted changes are not checked", flush=True)
     outcomes = []
     for version, python in found.items():
         folder = root / "_build" / "pythons" / version

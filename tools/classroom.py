@@ -87,7 +87,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help="where the zip goes")
+    parser.add_argument("folder", type=Path, help="where to write the zip file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         try:

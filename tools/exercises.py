@@ -72,7 +72,7 @@ def student(solutions: str, name: str, colab: str) -> str:
             continue
         if "solution" in tags:
             if current is None:
-                raise ExerciseError("a solution stands before the first exercise")
+                raise ExerciseError("there is a solution before the first exercise")
             cell.source = stub(cell.source, *current)
             cell.metadata.pop("tags")
             parts[current[0]].add("solution")
@@ -81,7 +81,7 @@ def student(solutions: str, name: str, colab: str) -> str:
             cells.append(_help(name, *current))
     for number, found in parts.items():
         for missing in {"solution", "check"} - found:
-            raise ExerciseError(f"exercise {number} has no cell for its {missing}")
+            raise ExerciseError(f"exercise {number} has no {missing} cell")
     if not parts:
         raise ExerciseError('there is no exercise: no section such as "## 1.1 Title"')
     note = f"# Derived from ../{SOLUTIONS}/{name}.md, by `make notebooks`: edit that file.\n"
@@ -102,12 +102,12 @@ def stub(source: str, number: str, title: str) -> str:
     try:
         statements = ast.parse(source).body
     except SyntaxError as error:
-        raise ExerciseError(f"the solution of {number} is no Python: {error}") from error
+        raise ExerciseError(f"the solution of {number} is not valid Python: {error}") from error
     for statement in statements:
         if not isinstance(statement, ast.FunctionDef):
             raise ExerciseError(
-                f"the solution of {number} must be functions alone, and has in line "
-                f"{statement.lineno}: {lines[statement.lineno - 1]}"
+                f"the solution of {number} must contain only functions, but line "
+                f"{statement.lineno} is: {lines[statement.lineno - 1]}"
             )
         if not ast.get_docstring(statement):
             raise ExerciseError(f"{statement.name}, the solution of {number}, has no docstring")

@@ -542,17 +542,17 @@ def judge(
             for mutant in survivors
             if mutant.key not in known
         ]
-    wrong += [f"does not survive any more: {' | '.join(key)}" for key in sorted(known - alive)]
+    wrong += [f"no longer survives: {' | '.join(key)}" for key in sorted(known - alive)]
     return wrong
 
 
 def main() -> None:
     """Try the mutants of some modules, show a table, and fail if one should not have survived."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="by default all of them")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="default: all of them")
     parser.add_argument(
         "--survivors", action="store_true",
-        help="after a change of tests: only what survived before it",
+        help="after changing tests: only the mutants that survived before",
     )  # fmt: skip
     options = parser.parse_args()
     os.chdir(ROOT)

@@ -300,7 +300,9 @@ def record_runtime(root: Path, name: str, seconds: float) -> None:
     try:
         known = dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
     except (ValueError, TypeError) as error:
-        raise NotebookError(f"{path.name} is no table of seconds; delete it ({error})") from error
+        raise NotebookError(
+            f"{path.name} is not a table of seconds; delete it ({error})"
+        ) from error
     known[name] = round(seconds, 1)
     kept = {name: known[name] for name in chapters(root) if name in known}
     write(path, json.dumps(kept, indent=2, sort_keys=True) + "\n")
@@ -668,7 +670,7 @@ def run(action: str, names: Sequence[str], root: Path) -> int:
             write(teachers, text)
         elif teachers.read_text("utf-8") != text:
             failed += 1
-            print(f"{TEACHERS}: its table is not that of the exercises", file=sys.stderr)
+            print(f"{TEACHERS}: its table does not match the exercises", file=sys.stderr)
     if action == "check" and not names:
         for orphan in orphans(root):
             failed += 1

@@ -39,9 +39,9 @@ def problems(root: Path, tag: str) -> list[str]:
     found = []
     for file, named in (("pyproject.toml", project), ("CITATION.cff", citation)):
         if str(named["version"]) != version:
-            found.append(f"{file} has version {named['version']}, and the tag is {tag}")
+            found.append(f"{file} has version {named['version']}, but the tag is {tag}")
     if f"\n## [{version}]" not in changes:
-        found.append(f"CHANGELOG.md has no section [{version}]: name what is Unreleased")
+        found.append(f"CHANGELOG.md has no section [{version}]: rename the section Unreleased")
     return found
 
 

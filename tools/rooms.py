@@ -125,7 +125,7 @@ def draw(rooms: Rooms, arrows: Arrows) -> str:
             y = ya + (15 if abs(xa - xb) == WIDE + GAP else tall[a] - 8)
             points = [(xa + WIDE, y), (xb, y)] if xa < xb else [(xa, y), (xb + WIDE, y)]
         else:
-            raise ValueError(f"no straight way from {a} to {b}: change their places")
+            raise ValueError(f"no straight line from {a} to {b}: move one of them")
         way = " ".join(f"{x},{y}" for x, y in points)
         parts.append(f'<polyline points="{way}" marker-end="url(#tip)"/>')
     wide, high = 20 + 3 * WIDE + 2 * GAP, 20 + sum(rows) - GAP

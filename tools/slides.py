@@ -438,7 +438,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=SLIDES, help="default: %(default)s")
     parser.add_argument("--site", type=Path, default=SITE, help="default: %(default)s")
-    parser.add_argument("--zip", type=Path, help="pack the decks into this file, too")
+    parser.add_argument("--zip", type=Path, help="also pack the decks into this file")
     parser.add_argument("--modules", type=Path, default=MODULES, help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:

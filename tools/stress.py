@@ -147,9 +147,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--nice", type=int, default=1,
-        help="how much nicer the tests are than the loops; 19 would take days (default: 1)",
+        help="niceness of the tests relative to the loops; 19 would take days (default: 1)",
     )  # fmt: skip
-    parser.add_argument("--builds", type=int, default=3, help="at once (default: %(default)s)")
+    parser.add_argument(
+        "--builds", type=int, default=3, help="builds at once (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     # As with Ctrl-C, so that loops and jobs are ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

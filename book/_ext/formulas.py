@@ -74,7 +74,7 @@ class Painter:
             line = ""
         if not line.endswith("\n"):
             self.close()
-            raise FormulaError(f"Node has ended with status {self.process.returncode}")
+            raise FormulaError(f"Node ended with status {self.process.returncode}")
         answer = json.loads(line)
         if "error" in answer:
             raise FormulaError(answer["error"])

@@ -88,8 +88,8 @@ def main() -> int:
         found = list(Path(folder).glob("*.whl"))
         if done.returncode or not found:
             print(
-                f"note: pip could not get {CARRIER}, so the book is built without Run here: its "
-                "exercises are solved in Colab or on one's own machine",
+                f"note: pip could not get {CARRIER}, so the book is built without Run here: "
+                "readers solve the exercises in Colab or on their own machines",
                 file=sys.stderr,
             )
             return 0

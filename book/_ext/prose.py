@@ -40,7 +40,9 @@ def with_prose(notebook: str, source: str, name: str) -> str:
     found = json.loads(notebook)
     cells = jupytext.reads(source, fmt="md:myst").cells
     if [cell["cell_type"] for cell in found["cells"]] != [cell.cell_type for cell in cells]:
-        raise ExtensionError(f"{name}.ipynb is not made from {name}.md: `make check` tells more")
+        raise ExtensionError(
+            f"{name}.ipynb is not made from {name}.md: for details, run `make check`"
+        )
     for cell, ours in zip(found["cells"], cells, strict=True):
         if ours.cell_type == "markdown":
             cell["source"] = ASIDE.sub(_in_the_margin, ours.source)

@@ -967,7 +967,7 @@
     } catch {
       text = new TextDecoder("latin1").decode(bytes);
     }
-    if (text.includes("\0")) throw new Error(`${name} is not a text file, so it is no XYZ file`);
+    if (text.includes("\0")) throw new Error(`${name} is not a text file, so it is not an XYZ file`);
     return text;
   };
 

@@ -21,7 +21,7 @@ _MEMBER = re.compile(r"(?:\./)?(dsgdb9nsd_(\d{6})\.xyz)")
 _LARGEST_RECORD = 65_536  # bytes; the published ones have less than 4,000
 _BLOCK = 512  # bytes, in a tar file
 _CHUNK = 1 << 24  # bytes: enough for the two threads rarely to wait for each other
-_CUT_OFF = "is cut off, or no tar file packed with bzip2"
+_CUT_OFF = "is cut off, or is not a tar file compressed with bzip2"
 _TOGETHER = 500  # records whose numbers are converted at once
 _ELEMENTS = "".join(SYMBOLS.values()).encode("ascii")
 _ATOMIC_NUMBERS = np.zeros(256, dtype=np.int8)  # by letter
@@ -130,7 +130,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, bytes]]:
         name, size, is_file = _read_header(header, path)
         if size > _LARGEST_RECORD:
             raise DataError(
-                f"{path}: {name!r} has {size:,} bytes, a record at most {_LARGEST_RECORD:,}"
+                f"{path}: {name!r} has {size:,} bytes, expected at most {_LARGEST_RECORD:,}"
             )
         text = take(size + -size % _BLOCK)[:size]
         # Folders, links and other files are not read. Nothing is ever written under these names.
@@ -147,7 +147,9 @@ def _read_header(header: bytes, path: Path) -> tuple[str, int, bool]:
         if size < 0:
             raise ValueError("size")
     except ValueError as error:
-        raise DataError(f"{path} is no tar file, or damaged: a header cannot be read") from error
+        raise DataError(
+            f"{path} is not a tar file, or is damaged: a header cannot be read"
+        ) from error
     return header[:100].rstrip(b"\0").decode("latin-1"), size, header[156:157] in (b"0", b"\0")
 
 
@@ -162,4 +164,4 @@ def _decompressed(path: Path) -> Iterator[bytes]:
         except EOFError as error:
             raise DataError(f"{path} {_CUT_OFF}") from error
         except OSError as error:
-            raise DataError(f"{path} is damaged, or not packed with bzip2: {error}") from error
+            raise DataError(f"{path} is damaged, or not compressed with bzip2: {error}") from error

@@ -58,14 +58,16 @@ def exclusive() -> Iterator[Path]:
         try:
             lock.acquire(timeout=1)
         except Timeout:
-            print(f"waiting for another process that prepares data in {folder}", file=sys.stderr)
+            print(
+                f"waiting for another process that is preparing data in {folder}", file=sys.stderr
+            )
             lock.acquire()
     except OSError as error:
         raise refused(folder, error) from error
     except NotImplementedError as error:  # how filelock reports that there is no flock
         raise DataError(
-            f"cannot lock {folder}: its file system has no locks. Set the environment variable "
-            "QM9LIB_CACHE to a folder of another one, such as that of your own disk"
+            f"cannot lock {folder}: its file system does not support locks. Set the environment "
+            "variable QM9LIB_CACHE to a folder on another file system, such as your local disk"
         ) from error
     try:
         if lock.lock_counter == 1:
@@ -161,8 +163,8 @@ def read_arrays(kind: str) -> Columns | None:
         return None
     except PermissionError as error:
         raise DataError(
-            f"cannot read {path}: {error.strerror}; ask its owner to let you, or set the "
-            "environment variable QM9LIB_CACHE to a folder of your own"
+            f"cannot read {path}: {error.strerror}; ask its owner for permission, or set "
+            "the environment variable QM9LIB_CACHE to a folder of your own"
         ) from error
     except (
         OSError,
@@ -177,9 +179,9 @@ def read_arrays(kind: str) -> Columns | None:
     else:  # an error of ours in what follows should surface
         if metadata == {"format": _FORMAT, "kind": kind, **digests(arrays)}:
             return arrays | {"smiles": smiles}
-        reason = "its checksums do not agree"
+        reason = "its checksums do not match"
     warnings.warn(
-        f"{path} is damaged, or no file of qm9lib ({reason}): it is not used but built again",
+        f"{path} is damaged, or is not a file of qm9lib ({reason}): it will be rebuilt",
         stacklevel=2,
     )
     return None

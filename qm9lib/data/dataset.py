@@ -108,7 +108,7 @@ class QM9:
                 )
         if np.any(self.offsets[:1] != 0) or np.any(self.n_atoms < 1):
             raise ValueError(
-                "offsets must begin with 0 and grow by at least 1, the atoms of a molecule; "
+                "offsets must begin with 0 and grow by at least 1 for each molecule; "
                 f"given {self.offsets[:5].tolist()} and so on"
             )
         check_elements(self.atomic_numbers)

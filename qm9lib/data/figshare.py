@@ -156,7 +156,7 @@ def _fetch_file(file: RemoteFile, target: Path) -> None:
                 raise
             reasons.append(f"{url}: {_reason(error)}")
         except ValueError:  # how pooch reports a wrong hash; it has removed the file
-            reasons.append(f"{url}: another file, its SHA-256 is not {file.sha256}")
+            reasons.append(f"{url}: a different file, whose SHA-256 is not {file.sha256}")
     raise DataError(
         f"cannot fetch {file.name}:\n  " + "\n  ".join(reasons) + "\nTry again later; "
         "or install the same molecules with `pip install qm9pack==1.0.3`; "
@@ -187,7 +187,7 @@ def _reason(error: Exception) -> str:
     said = re.sub(r"^<?[\w.]+(?: object at \w+>|\([^)]*\)): |\[Errno -?\d+\] ", "", said)
     said = " ".join(said.split())
     if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy (HTTPS_PROXY, HTTP_PROXY) gives no way: {said}"
+        return f"the proxy (HTTPS_PROXY, HTTP_PROXY) does not connect: {said}"
     if isinstance(error, requests.exceptions.SSLError):
         return f"its certificate is not accepted: {said}"
     if "certificate bundle" in said or "TLS" in said:
@@ -217,7 +217,7 @@ class _Download:
                 empty = response.headers.get("Content-Length") == "0"
                 raise DataError(
                     f"HTTP status {response.status_code} {response.reason}"
-                    f"{' with nothing in it' if empty else ''}, expected 200"
+                    f"{' with an empty body' if empty else ''}, expected 200"
                 )
             if "html" in response.headers.get("Content-Type", ""):
                 raise DataError("a web page (HTML) instead of the file")
@@ -236,7 +236,7 @@ class _Download:
                         raise DataError("less than 1 kB/s")
                     checked, seconds = received, time.monotonic()
             if out.tell() != size:
-                raise DataError(f"the body ended after {out.tell():,} of {size:,} bytes")
+                raise DataError(f"the download ended after {out.tell():,} of {size:,} bytes")
 
 
 def _created(path: str) -> BinaryIO:

@@ -39,8 +39,8 @@ def cache_folder() -> Path:
     folder = os.path.expanduser(os.path.expandvars(given.strip()))
     if not os.path.isabs(folder) or re.search(r"\$[\w{]", folder):  # a variable that is not set
         raise DataError(
-            f"the environment variable QM9LIB_CACHE is {given!r}, expected the whole path of a "
-            "folder, such as ~/qm9; or unset it for the usual place"
+            f"the environment variable QM9LIB_CACHE is {given!r}, expected the full path of a "
+            "folder, such as ~/qm9; or unset it to use the default folder"
         )
     return Path(folder)
 
@@ -99,7 +99,7 @@ def _ordinary(path: Path) -> Path:
     if path.is_symlink():
         path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise DataError(f"cannot write {path}: it is no ordinary file; name another file")
+        raise DataError(f"cannot write {path}: it is not a regular file; name another file")
     return path
 
 
@@ -107,16 +107,16 @@ def refused(path: Path, error: OSError, size: str | None = None) -> DataError:
     """Return the error for a file or folder that the system will not let us write."""
     remedy = "name another file" if error.errno == errno.EISDIR else "name another folder"
     if path == cache_folder() or cache_folder() in path.parents:
-        remedy = "set the environment variable QM9LIB_CACHE to a folder that can be written"
+        remedy = "set the environment variable QM9LIB_CACHE to a folder that you can write to"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         takes = f" (it takes {size})" if size else ""
         remedy = f"free some space{takes}, or {remedy}"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        remedy = f"allow it, or {remedy}"
+        remedy = f"change its permissions, or {remedy}"
     elif error.errno == errno.ENAMETOOLONG:
-        remedy = "take a shorter name"
+        remedy = "use a shorter name"
     elif error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return DataError(f"cannot write {path}: a file stands where a folder should; {remedy}")
+        return DataError(f"cannot write {path}: part of its path is a file; {remedy}")
     elif error.errno == errno.EISDIR:
         remedy = f"remove the folder of this name, or {remedy}"
     return DataError(f"cannot write {path}: {error.strerror or error}; {remedy}")
@@ -212,7 +212,7 @@ def read_safetensors(
     from safetensors import SafetensorError, safe_open
 
     if os.path.exists(path) and not path.is_file():  # Path.exists() raises if the name is long
-        kind = "a folder" if path.is_dir() else "no ordinary file"
+        kind = "a folder" if path.is_dir() else "not a regular file"
         raise DataError(f"cannot read {path}: it is {kind}, expected a {what}; {remedy}")
     try:
         with safe_open(path, framework="numpy") as file:
@@ -230,7 +230,7 @@ def read_safetensors(
     except (SafetensorError, OSError) as error:
         raise damaged(path, what, remedy, str(error)) from error
     if metadata.get("sha256") != content_sha256(arrays, metadata):
-        raise damaged(path, what, remedy, "its checksum does not agree")
+        raise damaged(path, what, remedy, "its checksum does not match")
     return metadata, arrays
 
 
@@ -240,5 +240,5 @@ _KINDS_OF_NUMBERS = ("BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64
 def damaged(path: Path, what: str, remedy: str, reason: str) -> DataError:
     """Return the error for a damaged or foreign file; parameters as in `read_safetensors`."""
     return DataError(
-        f"{path} is damaged, or no {what} of this version of qm9lib ({reason}): {remedy}"
+        f"{path} is damaged, or is not a {what} of this version of qm9lib ({reason}): {remedy}"
     )

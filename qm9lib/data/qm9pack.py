@@ -186,4 +186,4 @@ def _numbers(text: bytes) -> np.ndarray:
     try:
         return np.fromstring(text, dtype=np.float64, sep=",")
     except ValueError as error:
-        raise DataError(f"a field has something that is no number: {error}") from error
+        raise DataError(f"a field contains something that is not a number: {error}") from error

@@ -39,8 +39,8 @@ def columns(
         raise UnknownNameError("source", source, list(SOURCES))
     if keep_uncharacterized and source in ("qm9pack", "sample"):
         raise DataError(
-            f"{source} does not have the uncharacterized molecules: the source figshare has them, "
-            "as in `python -m qm9lib fetch --source figshare --keep-uncharacterized`"
+            f"{source} does not have the uncharacterized molecules, but figshare does: run "
+            "`python -m qm9lib fetch --source figshare --keep-uncharacterized`"
         )
     if source == "sample":
         from qm9lib.data import qm9pack
@@ -61,7 +61,7 @@ def columns(
         cache.write_arrays(kind, _read(kind))
         built = cache.read_arrays(kind)
     if built is None:
-        raise DataError(f"{cache.arrays_path(kind)} changed while it was written: load again")
+        raise DataError(f"{cache.arrays_path(kind)} changed while it was being written: load again")
     return built
 
 
@@ -96,4 +96,4 @@ def _available(keep_uncharacterized: bool, download: bool) -> str:
     ]
     if keep_uncharacterized:
         choices = ['load("figshare", keep_uncharacterized=True), which fetches them (87 MB)']
-    raise DataError("these molecules of QM9 are not here: use " + "; or ".join(choices))
+    raise DataError("these molecules of QM9 are not on this machine: use " + "; or ".join(choices))

@@ -73,7 +73,7 @@ def qm9_fetch(qm9: QM9 | None = None, path: str | Path | None = None) -> str:
     _tensorflow()  # raised at once if it is missing, not after the molecules are loaded
     if qm9 is not None and path is None:
         raise ValueError(
-            "qm9_fetch(qm9) needs a path too: the file in the cache holds all molecules"
+            "qm9_fetch(qm9) also needs a path: the file in the cache holds all molecules"
         )
     if path is not None:
         _write(load() if qm9 is None else qm9, Path(path))
@@ -93,7 +93,7 @@ def _is_usable(target: Path) -> bool:
     try:
         _count(target)
     except DataError as error:
-        warnings.warn(f"{error} It is written again.", stacklevel=3)
+        warnings.warn(f"{error} It will be rewritten.", stacklevel=3)
         return False
     return True
 
@@ -135,10 +135,10 @@ def _count(path: Path) -> int:
     try:
         molecules = json.loads(frame[12:-4])["molecules"]
         if frame[12:-4] != _footer(molecules, body):
-            raise ValueError("its checksum is another")
+            raise ValueError("its checksum does not match")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
-            f"{path} is damaged, or no file of qm9_fetch() ({error}): delete it, and call "
+            f"{path} is damaged, or was not written by qm9_fetch() ({error}): delete it, and call "
             "qm9_fetch() again."
         ) from error
     return int(molecules)
@@ -183,7 +183,9 @@ def qm9_parse(path: str | Path) -> tf.data.Dataset:
     """
     tf = _tensorflow()
     if not Path(path).is_file():
-        raise DataError(f"there is no file {path}: call qm9_fetch() for its path")
+        raise DataError(
+            f"there is no file {path}: call qm9_fetch(), which writes it and returns its path"
+        )
     molecules = _count(Path(path))
     names = ("elements", "positions", "labels")
     raw = {name: tf.io.FixedLenFeature([], tf.string) for name in names}

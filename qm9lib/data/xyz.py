@@ -148,7 +148,7 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
     ('H', 'H')
     >>> parse("1\n\nXx 0 0 0\n")
     Traceback (most recent call last):
-    qm9lib.errors.DataError: file, line 3: 'Xx' is no chemical element; expected a symbol such as C
+    qm9lib.errors.DataError: file, line 3: 'Xx' is not an element; expected a symbol such as C
     """
     # Not splitlines(), for which a form feed or an odd space in a comment ends a line, too.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -168,7 +168,7 @@ def parse(text: str, file: str = "file") -> list[XYZMolecule]:
         molecules.append(molecule)
         if len(molecules) > _MOST_MOLECULES:
             raise DataError(
-                f"{file} has more than {_MOST_MOLECULES:,} molecules: cut it into several files"
+                f"{file} has more than {_MOST_MOLECULES:,} molecules: split it into several files"
             )
     if not molecules:
         raise DataError(f"{file} is empty: expected the number of atoms in its first line")
@@ -194,8 +194,8 @@ def _molecule(lines: list[str], start: int, file: str) -> XYZMolecule:
         given = unit[1] or unit[2]
         factor = {"n": "10", "p": "0.01"}.get(given[0].lower(), "0.529177")
         raise DataError(
-            f"{file}, line {start + 2}: the comment tells of coordinates in {given}, expected Å: "
-            f"multiply them by {factor}, and take that out of the comment"
+            f"{file}, line {start + 2}: the comment says the coordinates are in {given}, expected "
+            f"Å: multiply them by {factor}, and remove the unit from the comment"
         )
     element, first, columns = _columns(comment, f"{file}, line {start + 2}")
     symbols: list[str] = []
@@ -252,9 +252,7 @@ def _columns(comment: str, where: str) -> tuple[int, int, int]:
 def _symbol(word: str, where: str) -> str:
     symbol = word.capitalize()
     if not word.isascii() or symbol not in _SYMBOLS:
-        raise DataError(
-            f"{where}: {_short(word)} is no chemical element; expected a symbol such as C"
-        )
+        raise DataError(f"{where}: {_short(word)} is not an element; expected a symbol such as C")
     return symbol
 
 
@@ -279,15 +277,15 @@ def _check_distances(positions: np.ndarray, line: int, file: str) -> None:
     nearest = distances.min(axis=1)
     if len(positions) > 1 and 0 < nearest.min() and nearest.max() < _IN_NM:
         raise DataError(
-            f"{file}, lines {line} to {line + len(positions) - 1}: no atom is farther than "
-            f"{nearest.max():.3f} Å from its nearest one, as if the coordinates were in nm; "
-            "expected Å, which are ten times these numbers"
+            f"{file}, lines {line} to {line + len(positions) - 1}: every atom is within "
+            f"{nearest.max():.3f} Å of another one, as if the coordinates were in nm; "
+            "expected Å: multiply them by 10"
         )
     if nearest.min() < _SAME_PLACE:
         second = int(np.argmax((np.tril(distances < _SAME_PLACE)).any(axis=1)))
         first = int(np.argmax(distances[second] < _SAME_PLACE))
         raise DataError(
-            f"{file}, line {line + second}: this atom is at the place of that of line "
+            f"{file}, line {line + second}: this atom is in the same place as the one in line "
             f"{line + first} ({distances[second, first]:.3f} Å apart); remove one of them"
         )
 
@@ -313,7 +311,7 @@ def read(path: str | Path) -> list[XYZMolecule]:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     if len(content) > _MOST:
-        raise DataError(f"{path} has more than {_MOST:,} bytes: cut it into several files")
+        raise DataError(f"{path} has more than {_MOST:,} bytes: split it into several files")
     return parse(_decoded(content, path), str(path))
 
 
@@ -324,14 +322,14 @@ def _decoded(content: bytes, path: str | Path) -> str:
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             raise DataError(
-                f"{path} is not a text file: it begins as {encoding.upper()} does, and byte "
-                f"{error.start:,} is none of it"
+                f"{path} is not a text file: it begins like {encoding.upper()}, but byte "
+                f"{error.start:,} is not valid in it"
             ) from error
         text = content.decode("latin-1")
     if "\0" in text:
         raise DataError(
-            f"{path} is not a text file, so it is no XYZ file; expected UTF-8, Latin-1, or UTF-16 "
-            "with a byte order mark"
+            f"{path} is not a text file, so it is not an XYZ file; expected UTF-8, Latin-1, or "
+            "UTF-16 with a byte order mark"
         )
     return text
 

@@ -170,7 +170,7 @@ def _check(molecule: object, title: str) -> None:
     if others := sorted({int(z) for z in molecule.atomic_numbers} - set(SYMBOLS)):
         raise ValueError(
             f"{name} has atoms of atomic number {others}, expected {[*SYMBOLS]}; "
-            "take padded atoms away first"
+            "remove the padding first"
         )
     if not np.all(np.isfinite(molecule.positions)):
         raise ValueError(f"{name} has positions that are not finite, expected numbers in Å")
@@ -178,10 +178,10 @@ def _check(molecule: object, title: str) -> None:
 
 def _vector(arrow: object, several: bool) -> list[float]:
     if several:
-        raise TypeError("an arrow is for one molecule: show each of several by itself")
+        raise TypeError("an arrow needs a single molecule: show several one at a time")
     array = np.asarray(arrow, float)
     if array.shape != (3,) or not np.all(np.isfinite(array)):
-        raise ValueError(f"an arrow is three finite numbers, x, y and z; given {arrow!r:.60}")
+        raise ValueError(f"an arrow must be three finite numbers, x, y and z; given {arrow!r:.60}")
     return array.tolist()
 
 
@@ -209,8 +209,8 @@ def _numbers(
         if not np.all(np.isfinite(array)):
             where = np.flatnonzero(~np.isfinite(array)).tolist()
             raise ValueError(
-                f"{name} are not finite at atoms {where}, expected numbers; a colour has to be "
-                "chosen for each atom, so put in a number or leave the values out"
+                f"{name} are not finite at atoms {where}, expected numbers; every atom needs a "
+                "colour, so put in a number or leave the values out"
             )
         checked[title] = [float(value) for value in array]
     return checked

@@ -236,7 +236,7 @@ class PowerSpectrum:
         if new:
             raise ValueError(
                 f"atomic number {new[0]} was in none of the molecules that the features were made "
-                "of: fit with molecules that have it"
+                "from: fit with molecules that contain it"
             )
         molecule = np.repeat(np.arange(len(qm9)), qm9.n_atoms)
         place = np.empty(len(molecule), np.int64)  # of each atom among all atoms of its element

@@ -211,7 +211,7 @@ def check_one_molecule(atomic_numbers: Array, positions: Array) -> None:
             "for a batch use jax.vmap(network)"
         )
     if not atomic_numbers.shape[0]:
-        raise ValueError("a network takes one molecule, of at least one atom; given none")
+        raise ValueError("a network takes one molecule with at least one atom; given none")
     if not isinstance(atomic_numbers, jax.core.Tracer):
         check_elements(np.asarray(atomic_numbers), padding=True)
 
@@ -267,7 +267,7 @@ def bucketed(qm9: QM9, sizes: Sequence[int] = SIZES) -> list[Batch]:
     [(2, 3, 3), (3, 5, 3)]
     """
     if not len(qm9):
-        raise ValueError("there is no molecule to make a batch of: the set is empty")
+        raise ValueError("there is no molecule to make a batch from: the set is empty")
     n_atoms = qm9.n_atoms
     if n_atoms.max() > sizes[-1]:
         raise ValueError(
@@ -331,7 +331,7 @@ def pad(qm9: QM9, rows: Int[np.ndarray, " batch"], atoms: int | np.integer) -> B
     if np.any(n_atoms > atoms):
         raise ValueError(
             f"molecule {molecules.index[np.argmax(n_atoms)]} has {n_atoms.max()} atoms, more than "
-            f"the {atoms} places of a padded one: pad to {n_atoms.max()}"
+            f"the {atoms} places of a padded molecule: pad to {n_atoms.max()}"
         )
     real = np.arange(atoms) < n_atoms[:, None]
     flat = np.repeat(rows >= 0, molecules.n_atoms)

@@ -242,8 +242,8 @@ def _cholesky(
         return np.asarray(linalg.cholesky(matrix, lower=True, overwrite_a=True))
     except linalg.LinAlgError as error:
         raise DataError(
-            "the kernel matrix is singular: molecules are too much alike for a ridge of "
-            f"{ridge:g}; use a larger one, or a smaller width"
+            "the kernel matrix is singular: molecules are too similar for a ridge of "
+            f"{ridge:g}; use a larger ridge, or a smaller width"
         ) from error
 
 
@@ -253,10 +253,10 @@ def _check_memory(size: int, of_molecules: bool) -> None:
     most = int((have / (8 * 2.5)) ** 0.5)
     if size > most:
         kind = "training molecules" if of_molecules else "waves"
-        cure = "fit with waves=6144, which stand for all of them" if of_molecules else "take fewer"
+        cure = "fit with waves=6144, which stand for all of them" if of_molecules else "use fewer"
         raise DataError(
-            f"{size:,} {kind} need a matrix of {8e-9 * size**2:,.0f} GB; in {have / 1e9:,.0f} GB "
-            f"of memory at most {most:,} fit: {cure}"
+            f"{size:,} {kind} need a matrix of {8e-9 * size**2:,.0f} GB; at most {most:,} "
+            f"fit into {have / 1e9:,.0f} GB of memory: {cure}"
         )
 
 

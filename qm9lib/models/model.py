@@ -84,7 +84,9 @@ class Model:
         if isinstance(network, PaiNN):
             network = network.only(*numbers)
         elif len(self.targets) > 1:
-            raise TypeError(f"a {type(network).__name__} cannot be cut down to some labels")
+            raise TypeError(
+                f"a {type(network).__name__} cannot be restricted to some of its labels"
+            )
         return Model(network, tuple(self.targets[n] for n in numbers), self.elements)
 
     def predict(
@@ -140,8 +142,8 @@ class Model:
         """Return the network's output for molecules whose elements it was trained on."""
         if not isinstance(qm9, QM9):
             raise TypeError(
-                f"a model predicts the molecules of a QM9, given {qm9!r:.60}; qm9[[3]] is a set of "
-                "one molecule"
+                f"a model predicts the molecules of a QM9 set, given {qm9!r:.60}; qm9[[3]] is a "
+                "set of one molecule"
             )
         unseen = ~np.isin(ELEMENTS, self.elements)
         without = qm9.composition[:, unseen].any(axis=1)
@@ -149,8 +151,8 @@ class Model:
             named = " and ".join(np.array([*SYMBOLS.values()])[unseen])
             raise DataError(
                 f"molecule {qm9.index[np.argmax(without)]} has an element that no training "
-                f"molecule of this model had ({named}), so that nothing is known of it: leave such "
-                "molecules out, or train with some"
+                f"molecule of this model had ({named}), so it knows nothing about it: leave out "
+                "such molecules, or train with some"
             )
         found = predict_all(self.network, bucketed(qm9, sizes_for(qm9)))
         return found.reshape(len(qm9), len(self.targets))
@@ -185,7 +187,7 @@ class Ensemble:
         labels = sorted({", ".join(member.labels) for member in self.members})
         if len(labels) != 1:
             raise ValueError(
-                "an ensemble is of at least one model, and all of the same labels; "
+                "an ensemble needs at least one model, and all must have the same labels; "
                 f"given {len(self.members)} models of {' and '.join(labels) or 'no label'}"
             )
 

@@ -334,8 +334,8 @@ class PaiNN(eqx.Module):
         """
         if not isinstance(self.readout, Sum):
             raise ValueError(
-                f"a network whose pooling is {self.pooling!r} has no number for each atom; that of "
-                "a sum or a mean has, and network.only(i) is the network with its readout i"
+                f"a network whose pooling is {self.pooling!r} does not give a number for each "
+                "atom; one that sums or averages does, and network.only(i) keeps only readout i"
             )
         check_one_molecule(atomic_numbers, positions)
         return self._each(self.readout, atomic_numbers, positions)

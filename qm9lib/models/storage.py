@@ -56,8 +56,8 @@ def save(model: Model, path: str | Path) -> None:
     arrays = {name: np.asarray(leaf) for name, leaf in trained_arrays(model.network).items()}
     if others := {array.dtype.name for array in arrays.values()} - {"float32"}:
         raise ValueError(
-            f"cannot save weights in {', '.join(sorted(others))}: a file has float32, so that "
-            "what is read predicts what was saved; cast them with jax.tree.map"
+            f"cannot save weights in {', '.join(sorted(others))}: files store float32, so that "
+            "a model predicts the same after loading; cast them with jax.tree.map"
         )
     references = [target.reference for target in model.targets]
     arrays["reference"] = np.array([(one.coefficients, one.charges) for one in references])
@@ -116,7 +116,7 @@ def load(path: str | Path) -> Model:
         stored = sum(array.size for array in found.values())
         if named > stored:
             raise _damaged(
-                path, f"it names {layers} layers and has {stored:,} numbers, expected {named:,}"
+                path, f"it names {layers} layers but has {stored:,} numbers, expected {named:,}"
             )
     network = shapes()
     expected = {name: (leaf.shape, leaf.dtype) for name, leaf in trained_arrays(network).items()}
@@ -126,7 +126,7 @@ def load(path: str | Path) -> Model:
         given = (found[name].shape, found[name].dtype) if name in found else None
         if given != expected.get(name):
             wanted = expected.get(name)
-            raise _damaged(path, f"its array {name} is {given}, and should be {wanted}")
+            raise _damaged(path, f"its array {name} is {given}, expected {wanted}")
     if not all(np.isfinite(array).all() for array in found.values()):
         raise _damaged(path, "some of its numbers are not finite")
     for name, array in found.items():
@@ -148,7 +148,7 @@ def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     try:
         record = json.loads(metadata.get("model", ""))
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "its record is no JSON") from error
+        raise _damaged(path, "its record is not valid JSON") from error
     if not isinstance(record, dict) or not isinstance(record.get("network"), dict):
         raise _damaged(path, "its record names no network")
     config = record["network"]
@@ -188,7 +188,7 @@ def _record(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if unknown := [label for label in labels if label not in [*LABELS]]:
         raise _damaged(path, f"unknown label {unknown[0]!r:.60}")
     if not labels or len({*labels}) < len(labels) or len(labels) != len(names):
-        raise _damaged(path, f"its {len(names)} readouts are of {', '.join(labels) or 'no label'}")
+        raise _damaged(path, f"its {len(names)} readouts are for {', '.join(labels) or 'no label'}")
     elements = record.get("elements")
     if not isinstance(elements, list) or not all(z in ELEMENTS for z in elements):
         raise _damaged(path, f"its elements are {elements!r:.60}")

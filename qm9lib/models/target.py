@@ -101,6 +101,6 @@ def fit(train: QM9, label: str, *, from_zero: bool = False) -> Target:
         known = "composition determines" if reference.coefficients.any() else "one number is"
         raise DataError(
             f"{known} {label} of the {len(train)} training molecules exactly, so that nothing is "
-            "left to learn but rounding: take more molecules"
+            "left to learn but rounding: use more molecules"
         )
     return Target(reference, 0.0 if from_zero else mean, scale)

@@ -114,20 +114,20 @@ def _warn_of_comments(
     for molecule, result in zip(molecules, results, strict=True):
         if molecule.charge:
             result["warnings"].append(
-                f"its comment tells of a charge of {molecule.charge:+d}: the networks take every "
-                "molecule for a neutral one"
+                f"its comment gives a charge of {molecule.charge:+d}: the networks treat every "
+                "molecule as neutral"
             )
         if molecule.multiplicity not in (None, 1):
             result["warnings"].append(
-                f"its comment tells of a multiplicity of {molecule.multiplicity}: the networks "
-                "take the electrons of every molecule as paired"
+                f"its comment gives a multiplicity of {molecule.multiplicity}: the networks "
+                "treat all electrons as paired"
             )
     repeated = [result for m, result in zip(molecules, results, strict=True) if m.periodic]
     for result in repeated[:1]:  # a trajectory would say it a thousand times
-        others = f" (so do {len(repeated) - 1} more of this file)" if repeated[1:] else ""
+        others = f" (as do {len(repeated) - 1} more in this file)" if repeated[1:] else ""
         result["warnings"].append(
-            f"its comment tells of a lattice{others}, which is ignored: the networks see the atoms "
-            "of the file alone"
+            f"its comment gives a lattice{others}, which is ignored: the networks see only the "
+            "atoms in the file"
         )
 
 

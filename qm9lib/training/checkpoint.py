@@ -38,14 +38,14 @@ def write(path: Path, state: State, best: Array, run: Run) -> None:
 
 def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
     """Return state and best weights of a checkpoint, and put its history into the run."""
-    what, remedy = "checkpoint", "name another file to start anew"
+    what, remedy = "checkpoint", "name another file to start afresh"
     metadata, found = read_safetensors(path, _FORMAT, what, remedy)
     try:
         stored = Run.from_dict(json.loads(metadata["run"]))
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise damaged(path, what, remedy, f"its record: {error!r:.200}") from error
     if not stored.history:
-        raise damaged(path, what, remedy, "it tells of no epoch")
+        raise damaged(path, what, remedy, "it records no epoch")
     before, now = stored.to_dict(), run.to_dict()
     if stored.settings.minutes and run.settings.minutes:  # by the clock, no two are alike
         before["settings"]["minutes"] = now["settings"]["minutes"]
@@ -56,8 +56,8 @@ def read(path: Path, state: State, run: Run) -> tuple[State, Array]:
     ]
     if different:
         raise DataError(
-            f"{path} is of another training: {'; '.join(different)}. Name another file to start "
-            "anew"
+            f"{path} belongs to another training: {'; '.join(different)}. Name another file to "
+            "start afresh"
         )
     expected = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
     expected["best"] = state.weights

@@ -40,27 +40,27 @@ def check_sets(train: QM9, valid: QM9, labels: tuple[str, ...]) -> None:
     if len(common):
         raise ValueError(
             f"the training and the validation set share {len(common):,} of their molecules, such "
-            f"as number {common[0]}: the validation error would not be one; use qm9.split()"
+            f"as number {common[0]}, so the validation error would be worthless; use qm9.split()"
         )
     has = [{*np.unique(part.atomic_numbers).tolist()} for part in (train, valid)]
     if new := has[1] - has[0]:
         named = " and ".join(SYMBOLS[z] for z in sorted(new))
         raise DataError(
-            f"the validation molecules contain {named}, and none of the {len(train):,} training "
-            "molecules does, so that nothing can be learned of it: take more training molecules"
+            f"the validation molecules contain {named}, but none of the {len(train):,} training "
+            "molecules does, so the network cannot learn about it: use more training molecules"
         )
 
 
 def check_outputs(network: Network, labels: tuple[str, ...]) -> None:
     """Raise an error if the network does not have one output for each label."""
     if len({*labels}) < len(labels) or not labels:
-        raise ValueError(f"each label is to be learned once, given {', '.join(labels) or 'none'}")
+        raise ValueError(f"name each label once, given {', '.join(labels) or 'none'}")
     one = jax.ShapeDtypeStruct((1,), jnp.int32), jax.ShapeDtypeStruct((1, 3), jnp.float32)
     given = eqx.filter_eval_shape(network, *one).shape
     if len(given) > 1 or math.prod(given) != len(labels):
         raise ValueError(
-            f"the network gives an array of shape {given} for a molecule, and there are "
-            f"{len(labels)} labels ({', '.join(labels)}): one number for each is needed, as of a "
+            f"the network gives an array of shape {given} for a molecule, but there are "
+            f"{len(labels)} labels ({', '.join(labels)}): it must give one number for each, like a "
             "PaiNN with a pooling for each label"
         )
 
@@ -69,19 +69,19 @@ def checked_mesh(mesh: Mesh | None, settings: Settings) -> Mesh | None:
     """Return a checked mesh whose work is divided here, whatever the type of its axis."""
     if settings.minutes is not None and jax.process_count() > 1:
         raise ValueError(
-            "several processes cannot train by the clock, for each has its own: give epochs in "
-            "place of minutes"
+            "several processes cannot train by the clock, since each has its own: give epochs "
+            "instead of minutes"
         )
     devices = 1 if mesh is None else mesh.size
     if mesh is not None and (len(mesh.axis_names) != 1 or settings.batch_size % devices):
         raise ValueError(
-            f"a batch of {settings.batch_size} cannot be shared among a mesh of shape "
-            f"{dict(mesh.shape)}: use one axis, and a batch_size that its devices divide"
+            f"a batch of {settings.batch_size} cannot be divided over a mesh of shape "
+            f"{dict(mesh.shape)}: use one axis, and a batch_size divisible by its number of devices"
         )
     part, chunk = settings.batch_size // devices, settings.chunk_size
     if chunk is not None and chunk < part and part % chunk:
         raise ValueError(
-            f"the {part} molecules of each device cannot be cut into chunks of {chunk}: use a "
+            f"the {part} molecules of each device cannot be split into chunks of {chunk}: use a "
             "chunk_size that divides them"
         )
     return mesh if mesh is None else Mesh(mesh.devices, mesh.axis_names)

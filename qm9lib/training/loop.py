@@ -147,7 +147,7 @@ def fit(
             while training.done() < 1.0 and not run.out_of_patience:
                 if run.history and not np.isfinite(run.valid_mae[-1]):
                     bar.write(
-                        "the error is no number any more: the best weights are kept",
+                        "the error is no longer a finite number: the best weights are kept",
                         file=sys.stderr,
                     )
                     break
@@ -169,9 +169,9 @@ def fit(
                 bar.set_postfix_str(training.validate(), refresh=watched())
     if not run.history:
         raise DataError(
-            "the time was over before the first step of training: preparing and compiling took "
-            f"{training.seconds() / 60:.2g} minutes, and all of it was to take "
-            f"{settings.minutes:.2g}; take more minutes"
+            "time ran out before the first step of training: preparing and compiling took "
+            f"{training.seconds() / 60:.2g} minutes, and the limit for everything was "
+            f"{settings.minutes:.2g}; give more minutes"
         )
     return training.model(), run
 
@@ -323,8 +323,8 @@ class _Training:
         return (
             f"the training error of a batch in pass {len(self.run.history)} leapt to "
             f"{written(worst)} {unit}; the median batch has {written(median)}: the steps are too "
-            "large for this network (a smaller learning rate, or a PaiNN with norm=True), or a "
-            "label is wrong"
+            "large for this network (try a smaller learning rate, or a PaiNN with norm=True), or "
+            "a label is wrong"
         )
 
     def validate(self) -> str:
@@ -355,7 +355,7 @@ class _Training:
         self.seen = 0
         if not np.isfinite(epoch.valid_mae) and len(self.run.history) == 1:
             raise DataError(
-                "the validation error of the first epoch is no number: use a learning rate "
+                "the validation error of the first epoch is not a number: use a learning rate "
                 f"smaller than {self.settings.learning_rate:g}"
             )
         if self.run.best_epoch == len(self.run.history) - 1:

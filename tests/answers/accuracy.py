@@ -465,7 +465,7 @@ def radial_functions(distance, n, cutoff):
     return waves.reshape(len(distance), n)
 
 
-@stops("6.3", "the shapes of two arrays do not fit")
+@stops("6.3", "the shapes of two arrays do not match")
 def radial_functions(distance, n, cutoff):
     k = np.arange(1, n + 1)
     return np.sqrt(2 / cutoff) * np.sin(k * np.pi * distance / cutoff) / distance
@@ -1397,7 +1397,7 @@ def is_better(old, new):
     return improvement, error, "better" if improvement > 2 * error else "unclear"
 
 
-@stops("6.8", "the shapes of two arrays do not fit")
+@stops("6.8", "the shapes of two arrays do not match")
 def is_better(old, new):
     difference = old - new  # as if run 1 of both belonged together
     return difference.mean(), standard_error(difference), True
@@ -1632,7 +1632,7 @@ def own_molecule(qm9):
     """
 
 
-@wrong("6.9", "is no chemical element")
+@wrong("6.9", "is not an element")
 def own_molecule(qm9):
     symbols, x = taken(qm9, 215)
     return lines([symbol_to_number(s) for s in symbols], x)

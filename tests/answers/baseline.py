@@ -1223,7 +1223,7 @@ def features(qm9):
     np.column_stack([qm9.composition, counted(qm9, "=", "#")])
 
 
-@stops("3.7", "nothing of this name")
+@stops("3.7", "no attribute of this name")
 def features(qm9):
     return np.column_stack([qm9.composition, qm9.smiles.count("=")])
 

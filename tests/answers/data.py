@@ -1020,7 +1020,7 @@ def three_parts(n_molecules, n_valid, n_test, seed):
     return tuple(np.array(part, dtype=int) for part in (left, valid, test))
 
 
-@stops("2.5", "something here is None. A function without `return` gives None,")
+@stops("2.5", "something here is None. A function without `return` returns None,")
 def three_parts(n_molecules, n_valid, n_test, seed):
     rng = np.random.default_rng(seed)
     order = rng.shuffle(np.arange(n_molecules))

@@ -107,7 +107,7 @@ def pair_distances(positions):
     return 0.529177 * cdist(positions, positions)
 
 
-@stops("5.1", "shapes of two arrays do not fit")
+@stops("5.1", "shapes of two arrays do not match")
 def pair_distances(positions):
     return np.sqrt(np.sum((positions[:, None] - positions.T[None]) ** 2, axis=-1))
 
@@ -853,7 +853,7 @@ def pooled_energy(atom_energies, mask):
     return atom_energies[:, :longest].sum(axis=1)
 
 
-@stops("5.6", "an array can be reshaped only to a shape of just as many numbers:")
+@stops("5.6", "an array can be reshaped only to a shape with the same number of")
 def pooled_energy(atom_energies, mask):
     return atom_energies[mask].reshape(len(mask), -1).sum(axis=1)
 
@@ -871,7 +871,7 @@ def pooled_energy(atom_energies, mask):
         return np.array(energies)
 
 
-@wrong("5.6", "each value has those before it added: start again from 0 for each")
+@wrong("5.6", "each value includes those before it: start again from 0 for each")
 def pooled_energy(atom_energies, mask):
     energies = np.zeros(len(atom_energies))
     total = 0.0
@@ -1013,7 +1013,7 @@ def number_of_parameters(network):
     return total
 
 
-@wrong("5.7", "whatever the arguments are, it returns 1321: is a name used in")
+@wrong("5.7", "whatever the arguments are, it returns 1321: is a variable used")
 def number_of_parameters(network):
     return 1321
 
@@ -1145,7 +1145,7 @@ def batch_energies(network, molecules):
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)
 
 
-@stops("5.8", "more than the 28 places of a padded one", "does not fit into so few slots")
+@stops("5.8", "more than the 28 places of a padded molecule", "does not fit into so few slots")
 def batch_energies(network, molecules):
     batch = graphs.pad(molecules, np.arange(len(molecules)), 28)
     return jax.vmap(network)(batch.atomic_numbers, batch.positions)

@@ -643,7 +643,7 @@ def gaussian_kernel(a, b, sigma):
     return np.exp(-(np.sum(a[:, None] - b, axis=-1) ** 2) / (2 * sigma**2))
 
 
-@wrong("4.3", "this is the first row alone")
+@wrong("4.3", "this is only the first row")
 def gaussian_kernel(a, b, sigma):
     for x in a:
         return np.exp(-np.sum((x - b) ** 2, axis=1) / (2 * sigma**2))

@@ -62,7 +62,7 @@ def to_kcal_per_mol(energy):
     print(627.5095 * energy)
 
 
-@stops("1.1", "a single number, and got an array")
+@stops("1.1", "a single number, but got an array")
 def to_kcal_per_mol(energy):
     return 627.5095 * float(energy)
 

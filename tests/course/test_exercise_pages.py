@@ -148,11 +148,11 @@ def test_derived_page_of_a_small_fixture():
     [
         ("# Solutions: doubling", "# Doubling", "title must begin"),
         ("## 0.2", "## 0.1", "two exercises 0.1"),
-        ("return x + x", "return (x", "the solution of 0.1 is no Python"),
+        ("return x + x", "return (x", "the solution of 0.1 is not valid Python"),
         ('    """One more."""\n', "", "helper, the solution of 0.2, has no docstring"),
-        ('check("0.2", triple)', "triple(1)", "exercise 0.2 has no cell for its check"),
-        (":tags: [solution]", "", "exercise 0.2 has no cell for its solution"),
-        ("def helper(x):", "y = 3\n\n\ndef helper(x):", "alone, and has in line 8: y = 3"),
+        ('check("0.2", triple)', "triple(1)", "exercise 0.2 has no check cell"),
+        (":tags: [solution]", "", "exercise 0.2 has no solution cell"),
+        ("def helper(x):", "y = 3\n\n\ndef helper(x):", "only functions, but line 8 is: y = 3"),
         ("---\nkernelspec", "kernelspec", "no YAML header"),
     ],
 )

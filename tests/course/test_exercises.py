@@ -266,7 +266,7 @@ def test_cache_is_not_explained_as_a_dictionary():
         (lambda x: [None][0] + x, "something here is None"),
         (lambda x: list(x), "this is a single number"),
         (lambda x: len(x), "a single number has no length"),
-        (lambda x: np.ones(5).reshape(2, -1), "to a shape of just as many numbers"),
+        (lambda x: np.ones(5).reshape(2, -1), "to a shape with the same number of elements"),
     ],
 )
 def test_meanings_of_exceptions(work, says):
@@ -340,7 +340,7 @@ def test_signature_is_read_once(monkeypatch):
 def test_signature_that_was_changed_is_told():
     outcome = examine("1.2", lambda molecule: 0.0)
     assert outcome.status == "error"
-    assert "called with 3 arguments, and takes (molecule)" in outcome.message
+    assert "called with 3 arguments, but takes (molecule)" in outcome.message
 
 
 def test_exit_does_not_end_the_session():
@@ -441,8 +441,8 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
         ([np.ones((3, 1))], [np.ones(3)], "the numbers are right, so give them this shape"),
         ([np.arange(1.0, 4)], [np.arange(4.0)], "the first value is missing"),
         ([np.arange(3.0)], [np.arange(4.0)], "the last value is missing"),
-        ([np.arange(3.0)], [np.arange(9.0).reshape(3, 3)], "this is the first row alone"),
-        ([np.arange(6.0, 9)], [np.arange(9.0).reshape(3, 3)], "this is the last row alone"),
+        ([np.arange(3.0)], [np.arange(9.0).reshape(3, 3)], "this is only the first row"),
+        ([np.arange(6.0, 9)], [np.arange(9.0).reshape(3, 3)], "this is only the last row"),
         ([np.ones((4, 3))], [np.ones((2, 3))], "there are more rows than expected"),
         ([np.ones((2, 5))], [np.ones((2, 3))], "there are more than expected"),
         ([np.arange(6.0).reshape(2, 3)[:, ::2]], [np.arange(6.0).reshape(2, 3)], "column 1 is mis"),
@@ -450,7 +450,7 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
         ([6.0], [np.array([1.0, 2.0, 3.0])], "this is the sum of all that is expected"),
         ([np.eye(3)], [np.eye(3) * [1, 0, 2]], "all on the diagonal"),
         ([np.array([[1.0, 2], [5, 6]])], [np.array([[1.0, 2], [3, 4]])], "wrong, all in row 1"),
-        ([np.array([1.0, 0.0, 0.0])], [np.array([1.0, 2.0, 3.0])], "is it never filled in"),
+        ([np.array([1.0, 0.0, 0.0])], [np.array([1.0, 2.0, 3.0])], "are they never filled in"),
         ([(1.0, np.ones(2))], [(1.0, np.ones(3))], "the second result is an array of shape"),
         ([(1.0, [2.0, 6.0])], [(1.0, np.array([1.0, 3.0]))], "in the second result everything is"),
     ],

@@ -69,14 +69,14 @@ BROKEN = {
     "memory_of_numpy": (
         [first("import numpy\nreturn numpy.ones(10**10)")],
         "error",
-        "larger than the memory",
+        "does not fit into memory",
     ),
     "exit": ([first("import sys\nsys.exit(0)")], "error", "exit() ends the program"),
     "hard_exit": ([first("import os\nos._exit(0)")], "stopped", "ended the process with status 0"),
     "kill": (
         [first("import os\nos.kill(os.getpid(), 9)")],
         "stopped",
-        "was ended by the system (SIGKILL)",
+        "was killed by the system (SIGKILL)",
     ),
     "exit_in_a_cell": ([(CHECK, "import sys\nsys.exit(1)")], "right", "check was changed"),
     "hard_exit_in_a_cell": (
@@ -497,7 +497,9 @@ def test_sandbox_that_cannot_work_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert main(["grade", "--sandbox", "x.ipynb"]) == 1
     said = capsys.readouterr().err
-    assert said == "error: bubblewrap cannot work here: No permissions to create a new namespace\n"
+    assert (
+        said == "error: bubblewrap does not work here: No permissions to create a new namespace\n"
+    )
 
 
 def test_without_a_sandbox_it_is_said(monkeypatch, capsys):
@@ -513,7 +515,7 @@ def test_a_process_that_cannot_start_is_no_grade(tmp_path):
     (row,) = grade([stored("solutions", tmp_path / "good.ipynb")], memory=0.001)
     assert (row.chapter, row.outcomes) == ("", {})
     (note,) = row.notes
-    assert "before the first cell, which is a matter of this machine" in note
+    assert "before the first cell, which is a problem with this machine" in note
 
 
 def test_a_fault_of_the_grader_costs_one_row(tmp_path, monkeypatch):
@@ -528,7 +530,7 @@ def test_a_fault_of_the_grader_costs_one_row(tmp_path, monkeypatch):
     monkeypatch.setattr(student, "Student", failing)
     bad, other = grade([good, good])
     assert bad.outcomes == dict.fromkeys(NAMES, "not reached")
-    assert bad.notes == ["the grader failed at it (RuntimeError: of ours)"]
+    assert bad.notes == ["the grader itself failed on it (RuntimeError: of ours)"]
     assert other.right == 6
 
 
@@ -576,7 +578,7 @@ def test_a_judge_without_end_costs_one_answer(tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGPROF)
     (row,) = grade([BOOK / "solutions" / "labels.ipynb"])
     assert row.outcomes == dict.fromkeys(NAMES, "right") | {"1.1": "stopped"}
-    assert row.reasons["1.1"] == "the answer returns what takes too long to be judged"
+    assert row.reasons["1.1"] == "what the answer returns takes too long to judge"
     assert signal.getsignal(signal.SIGPROF) == before
 
 
@@ -618,4 +620,4 @@ def test_chapters_have_tables_of_their_own():
 def test_a_pipe_is_no_notebook(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.ipynb")
     [row] = grade([tmp_path / "pipe.ipynb"])
-    assert row.notes == ["is no ordinary file"]
+    assert row.notes == ["is not a regular file"]

@@ -61,7 +61,9 @@ def test_damaged_file_is_said_and_built_again(
     data = bytearray(path.read_bytes())
     data[position] ^= 1
     path.write_bytes(data)
-    with pytest.warns(UserWarning, match=f"{FILE} is damaged, or no file of qm9lib .*built again"):
+    with pytest.warns(
+        UserWarning, match=f"{FILE} is damaged, or is not a file of qm9lib .*will be rebuilt"
+    ):
         assert_same(qm9lib.load(), sample)
     assert path.read_bytes() != data
     assert_same(qm9lib.load(), sample)
@@ -71,7 +73,7 @@ def test_damaged_file_is_said_and_built_again(
 def test_foreign_or_truncated_file(small_cache: Path, sample: QM9, content: bytes) -> None:
     small_cache.mkdir()
     (small_cache / FILE).write_bytes(content)
-    with pytest.warns(UserWarning, match="is damaged, or no file of qm9lib"):
+    with pytest.warns(UserWarning, match="is damaged, or is not a file of qm9lib"):
         assert_same(qm9lib.load(), sample)
 
 
@@ -80,7 +82,7 @@ def test_file_of_another_source_or_version_is_not_taken(small_cache: Path, sampl
     # A good file under a wrong name: the header tells which source and version it is of.
     other = cache.arrays_path("figshare")
     other.write_bytes((small_cache / FILE).read_bytes())
-    with pytest.warns(UserWarning, match="its checksums do not agree"):
+    with pytest.warns(UserWarning, match="its checksums do not match"):
         assert cache.read_arrays("figshare") is None
     newer = small_cache / "qm9-v3-qm9pack.safetensors"
     newer.write_bytes(b"of a version to come")
@@ -147,11 +149,11 @@ def test_a_device_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (Path("/dev/null"), tmp_path / "pipe"):
         with (
-            pytest.raises(DataError, match="it is no ordinary file; name another file"),
+            pytest.raises(DataError, match="it is not a regular file; name another file"),
             files.replacing(path) as temporary,
         ):
             temporary.write_text("new")
-        with pytest.raises(DataError, match="it is no ordinary file"):
+        with pytest.raises(DataError, match="it is not a regular file"):
             files.check_writable(path)
         assert not path.is_file()
 
@@ -191,7 +193,7 @@ def test_names_of_any_length(tmp_path: Path) -> None:
         temporary.write_text("text")
     assert path.read_text() == "text"
     with (
-        pytest.raises(DataError, match="name too long; take a shorter name"),
+        pytest.raises(DataError, match="name too long; use a shorter name"),
         files.replacing(tmp_path / ("a" * 256)) as temporary,
     ):
         temporary.write_text("text")
@@ -200,9 +202,9 @@ def test_names_of_any_length(tmp_path: Path) -> None:
 NUMBERS = {
     errno.ENOSPC: "No space left on device; free some space (it takes 1 MB), or name another",
     errno.EDQUOT: "Disk quota exceeded; free some space (it takes 1 MB), or name another folder",
-    errno.EACCES: "Permission denied; allow it, or name another folder",
-    errno.EROFS: "Read-only file system; allow it, or name another folder",
-    errno.ENOTDIR: "a file stands where a folder should; name another folder",
+    errno.EACCES: "Permission denied; change its permissions, or name another folder",
+    errno.EROFS: "Read-only file system; change its permissions, or name another folder",
+    errno.ENOTDIR: "part of its path is a file; name another folder",
     errno.EISDIR: "Is a directory; remove the folder of this name, or name another file",
     errno.EIO: "Input/output error; name another folder",
 }
@@ -241,7 +243,7 @@ def test_cache_folder_that_is_none(text: str) -> None:
     """Whatever is no whole path: relative to what would it be?"""
     with (
         pytest.MonkeyPatch.context() as patch,
-        pytest.raises(DataError, match="QM9LIB_CACHE is .*, expected the whole path of a folder"),
+        pytest.raises(DataError, match="QM9LIB_CACHE is .*, expected the full path of a folder"),
     ):
         patch.setenv("QM9LIB_CACHE", text)
         files.cache_folder()
@@ -251,7 +253,7 @@ def test_cache_folder_that_is_none(text: str) -> None:
 def test_more_that_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.delenv("NOT_SET_AT_ALL", raising=False)
     monkeypatch.setenv("QM9LIB_CACHE", text)
-    with pytest.raises(DataError, match="expected the whole path of a folder, such as ~/qm9; or"):
+    with pytest.raises(DataError, match="expected the full path of a folder, such as ~/qm9; or"):
         files.cache_folder()
 
 
@@ -284,7 +286,9 @@ def test_a_file_system_without_locks(small_cache: Path, monkeypatch: pytest.Monk
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr(cache.FileLock, "acquire", refuse)
-    with pytest.raises(DataError, match="its file system has no locks. Set .* QM9LIB_CACHE to a"):
+    with pytest.raises(
+        DataError, match="its file system does not support locks. Set .* QM9LIB_CACHE to a"
+    ):
         qm9lib.load()
 
 
@@ -328,7 +332,7 @@ def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
         assert first.stdout.readline() == "held\n"
         second = started(stderr=subprocess.PIPE)
         said = second.stderr.readline()
-        assert said == f"waiting for another process that prepares data in {tmp_path}\n"
+        assert said == f"waiting for another process that is preparing data in {tmp_path}\n"
         assert second.poll() is None
         assert first.communicate("\n", timeout=HANG) == ("", None)
         assert second.communicate("\n", timeout=HANG) == ("held\n", "")
@@ -401,7 +405,7 @@ def test_a_variable_that_is_not_set_names_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QM9LIB_CACHE", f"{tmp_path}/$NOT_SET_AT_ALL/x")
-    with pytest.raises(DataError, match="expected the whole path of a folder"):
+    with pytest.raises(DataError, match="expected the full path of a folder"):
         files.cache_folder()
 
 
@@ -414,7 +418,7 @@ def test_a_link_in_the_cache_is_replaced_and_not_followed(
     path = cache.arrays_path("qm9pack")
     path.parent.mkdir()
     path.symlink_to(other)
-    with pytest.warns(UserWarning, match="no file of qm9lib"):
+    with pytest.warns(UserWarning, match="not a file of qm9lib"):
         assert cache.read_arrays("qm9pack") is None
     cache.write_arrays("qm9pack", {f.name: getattr(sample, f.name) for f in fields(sample)})
     assert other.read_text() == "mine" and not path.is_symlink()

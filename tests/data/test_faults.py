@@ -312,7 +312,7 @@ BAD_ANSWERS: dict[str, tuple[Callable[[bytes], Answer], str]] = {
     "403": (lambda body: send(b"no", 403), "HTTP status 403 Forbidden, expected 200"),
     "202 and nothing": (
         lambda body: send(b"", 202),
-        "HTTP status 202 Accepted with nothing in it, expected 200",
+        "HTTP status 202 Accepted with an empty body, expected 200",
     ),
     "web page": (
         lambda body: send(PAGE, Content_Type="text/html; charset=utf-8"),
@@ -324,11 +324,11 @@ BAD_ANSWERS: dict[str, tuple[Callable[[bytes], Answer], str]] = {
     ),
     "cut": (
         lambda body: send(body[: len(body) // 2], Content_Length=len(body)),
-        r"(the body ended after {half:,} of|.*IncompleteRead\({half} bytes read, ).*",
+        r"(the download ended after {half:,} of|.*IncompleteRead\({half} bytes read, ).*",
     ),
     "cut in the last byte": (
         lambda body: send(body[:-1], Content_Length=len(body)),
-        r"(the body ended after {last:,} of|.*IncompleteRead\({last} bytes read, ).*",
+        r"(the download ended after {last:,} of|.*IncompleteRead\({last} bytes read, ).*",
     ),
     "short and true length": (
         lambda body: send(body[: len(body) // 2]),
@@ -336,7 +336,7 @@ BAD_ANSWERS: dict[str, tuple[Callable[[bytes], Answer], str]] = {
     ),
     "short without length": (
         lambda body: unannounced(body[: len(body) // 2]),
-        r"the body ended after {half:,} of {size:,} bytes",
+        r"the download ended after {half:,} of {size:,} bytes",
     ),
     "long without length": (
         lambda body: unannounced(body + b"a"),
@@ -344,7 +344,7 @@ BAD_ANSWERS: dict[str, tuple[Callable[[bytes], Answer], str]] = {
     ),
     "nothing without length": (
         lambda body: unannounced(b""),
-        r"the body ended after 0 of {size:,} bytes",
+        r"the download ended after 0 of {size:,} bytes",
     ),
     "length is no number": (
         lambda body: send(body, Content_Length="many"),
@@ -359,7 +359,7 @@ BAD_ANSWERS: dict[str, tuple[Callable[[bytes], Answer], str]] = {
     "no HTTP": (lambda body: raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), r".*SSH-2\.0.*"),
     "wrong bytes": (
         lambda body: send(flipped(body, 4 * len(body))),
-        r"another file, its SHA-256 is not {sha256}",
+        r"a different file, whose SHA-256 is not {sha256}",
     ),
     "endless redirects": (
         lambda body: send(b"", 302, Location=f"/{ARCHIVE}"),
@@ -484,7 +484,7 @@ def test_proxy(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, proxy:
     url = f"https://example.org/{ARCHIVE}"
     site.publish(url)
     said = ".*: Connection refused" if proxy == "dead" else "Tunnel connection failed: 501 .*"
-    failure(site, url, rf"the proxy \(HTTPS_PROXY, HTTP_PROXY\) gives no way: {said}")
+    failure(site, url, rf"the proxy \(HTTPS_PROXY, HTTP_PROXY\) does not connect: {said}")
 
 
 def test_all_addresses_are_told(site: Site, folder: Path) -> None:
@@ -730,7 +730,7 @@ def test_full_disk(
         assert re.fullmatch(
             f"cannot write {re.escape(str(target))}: .*({'No space' if enlarge else 'too large'})"
             rf".*; free some space \(it takes {takes}\), or set the environment variable "
-            "QM9LIB_CACHE to a folder that can be written\n",
+            "QM9LIB_CACHE to a folder that you can write to\n",
             done.stdout,
         )
         assert files(folder) == written
@@ -754,7 +754,7 @@ def test_folder_that_cannot_be_written(
 
 # The file of arrays ----------------------------------------------------------------------------
 
-DAMAGED = "is damaged, or no file of qm9lib"
+DAMAGED = "is damaged, or is not a file of qm9lib"
 
 
 @pytest.fixture
@@ -806,7 +806,7 @@ def load_damaged(path: Path, expected: QM9, data: bytes) -> bool:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert_equal(load("figshare"), expected)
-    told = rf"{re.escape(str(path))} {DAMAGED} \(.*\): it is not used but built again"
+    told = rf"{re.escape(str(path))} {DAMAGED} \(.*\): it will be rebuilt"
     assert all(re.fullmatch(told, str(warning.message), re.DOTALL) for warning in caught)
     assert all(warning.category is UserWarning for warning in caught) and len(caught) <= 1
     assert files(path.parent) == before
@@ -871,7 +871,7 @@ def test_damaged_archive_without_server(offline: Path, expected: QM9, name: str)
 
 FEW = 40
 TFRECORD = "qm9-v2.tfrecord"
-NO_RECORDS = r"is damaged, or no file of qm9_fetch\(\)"
+NO_RECORDS = r"is damaged, or was not written by qm9_fetch\(\)"
 
 
 @pytest.fixture(scope="module")
@@ -1076,8 +1076,8 @@ def sized(size: bytes) -> Callable[[list[bytes]], list[bytes]]:
 
 
 BAD_ARCHIVES: dict[str, tuple[Callable[[list[bytes]], list[bytes]], type[DataError], str]] = {
-    "large record": (sized(b"%011o" % 65_537), DataError, "has 65,537 bytes, a record at most"),
-    "huge record": (sized(b"7" * 11), DataError, "has 8,589,934,591 bytes, a record at most"),
+    "large record": (sized(b"%011o" % 65_537), DataError, "has 65,537 bytes, expected at most"),
+    "huge record": (sized(b"7" * 11), DataError, "has 8,589,934,591 bytes, expected at most"),
     "binary size": (sized(b"\x80" + bytes(10) + b"\1"), DataError, "a header cannot be read"),
     "no size": (sized(b""), DataError, "a header cannot be read"),
     "twice": (
@@ -1141,7 +1141,9 @@ def test_cut_and_damaged_archive(bodies: dict[str, bytes], everything: QM9, tmp_
         try:
             found = read(path)
         except DataError as error:
-            told = f"{path} is (cut off, or no tar file|damaged, or not) packed with bzip2"
+            told = (
+                f"{path} is (cut off, or is not a tar file|damaged, or not) compressed with bzip2"
+            )
             assert re.match(told, str(error)), damage
         else:
             assert_equal(found, everything)
@@ -1150,11 +1152,11 @@ def test_cut_and_damaged_archive(bodies: dict[str, bytes], everything: QM9, tmp_
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is cut off, or no tar file packed with bzip2"),
-        (b"<html>", "is damaged, or not packed with bzip2: Invalid data stream"),
-        (b"\x1f\x8b\x08\x00", "is damaged, or not packed with bzip2: Invalid data stream"),
-        (bz2.compress(b""), "is cut off, or no tar file packed with bzip2"),
-        (bz2.compress(b"text" * 1000), "is no tar file, or damaged: a header cannot be read"),
+        (b"", "is cut off, or is not a tar file compressed with bzip2"),
+        (b"<html>", "is damaged, or not compressed with bzip2: Invalid data stream"),
+        (b"\x1f\x8b\x08\x00", "is damaged, or not compressed with bzip2: Invalid data stream"),
+        (bz2.compress(b""), "is cut off, or is not a tar file compressed with bzip2"),
+        (bz2.compress(b"text" * 1000), "is not a tar file, or is damaged: a header cannot be read"),
     ],
     ids=["empty", "web page", "gzip", "nothing packed", "no tar"],
 )

@@ -96,7 +96,7 @@ def test_a_failed_write_leaves_nothing(
 def test_bad_input(sample: QM9, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file .*call qm9_fetch"):
         tfdata.qm9_parse(tmp_path / "nothing")
-    with pytest.raises(ValueError, match="needs a path too"):
+    with pytest.raises(ValueError, match="also needs a path"):
         tfdata.qm9_fetch(sample)
 
 

@@ -72,8 +72,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot read .*: Is a directory"):
         xyz.read(tmp_path)
     for content, said in (
-        (b"\xff\xfe\x00", "it begins as UTF-16 does, and byte 2 is none of it"),
-        (b"\xef\xbb\xbf3\n\xff", "it begins as UTF-8-SIG does, and byte 2 is none of it"),
+        (b"\xff\xfe\x00", "it begins like UTF-16, but byte 2 is not valid"),
+        (b"\xef\xbb\xbf3\n\xff", "it begins like UTF-8-SIG, but byte 2 is not valid"),
         (WATER.encode("utf-16-le"), "expected UTF-8, Latin-1, or UTF-16 with a byte order mark"),
         (bytes(9999), "is not a text file"),
     ):
@@ -85,7 +85,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no file here is without an end")
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
 def test_files_without_an_end(path: str) -> None:
-    with pytest.raises(DataError, match=f"{path} has more than 64,000,000 bytes: cut it"):
+    with pytest.raises(DataError, match=f"{path} has more than 64,000,000 bytes: split it"):
         xyz.read(path)
 
 
@@ -197,7 +197,7 @@ def test_columns_in_json_are_obeyed() -> None:
 
 @pytest.mark.parametrize(("comment", "unit", "factor"), UNITS)
 def test_other_units_are_refused(comment: str, unit: str, factor: str) -> None:
-    said = f"line 2: the comment tells of coordinates in {unit}, expected Å: multiply .* {factor},"
+    said = f"line 2: the comment says the coordinates are in {unit}, expected Å: .* {factor},"
     with pytest.raises(DataError, match=said):
         xyz.parse(f"1\n{comment}\nO 0 0 0\n")
 
@@ -210,7 +210,7 @@ def test_units_of_other_things_are_none_of_ours(comment: str) -> None:
 def test_a_file_has_not_too_many_molecules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xyz, "_MOST_MOLECULES", 2)
     assert len(xyz.parse(2 * WATER)) == 2
-    with pytest.raises(DataError, match="file has more than 2 molecules: cut it into several"):
+    with pytest.raises(DataError, match="file has more than 2 molecules: split it into several"):
         xyz.parse(3 * WATER)
 
 

@@ -281,7 +281,7 @@ def test_errors_tell_what_to_do(sample: qm9lib.QM9) -> None:
         view(water, labels={"Gap": "eV"})
     with pytest.raises(ValueError, match=r"three finite numbers, x, y and z; given \[1.0, 2.0\]"):
         view(water, arrow=[1.0, 2.0])
-    with pytest.raises(TypeError, match=r"an arrow is for one molecule: show each of several"):
+    with pytest.raises(TypeError, match=r"an arrow needs a single molecule: show several one"):
         view({"x": water}, arrow=[1.0, 2.0, 0.0])
 
 

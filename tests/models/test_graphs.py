@@ -236,7 +236,7 @@ def test_atoms_of_a_foreign_molecule_have_no_energy(networks: Any) -> None:
 
 @pytest.mark.parametrize("name", ["PaiNN", "GraphNetwork", "Bessel"])
 def test_a_molecule_without_atoms(networks: Any, name: str) -> None:
-    with pytest.raises(ValueError, match="of at least one atom; given none"):
+    with pytest.raises(ValueError, match="with at least one atom; given none"):
         networks[name](jnp.zeros(0, jnp.int32), jnp.zeros((0, 3)))
 
 

@@ -210,18 +210,18 @@ def test_a_singular_matrix_is_told(sets: tuple[QM9, QM9]) -> None:
     train = sets[0][:40]
     names = ["index", "atomic_numbers", "positions", "charges", "labels", "smiles", "n_atoms"]
     again = QM9(**concatenate([{name: getattr(train, name) for name in names}] * 2))
-    with pytest.raises(DataError, match="is singular: .* too much alike for a ridge of 1e-30"):
+    with pytest.raises(DataError, match="is singular: .* too similar for a ridge of 1e-30"):
         kernel.fit(again, ridge=1e-30)
 
 
 def test_more_molecules_than_memory(monkeypatch: pytest.MonkeyPatch, qm9: QM9) -> None:
     monkeypatch.setattr(kernel, "_memory", lambda: 16 * 10**9)
     said = (
-        "110,000 training molecules need a matrix of 97 GB; in 16 GB of memory at most 28,284 fit"
+        "110,000 training molecules need a matrix of 97 GB; at most 28,284 fit into 16 GB of memory"
     )
     with pytest.raises(DataError, match=f"{said}: fit with waves=6144"):
         kernel.fit(qm9.split("dimenet").train)
-    with pytest.raises(DataError, match="50,000 waves need .*: take fewer"):
+    with pytest.raises(DataError, match="50,000 waves need .*: use fewer"):
         kernel.fit(qm9.split("course").train, waves=50_000)
     assert kernel._check_memory(28_284, of_molecules=True) is None
 

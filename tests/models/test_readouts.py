@@ -189,7 +189,9 @@ def test_atom_energies_are_of_sums_and_means() -> None:
     assert network("mean").atom_energies(z, x).shape == (4,)
     for pooling in ("dipole", ("sum", "mean")):
         painn = filled(PaiNN, 4, 1, 2, pooling=pooling)
-        with pytest.raises(ValueError, match=r"has no number for each atom; .* network.only"):
+        with pytest.raises(
+            ValueError, match=r"does not give a number for each atom; .* network.only"
+        ):
             painn.atom_energies(z, x)
 
 

@@ -89,7 +89,9 @@ def test_files_that_are_no_model(model: Model, tmp_path: Path, kind: str) -> Non
         save_file(arrays, path, {"format": "qm9lib-model-4", "model": json.dumps(record)})
     else:
         save_file(arrays, path, {"format": "qm9lib-model-4", "model": "[" * 100_000})
-    with pytest.raises(DataError, match=r"is damaged, or no model of this version of qm9lib \("):
+    with pytest.raises(
+        DataError, match=r"is damaged, or is not a model of this version of qm9lib \("
+    ):
         models.load(path)
 
 
@@ -173,7 +175,9 @@ def test_ensemble_is_of_one_label() -> None:
     with pytest.raises(ValueError, match="given 0 models of no label"):
         Ensemble(())
     others = (Target(Composition(label, np.zeros(5)), 0.0, 1.0) for label in "HG")
-    with pytest.raises(ValueError, match="all of the same labels; given 2 models of G and H"):
+    with pytest.raises(
+        ValueError, match="all must have the same labels; given 2 models of G and H"
+    ):
         Ensemble(tuple(Model(spread, (target,)) for target in others))
 
 
@@ -235,7 +239,7 @@ def test_files_with_numbers_that_are_none(model: Model, tmp_path: Path, kind: st
     else:
         arrays["embedding" if kind == "weight" else kind].flat[0] = np.nan
     save_file(arrays, path, metadata | {"model": json.dumps(record)})
-    with pytest.raises(DataError, match=r"(?s)is damaged, or no model .* train"):
+    with pytest.raises(DataError, match=r"(?s)is damaged, or is not a model .* train"):
         models.load(path)
 
 
@@ -249,7 +253,7 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
 @pytest.mark.parametrize(
     ("network", "record", "arrays", "reason"),
     [
-        ({"layers": 1200}, {}, {}, "it names 1200 layers and has"),
+        ({"layers": 1200}, {}, {}, "it names 1200 layers but has"),
         ({"layers": 10**9}, {}, {}, "layers is 1000000000, expected 1 to 10,000"),
         ({"layers": True}, {}, {}, "layers is True"),
         ({"layers": -1}, {}, {}, "layers is -1"),
@@ -268,20 +272,20 @@ HUGE = {"embedding": np.full((10, 6), 1e300)}
         ({}, {"targets": target(scale=0.0)}, {}, "scale is 0.0, expected a positive number"),
         ({}, {"targets": target(scale=[1.0])}, {}, r"scale of 'H' is \[1.0\]"),
         ({}, {"targets": target(label=["H"])}, {}, r"unknown label \['H'\]"),
-        ({}, {"targets": 2 * target()}, {}, "its 1 readouts are of H, H"),
-        ({}, {"targets": []}, {}, "its 1 readouts are of no label"),
+        ({}, {"targets": 2 * target()}, {}, "its 1 readouts are for H, H"),
+        ({}, {"targets": []}, {}, "its 1 readouts are for no label"),
         ({}, {"targets": "H"}, {}, "its record names no targets"),
         ({}, {"targets": ["H"]}, {}, "its record names no targets"),
-        ({"pooling": []}, {"targets": []}, {}, "its 0 readouts are of no label"),
-        ({"pooling": ["sum", "dipole"]}, {}, {}, "its 2 readouts are of H"),
+        ({"pooling": []}, {"targets": []}, {}, "its 0 readouts are for no label"),
+        ({"pooling": ["sum", "dipole"]}, {}, {}, "its 2 readouts are for H"),
         ({"pooling": [["sum"]]}, {}, {}, "pooling is .*, expected"),
         ({}, {"elements": [1, 14]}, {}, r"its elements are \[1, 14\]"),
         ({}, {"elements": None}, {}, "its elements are None"),
         ({}, {"network": None}, {}, "its record names no network"),
-        ({}, {}, HUGE, r"embedding is \(\(10, 6\), dtype\('float64'\)\), and should be"),
+        ({}, {}, HUGE, r"embedding is \(\(10, 6\), dtype\('float64'\)\), expected"),
         ({}, {}, {"embedding": np.zeros((10, 6), np.int8)}, "embedding is .*int8"),
         ({}, {}, {"embedding": np.zeros((6, 10), np.float32)}, "embedding is .*6, 10"),
-        ({}, {}, {"another": np.zeros(3, np.float32)}, "its array another is .* should be None"),
+        ({}, {}, {"another": np.zeros(3, np.float32)}, "its array another is .* expected None"),
         ({}, {}, {"embedding": np.full((10, 6), np.inf, np.float32)}, "are not finite"),
         ({}, {}, {"embedding": np.full((10, 6), 1e30, np.float32)}, "embedding is not below 1e"),
         ({"cutoff": 1e8}, {}, {}, r"cutoff is 100000000\.0, expected 0\.1 to 1000 Å"),
@@ -297,7 +301,7 @@ def test_hostile_files(model: Model, tmp_path: Path, network, record, arrays, re
     stored["network"] |= network
     metadata["model"] = json.dumps(stored | record)
     write_safetensors(path, load_file(path) | arrays, metadata)
-    with pytest.raises(DataError, match=rf"is damaged, or no model .*\(.*{reason}"):
+    with pytest.raises(DataError, match=rf"is damaged, or is not a model .*\(.*{reason}"):
         models.load(path)
 
 
@@ -311,7 +315,7 @@ def test_numbers_that_numpy_does_not_know(tmp_path: Path) -> None:
         }
         text = json.dumps(header).encode()
         path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
-        with pytest.raises(DataError, match="is damaged, or no model"):
+        with pytest.raises(DataError, match="is damaged, or is not a model"):
             models.load(path)
 
 
@@ -329,7 +333,7 @@ def test_a_fault_of_ours_is_not_called_a_damaged_file(
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no file here is without an end")
 def test_model_without_an_end() -> None:
-    with pytest.raises(DataError, match="/dev/zero: it is no ordinary file, expected a model"):
+    with pytest.raises(DataError, match="/dev/zero: it is not a regular file, expected a model"):
         models.load("/dev/zero")
 
 
@@ -372,7 +376,9 @@ def test_only_float32_is_saved(model: Model, tmp_path: Path) -> None:
     with jax.enable_x64(True):
         for dtype in ("float64", "bfloat16", "float16"):
             other = replace(model, network=cast(model.network, dtype))
-            with pytest.raises(ValueError, match=f"cannot save weights in {dtype}: a file has flo"):
+            with pytest.raises(
+                ValueError, match=f"cannot save weights in {dtype}: files store flo"
+            ):
                 models.save(other, tmp_path / "x")
         models.save(model, tmp_path / "model")
         again = models.load(tmp_path / "model")
@@ -396,7 +402,7 @@ def test_no_byte_of_a_model_may_change(model: Model, tmp_path: Path) -> None:
     for place in [*rng.integers(8, len(whole), 60).tolist(), len(whole) - 1]:
         for bit in (1, 64):
             path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
-            with pytest.raises(DataError, match="is damaged, or no model"):
+            with pytest.raises(DataError, match="is damaged, or is not a model"):
                 models.load(path)
 
 
@@ -405,7 +411,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         models.load(tmp_path)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(DataError, match="it is no ordinary file, expected a model"):
+        with pytest.raises(DataError, match="it is not a regular file, expected a model"):
             models.load(tmp_path / "pipe")
 
 

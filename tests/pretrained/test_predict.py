@@ -102,23 +102,23 @@ def test_own_models_of_other_labels() -> None:
 
 CATION = "4\ncharge=1\nO 0 0 .08\nH .937 0 -.213\nH -.4685 .8115 -.213\nH -.4685 -.8115 -.213\n"
 ODD = "the atomic numbers add up to {}, which is odd: an ion or a radical; QM9 has neutral mol"
-NEUTRAL = "the networks take every molecule for a neutral one"
-PAIRED = "the networks take the electrons of every molecule as paired"
+NEUTRAL = "the networks treat every molecule as neutral"
+PAIRED = "the networks treat all electrons as paired"
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (CATION, [f"its comment tells of a charge of +1: {NEUTRAL}", ODD.format(11)]),
+        (CATION, [f"its comment gives a charge of +1: {NEUTRAL}", ODD.format(11)]),
         (CATION.replace("charge=1", ""), [ODD.format(11)]),
         ("2\nhydroxyl\nO 0 0 0\nH 0 0 .97\n", [ODD.format(9)]),
         ("2\n-1 1\nO 0 0 0\nH 0 0 .97\n",
-         [f"its comment tells of a charge of -1: {NEUTRAL}", ODD.format(9)]),
+         [f"its comment gives a charge of -1: {NEUTRAL}", ODD.format(9)]),
         ("3\n0 3\nC 0 0 0\nH 0 .9 .6\nH 0 -.9 .6\n",
-         [f"its comment tells of a multiplicity of 3: {PAIRED}"]),
-        (WATER.replace("water", "charge=2"), ["its comment tells of a charge of +2"]),
+         [f"its comment gives a multiplicity of 3: {PAIRED}"]),
+        (WATER.replace("water", "charge=2"), ["its comment gives a charge of +2"]),
         (WATER.replace("water", "0 1"), []),
-        (WATER.replace("water", 'pbc="T T T"'), ["its comment tells of a lattice, which is ign"]),
+        (WATER.replace("water", 'pbc="T T T"'), ["its comment gives a lattice, which is ign"]),
     ],
 )  # fmt: skip
 def test_ions_and_radicals(text: str, told: list[str]) -> None:
@@ -136,7 +136,7 @@ def test_a_lattice_is_told_once() -> None:
     results = predict.predict(xyz.parse(WATER + 3 * crystal), opposite("H", [0.0] * 5))
     told = [[w for w in result["warnings"] if "lattice" in w] for result in results]
     assert [len(warnings) for warnings in told] == [0, 1, 0, 0]
-    assert "a lattice (so do 2 more of this file), which is ignored" in told[1][0]
+    assert "a lattice (as do 2 more in this file), which is ignored" in told[1][0]
 
 
 def test_only_molecules_of_other_elements() -> None:

@@ -266,7 +266,9 @@ def test_an_ensemble_is_of_one_label(ensemble: Ensemble) -> None:
     one = ensemble.members[0]
     free_energy = replace(one.target, reference=replace(one.target.reference, label="G"))
     other = replace(one, targets=(free_energy,))
-    with pytest.raises(ValueError, match="all of the same labels; given 2 models of G and H"):
+    with pytest.raises(
+        ValueError, match="all must have the same labels; given 2 models of G and H"
+    ):
         Ensemble((one, other))
 
 

@@ -141,13 +141,13 @@ def test_node_that_ends_is_told_and_stops_the_build(tmp_path, ends):
     script.write_text(f"process.stdin.once('data', () => {ends});\n")
     first = f"import formulas, pathlib\nformulas.SCRIPT = pathlib.Path({str(script)!r})"
     said = failed(start(tmp_path, {"page": PAGE}, first=first))
-    assert "cannot draw the formula x (Node" in said and "(Node has ended with status 3)" in said
+    assert "cannot draw the formula x (Node" in said and "(Node ended with status 3)" in said
 
 
 def test_node_that_was_killed_is_told(painter):
     assert painter.draw("x", False)
     painter.process.kill()
-    with pytest.raises(formulas.FormulaError, match="Node has ended with status -9"):
+    with pytest.raises(formulas.FormulaError, match="Node ended with status -9"):
         painter.draw("x", False)
 
 

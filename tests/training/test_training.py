@@ -212,8 +212,8 @@ def test_untouched_weights_are_no_trained_model(parts, seconds) -> None:
     try:
         _, record = fit(network, *parts[:2], settings=settings, progress=False, clock=Clock())
     except DataError as error:
-        assert "the time was over before the first step of training" in str(error)  # noqa: PT017
-        assert "take more minutes" in str(error) and seconds < 2  # noqa: PT017
+        assert "time ran out before the first step of training" in str(error)  # noqa: PT017
+        assert "give more minutes" in str(error) and seconds < 2  # noqa: PT017
     else:
         assert len(record.history) == 1 and seconds > 2
 
@@ -268,7 +268,7 @@ def test_elements_of_the_validation_are_those_of_the_training(sample, parts, num
     without = sample[~has[:, column]][:64]
     seen = without.composition.any(axis=0) | (np.arange(5) == column)
     with_it = sample[np.flatnonzero(has[:, column] & ~has[:, ~seen].any(axis=1))[-4:]]
-    said = f"contain {symbol}, and none of the 64 training molecules does"
+    said = f"contain {symbol}, but none of the 64 training molecules does"
     with pytest.raises(ValueError, match=said):
         fit(GraphNetwork(key=jax.random.key(0)), without, with_it, progress=False)
 
@@ -342,7 +342,7 @@ def test_resumed_training_ends_with_the_same_bits(parts, monkeypatch, tmp_path: 
     with pytest.raises(DataError, match=said):
         fit(other, train, valid, settings=settings, progress=False, checkpoint=file)
     file.write_bytes(file.read_bytes()[:-3])
-    with pytest.raises(DataError, match="is damaged, or no checkpoint .*: name another file"):
+    with pytest.raises(DataError, match="is damaged, or is not a checkpoint .*: name another file"):
         fitted(checkpoint=file)
 
 
@@ -465,7 +465,10 @@ def test_training_by_the_clock_resumes_too(parts, tmp_path: Path) -> None:
 
 def test_a_learning_rate_that_is_far_too_large(parts) -> None:
     settings = Settings(epochs=2, learning_rate=1e30, warmup=0)
-    with jax.debug_nans(False), pytest.raises(DataError, match="is no number: use .* than 1e.30"):
+    with (
+        jax.debug_nans(False),
+        pytest.raises(DataError, match="is not a number: use .* than 1e.30"),
+    ):
         fit(GraphNetwork(key=jax.random.key(0)), parts[0], parts[1], settings=settings)
 
 
@@ -481,9 +484,11 @@ def test_batches_that_the_devices_cannot_share(parts) -> None:
     mesh = jax.make_mesh((1,), ("batch",))
     network = GraphNetwork(key=jax.random.key(0))
     square = jax.make_mesh((1, 1), ("a", "b"))
-    with pytest.raises(ValueError, match="a batch of 32 cannot be shared among a mesh of shape"):
+    with pytest.raises(ValueError, match="a batch of 32 cannot be divided over a mesh of shape"):
         fit(network, parts[0], parts[1], mesh=square)
-    with pytest.raises(ValueError, match="the 32 molecules of each device cannot be cut .* of 5:"):
+    with pytest.raises(
+        ValueError, match="the 32 molecules of each device cannot be split .* of 5:"
+    ):
         fit(network, parts[0], parts[1], settings=Settings(chunk_size=5))
     first = fit(network, parts[0], parts[1], settings=Settings(epochs=1), progress=False)[1]
     second = fit(
@@ -624,7 +629,7 @@ def test_training_ends_when_the_error_is_no_number(parts, monkeypatch, capsys) -
     _, run = tiny(parts, epochs=5)
     np.testing.assert_array_equal(run.valid_mae, [3.0, 2.0, np.nan])
     assert run.best_epoch == 1
-    assert "the error is no number any more" in capsys.readouterr().err
+    assert "the error is no longer a finite number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("label", "unit"), [("H", "kcal/mol"), ("mu", "D")])
@@ -704,9 +709,9 @@ def test_labels_learned_together_are_learned_each(parts) -> None:
     ("labels", "message"),
     [
         (("H", "mu", "gap"), r"array of shape \(2,\) .* there are 3 labels \(H, mu, gap\)"),
-        ("H", r"array of shape \(2,\) for a molecule, and there are 1 labels"),
-        (("H", "H"), "each label is to be learned once, given H, H"),
-        ((), "each label is to be learned once, given none"),
+        ("H", r"array of shape \(2,\) for a molecule, but there are 1 labels"),
+        (("H", "H"), "name each label once, given H, H"),
+        ((), "name each label once, given none"),
     ],
 )
 def test_one_output_for_each_label(parts, labels, message: str) -> None:
@@ -838,10 +843,14 @@ def test_work_that_cannot_be_divided(unchecked: None, monkeypatch) -> None:
 
     devices = np.array(jax.devices()[:1])
     for settings, shape, message in (
-        (Settings(batch_size=30), (4, "a"), "a batch of 30 cannot be shared among .*'a': 4"),
-        (Settings(), (4, "a", "b"), "a batch of 32 cannot be shared"),
-        (Settings(chunk_size=3), (4, "a"), "the 8 molecules of each device cannot be cut .* of 3"),
-        (Settings(chunk_size=5), None, "the 32 molecules of each device cannot be cut .* of 5"),
+        (Settings(batch_size=30), (4, "a"), "a batch of 30 cannot be divided over .*'a': 4"),
+        (Settings(), (4, "a", "b"), "a batch of 32 cannot be divided"),
+        (
+            Settings(chunk_size=3),
+            (4, "a"),
+            "the 8 molecules of each device cannot be split .* of 3",
+        ),
+        (Settings(chunk_size=5), None, "the 32 molecules of each device cannot be split .* of 5"),
     ):
         with pytest.raises(ValueError, match=message):
             checks.checked_mesh(mesh(*shape) if shape else None, settings)
@@ -875,7 +884,7 @@ def test_sets_that_cannot_be_trained_on(parts) -> None:
     with pytest.raises(ValueError, match="the training set is empty"):
         fit(network, train[:0], valid)
     both = valid[[3, 5]]
-    message = f"set share 2 of their molecules, such as number {both.index.min()}: "
+    message = f"set share 2 of their molecules, such as number {both.index.min()}, "
     with pytest.raises(ValueError, match=message):
         fit(network, valid, both)
 
@@ -904,10 +913,12 @@ def test_checkpoints_that_do_not_fit(parts, tmp_path: Path) -> None:
     assert again.history == first.history
     for changed in ({"best": arrays["best"][1:]}, {"0": arrays["0"][1:]}):
         write(changed)
-        with pytest.raises(DataError, match=r"no checkpoint .* not those of this network.*anew"):
+        with pytest.raises(
+            DataError, match=r"not a checkpoint .* not those of this network.*afresh"
+        ):
             fitted()
     write({}, history=[])
-    with pytest.raises(DataError, match="it tells of no epoch"):
+    with pytest.raises(DataError, match="it records no epoch"):
         fitted()
     write({}, n_train=81)
     with pytest.raises(DataError, match="another training: n_train was 81 and is 80. Name another"):

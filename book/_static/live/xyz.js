@@ -119,7 +119,7 @@ globalThis.qm9Xyz = (() => {
     if (!/^[A-Za-z]+$/.test(word) || !SYMBOLS.includes(symbol)) {
       // no ſ, whose capital is S
       throw new Error(
-        `${where}: ${short(word)} is no chemical element; expected a symbol such as C`,
+        `${where}: ${short(word)} is not an element; expected a symbol such as C`,
       );
     }
     return symbol;
@@ -152,14 +152,14 @@ globalThis.qm9Xyz = (() => {
     const { fixed } = globalThis.qm9Network;
     if (n > 1 && least > 0 && most < IN_NM) {
       throw new Error(
-        `${file}, lines ${line} to ${line + n - 1}: no atom is farther than ` +
-          `${fixed(most, 3)} Å from its nearest one, as if the coordinates were in nm; ` +
-          "expected Å, which are ten times these numbers",
+        `${file}, lines ${line} to ${line + n - 1}: every atom is within ` +
+          `${fixed(most, 3)} Å of another one, as if the coordinates were in nm; ` +
+          "expected Å: multiply them by 10",
       );
     }
     if (same) {
       throw new Error(
-        `${file}, line ${line + same.b}: this atom is at the place of that of line ` +
+        `${file}, line ${line + same.b}: this atom is in the same place as the one in line ` +
           `${line + same.a} (${fixed(same.r, 3)} Å apart); remove one of them`,
       );
     }
@@ -189,8 +189,8 @@ globalThis.qm9Xyz = (() => {
       const given = unit[1] ?? unit[2];
       const factor = { n: "10", p: "0.01" }[given[0].toLowerCase()] ?? "0.529177";
       throw new Error(
-        `${file}, line ${start + 2}: the comment tells of coordinates in ${given}, expected Å: ` +
-          `multiply them by ${factor}, and take that out of the comment`,
+        `${file}, line ${start + 2}: the comment says the coordinates are in ${given}, ` +
+          `expected Å: multiply them by ${factor}, and remove the unit from the comment`,
       );
     }
     const [element, first, least] = columns(comment, `${file}, line ${start + 2}`);
@@ -244,20 +244,20 @@ globalThis.qm9Xyz = (() => {
     const [q, spin] = [charge(comment), multiplicity(comment)];
     if (q) {
       found.push(
-        `its comment tells of a charge of ${q > 0 ? "+" : ""}${q}: the networks take every ` +
-          "molecule for a neutral one",
+        `its comment gives a charge of ${q > 0 ? "+" : ""}${q}: the networks treat every ` +
+          "molecule as neutral",
       );
     }
     if (spin !== null && spin !== 1) {
       found.push(
-        `its comment tells of a multiplicity of ${spin}: the networks take the electrons of every ` +
-          "molecule as paired",
+        `its comment gives a multiplicity of ${spin}: the networks treat all electrons as ` +
+          "paired",
       );
     }
     if (periodic(comment)) {
       found.push(
-        "its comment tells of a lattice, which is ignored: the networks see the atoms of the " +
-          "file alone",
+        "its comment gives a lattice, which is ignored: the networks see only the atoms in the " +
+          "file",
       );
     }
     return found;
