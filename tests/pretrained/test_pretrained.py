@@ -281,5 +281,5 @@ def test_weights_are_finite(ensemble: Ensemble) -> None:
 def test_a_damaged_domain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
     (tmp_path / "domain.safetensors").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="no domain of this version of qm9lib .*install qm9lib"):
+    with pytest.raises(DataError, match="not a domain of this version of qm9lib .*install qm9lib"):
         pretrained.training_domain()
