@@ -1,9 +1,10 @@
 """Compare ways to foretell how wrong the networks for H are, on validation molecules.
 
-The first half of them fits what a way has to fit, and the second half judges: how well the expected
-error ranks the errors (Spearman), how many errors lie below limits that 50, 90 and 99 % should lie
-below, and what is expected of zwitterions beside what is found. The test molecules are not looked
-at. Written to `qm9course/results/uncertainty.json`, which the *accuracy* chapter reads::
+The first half of them calibrates each way, and the second half judges: how well the expected error
+ranks the errors (Spearman), how many errors lie below limits that 50, 90 and 99 % should lie below,
+and what is expected of zwitterions beside what is found. Width and ridge of the kernel were chosen
+on all of them, which flatters its rank a little. The test molecules are not looked at. Written to
+`qm9course/results/uncertainty.json`, which the *accuracy* chapter reads::
 
     python tools/uncertainty.py   # some minutes on two cores
 """

@@ -423,9 +423,7 @@ def weight(seen: Visit) -> list[str]:
     return [f"{seen.received:,} bytes, more than {WEIGHT:,}"] if seen.received > WEIGHT else []
 
 
-def axe(
-    seen: Visit, script: str, targets: Sequence[str] = (), *, contrast: bool = True
-) -> list[str]:
+def axe(seen: Visit, script: str, targets: Sequence[str] = ()) -> list[str]:
     """Run axe-core.
 
     Parameters
@@ -436,18 +434,15 @@ def axe(
         The text of axe.min.js.
     targets
         Parts of the page (CSS selectors); all of it by default.
-    contrast
-        Whether to measure the contrast of colours, which takes half of the time.
     """
     seen.page.evaluate(script)
     # After a change of size the theme waits before it sees which boxes scroll now.
     seen.settle()
     results = seen.page.evaluate(
         # Nothing is preloaded: only rules on films and (experimental) on turned screens ask for it.
-        "([runOnly, targets, enabled]) => axe.run(targets.length ? targets : document,"
-        " {runOnly, rules: {'color-contrast': {enabled}}, preload: false,"
-        " resultTypes: ['violations']})",
-        [AXE_RULES, list(targets), contrast],
+        "([runOnly, targets]) => axe.run(targets.length ? targets : document,"
+        " {runOnly, preload: false, resultTypes: ['violations']})",
+        [AXE_RULES, list(targets)],
     )
     return [
         f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))}: "
