@@ -1500,7 +1500,7 @@ def _distances(molecule: Any) -> np.ndarray:
 EXERCISES = (
     Exercise(
         "6.1",
-        "A vector that turns along",
+        "A vector that turns with the molecule",
         "dipole_moment",
         _turning,
         (
@@ -1596,7 +1596,7 @@ EXERCISES = (
         "exponent",
         _line,
         (
-            "Take the logarithm of error = a * molecules**b. What is it a straight line of?",
+            "Take the logarithm of error = a * molecules**b. In which variable is it a straight line?",
             "log(error) = log(a) + b log(molecules): b is the slope of a line through the "
             "logarithms.",
             "return np.polyfit(np.log(sizes), np.log(errors), 1)[0]",

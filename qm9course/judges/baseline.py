@@ -1148,7 +1148,7 @@ EXERCISES = (
         ),
         (
             "The atoms of molecule i are atomic_numbers[offsets[i] : offsets[i + 1]].",
-            "In a molecule z, np.sum(z == 6) is the number of carbon atoms.",
+            "If z holds a molecule's atomic numbers, np.sum(z == 6) counts its carbon atoms.",
             "A list of rows [np.sum(z == n) for n in (1, 6, 7, 8, 9)], one for each molecule.",
         ),
         "these five numbers are all that the baseline sees of a molecule",
@@ -1194,7 +1194,7 @@ EXERCISES = (
             unit="kcal/mol",
         ),
         (
-            "The difference of each molecule, without its sign; then the mean of all.",
+            "The difference for each molecule, without its sign; then the mean of all.",
             "np.mean(np.abs(a - b)) is in hartree; one hartree is 627.5095 kcal/mol.",
             "A network returns a column. Make both flat: np.ravel(predicted) - np.ravel(true).",
         ),

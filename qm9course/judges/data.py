@@ -1230,7 +1230,7 @@ EXERCISES = (
             "record.splitlines() gives the lines. In which of them are the atoms, counted from 0?",
             "n = int(lines[0]); the atoms are lines[2 : 2 + n], and words 1 to 3 of "
             "line.split() are x, y, z.",
-            'Start with lines = record.replace("*^", "e").splitlines(). In the end, '
+            'Start with lines = record.replace("*^", "e").splitlines(). At the end, '
             "np.array([[float(word) for word in line.split()[1:4]] for line in lines[2 : 2 + n]]).",
         ),
         "a reader that knows the odd spelling reads all 130,831 molecules; one that guesses puts "
@@ -1258,7 +1258,7 @@ EXERCISES = (
         _judge_leak,
         (
             "What names a molecule, wherever it is: its row, its formula, or its number?",
-            "train.index and test.index hold the numbers. Sets of Python have an operator for "
+            "train.index and test.index hold the numbers. Python's sets have an operator for "
             "what is in both.",
             "return set(train.index.tolist()) & set(test.index.tolist())",
         ),
@@ -1300,8 +1300,8 @@ EXERCISES = (
         (
             "Which labels does a model know before the test? Mean and deviation come from these.",
             "Compute both numbers once, before anything is changed, and use them twice.",
-            "mean, std = train.mean(), train.std(); return (train - mean) / std and the same of "
-            "test.",
+            "mean, std = train.mean(), train.std(); return (train - mean) / std and the same "
+            "for test.",
         ),
         "the test set has neither mean 0 nor deviation 1, and it need not: it is measured with the "
         "ruler of the training set",

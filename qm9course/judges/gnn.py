@@ -1018,8 +1018,8 @@ EXERCISES = (
             "mask[:, None] & mask[None, :], and not the diagonal.",
             "Masking after the division is too late: 1/0 is already infinite. Put a 1 in place of "
             "the distance wherever there is no edge, and then divide.",
-            "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair of the first hint and the "
-            "distances r.",
+            "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair from the first hint and "
+            "the distances r.",
         ),
         "padding of any kind now sends nothing and hears nothing, and no infinity is left",
     ),
@@ -1128,8 +1128,8 @@ EXERCISES = (
         (
             "Which simple properties of a molecule depend on how it is turned? Its height does, "
             "for one.",
-            "Height is measured along z. Its place does not matter if you take a difference of "
-            "two heights, and its numbering does not if all atoms are treated alike.",
+            "Height is measured along z. Take a difference of two heights, and it no longer matters "
+            "where the molecule lies; treat all atoms alike, and their numbering does not matter.",
             "The largest z minus the smallest: positions[:, 2].max() - positions[:, 2].min().",
         ),
         "one invariance broken and two kept, each of them tested: this is how a test shows that "

@@ -789,10 +789,10 @@ EXERCISES = (
             ],
         ),
         (
-            "np.linalg.norm(matrix, axis=1) has the norm of each row. The order in which they fall "
-            "is what you need, not the norms themselves.",
-            "np.argsort gives the order from the smallest to the largest: turn the sign of what it "
-            "sorts. Then rows and columns both go into this order.",
+            "np.linalg.norm(matrix, axis=1) has the norm of each row. What you need is the order, "
+            "largest first, not the norms themselves.",
+            "np.argsort gives the order from the smallest to the largest: reverse the sign of what "
+            "it sorts. Then rows and columns both go into this order.",
             "order = np.argsort(-np.linalg.norm(matrix, axis=1)); return matrix[order][:, order].",
         ),
         "now the numbering of the atoms is gone, too. What is left is a jump where two norms "
@@ -909,7 +909,7 @@ EXERCISES = (
             "Stay in a plane, and let four of the distances come in two equal pairs. Keep three "
             "atoms fixed, and look for two places for the fourth.",
             "Put two atoms at (0, 0) and (4, 0), and a third one at (1, 1), in both arrangements. "
-            "From each of the first two, the third one has the distance √2 or √10. Where can the "
+            "The third one is √2 from the first and √10 from the second. Where can the "
             "fourth one be, so that its distances from them are √2 and √10 again?",
             "The fourth atom is at (1, -1) in the kite and at (3, 1) in the trapezium. Each has "
             "the squared distances 2, 2, 4, 10, 10 and 16 Å². Add z = 0.",

@@ -203,7 +203,7 @@ def test_smiles_are_found_by_a_part(browser: Browser, address: str) -> None:
 def test_question_draws_its_map(browser: Browser, address: str) -> None:
     with opened(browser, address) as seen:
         page = seen.page
-        page.get_by_role("button", name="Draw zpve against the number of H atoms").click()
+        page.get_by_role("button", name="Plot zpve against the number of H atoms").click()
         status = page.locator(".qm9-explorer-status")
         told = "The map shows zpve against n_H, coloured by n_atoms."
         expect(status).to_have_text(told)
@@ -260,7 +260,7 @@ def test_without_webgl_the_table_remains(browser: Browser, address: str) -> None
         expect(page.locator(".qm9-explorer-picture img")).to_be_visible()
         page.locator("tbody button").nth(3).click()
         expect(shown(page)).to_have_text(name_of(3))
-        page.get_by_role("button", name="Draw gap against lumo").click()
+        page.get_by_role("button", name="Plot gap against lumo").click()
         expect(page.locator(".qm9-explorer-status")).to_contain_text("cannot draw the map")
 
 
@@ -285,5 +285,5 @@ def test_without_script_the_picture_remains(browser: Browser, address: str) -> N
     page.goto(address + PAGE)
     expect(page.get_by_role("img", name=re.compile("^Scatter plot of 3,043"))).to_be_visible()
     expect(page.get_by_role("button", name="Start the explorer")).to_have_count(0)
-    expect(page.get_by_role("button", name="Draw gap against mu")).to_have_count(0)
+    expect(page.get_by_role("button", name="Plot gap against mu")).to_have_count(0)
     context.close()
