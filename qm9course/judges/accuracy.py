@@ -1596,7 +1596,7 @@ EXERCISES = (
         "exponent",
         _line,
         (
-            "Take the logarithm of error = a * molecules**b. In which variable is it a straight line?",
+            "Take the logarithm of error = a * molecules**b. In which variable is it linear?",
             "log(error) = log(a) + b log(molecules): b is the slope of a line through the "
             "logarithms.",
             "return np.polyfit(np.log(sizes), np.log(errors), 1)[0]",
