@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -32,9 +34,12 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(programs.folder())
     os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(programs.MOST)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(programs.SECONDS)
-# The tests of the package compile a thousand small programs and run each for a moment. Chapters
-# are run as readers run them: see `notebooks.ENVIRONMENT`.
+# The tests of the package compile a thousand small programs and run each for a moment. For
+# chapters, which train, `notebooks.ENVIRONMENT` takes this back.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# Half the time of a compilation for programs that are nearly as fast. XLA ends a process that
+# gives it a flag it does not know, as newer ones do not know the second.
+CHEAPLY = "--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=false"
 
 # By default an example that takes 0.2 s fails.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,6 +61,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if workers := config.getoption("numprocesses", None):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", blas_threads(workers))
+        for flag in CHEAPLY:
+            changed = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flag}"}
+            command = [sys.executable, "-c", "import jax; jax.devices()"]
+            if not subprocess.run(
+                command, env=os.environ | changed, capture_output=True
+            ).returncode:
+                os.environ |= changed
     config.option.nbval_kernel_startup_timeout = HANG
     kernel.KernelManager = kernel_manager
     kernel.start_new_kernel = start_new_kernel

@@ -415,7 +415,8 @@ def test_many_devices_and_processes_learn_the_same(tmp_path: Path) -> None:
     def start(devices: int, here: int, process: int = 0, port: int = 0) -> subprocess.Popen:
         # XLA ends a process whose devices do not meet in time, which is 40 s.
         hang = [f"--xla_cpu_collective_{name}_seconds={HANG:.0f}" for name in COLLECTIVE]
-        flags = " ".join([f"--xla_force_host_platform_device_count={here}", *hang])
+        given = os.environ.get("XLA_FLAGS", "")
+        flags = " ".join([given, f"--xla_force_host_platform_device_count={here}", *hang])
         command = [sys.executable, "-c", PARALLEL, str(devices), str(process), str(port)]
         return subprocess.Popen(
             command, env=os.environ | {"XLA_FLAGS": flags}, text=True,
@@ -1013,15 +1014,22 @@ def test_a_batch_whose_error_leaps_is_reported(parts, capsys) -> None:
     assert said(wrong, warmup=1000) == said(train, warmup=0) == []
 
 
-@pytest.mark.parametrize("seed", [0, 2])
-def test_steps_that_are_too_large_do_not_leap(parts, capsys, seed: int) -> None:
-    """Eight times the recipe's step, on few molecules. Without the norm a batch leaps."""
-    train, valid, _ = parts
-    settings = Settings.for_painn(
-        epochs=20, learning_rate=0.05, warmup=20, chunk_size=None, seed=seed
-    )
-    network = PaiNN(16, key=jax.random.key(seed))
-    _, run = fit(network, train, valid, settings=settings, progress=False)
+def large_steps(parts, learning_rate: float, norm: bool) -> np.ndarray:
+    """Return the training RMSE (kcal/mol) of six passes; the recipe's highest rate is 0.006."""
+    settings = Settings.for_painn(epochs=6, learning_rate=learning_rate, warmup=20, chunk_size=None)
+    network = PaiNN(16, norm=norm, key=jax.random.key(0))
+    with jax.debug_nans(False):
+        _, record = fit(network, parts[0], parts[1], settings=settings, progress=False)
+    return np.array([epoch.train_rmse for epoch in record.history])
+
+
+def test_steps_six_times_too_large_do_not_leap(parts, capsys) -> None:
+    errors = large_steps(parts, 0.035, norm=True)
     assert "leapt" not in capsys.readouterr().err
-    errors = np.array([epoch.train_rmse for epoch in run.history])
     assert (errors[2:] < 2 * errors[1:-1]).all()
+
+
+def test_steps_far_too_large_explode_without_the_norm_alone(parts) -> None:
+    """Of six seeds each, the worst with the norm reached 2,367; the best without, 3e15."""
+    assert large_steps(parts, 0.1, norm=True).max() < 1e5
+    assert not large_steps(parts, 0.1, norm=False).max() < 1e7
