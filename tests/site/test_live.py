@@ -23,6 +23,7 @@ from qm9lib import QM9, SYMBOLS, convert, pretrained
 from qm9lib.data import xyz
 from qm9lib.errors import DataError
 from qm9lib.models import Ensemble, Model
+from qm9lib.models import model as model_module
 from qm9lib.pretrained.predict import predict
 
 Ask = Callable[[str], Any]
@@ -64,6 +65,8 @@ def _doubles() -> Iterator[None]:
     stored = pretrained.load_each
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretrained, "load_each", load_each)
+        # Most of what is asked here is one molecule, which elsewhere is filled up to 64.
+        patch.setattr(model_module, "_PREDICTED_TOGETHER", 4)
         yield
 
 
