@@ -318,8 +318,8 @@ def learning_curves(
     parts = []
     for (name, errors), marker in zip(curves.items(), cycle(_MARKERS), strict=False):
         ax.plot(list(errors), list(errors.values()), marker=marker, label=name)
-        told = ", ".join(f"{written(error)} with {size:,}" for size, error in errors.items())
-        parts.append(f"{name}: {told}")
+        values = ", ".join(f"{written(error)} with {size:,}" for size, error in errors.items())
+        parts.append(f"{name}: {values}")
     alt = f"{'; '.join(parts)}."
     for name, value in (reference or {}).items():
         ax.axhline(value, color="black", linewidth=1.2, linestyle=_REFERENCE[0], label=name)

@@ -239,11 +239,11 @@ class PowerSpectrum:
                 "from: fit with molecules that contain it"
             )
         molecule = np.repeat(np.arange(len(qm9)), qm9.n_atoms)
-        place = np.empty(len(molecule), np.int64)  # of each atom among all atoms of its element
+        index = np.empty(len(molecule), np.int64)  # of each atom among all atoms of its element
         found = {}
         for z in np.unique(qm9.atomic_numbers).tolist():
             those = np.flatnonzero(qm9.atomic_numbers == z)
-            place[those] = np.arange(len(those))
+            index[those] = np.arange(len(those))
             features = np.empty((len(those), self.maps[z].shape[1]), np.float32)
             found[z] = Atoms(features, molecule[those])
         with bar(total=len(qm9), unit="molecule", disable=None if progress else True) as shown:
@@ -251,7 +251,7 @@ class PowerSpectrum:
                 for z, atoms in found.items():
                     some, atom = np.nonzero(numbers == z)
                     features = (spectra[some, atom] - self.middles[z]) @ self.maps[z]
-                    atoms.features[place[qm9.offsets[rows[some]] + atom]] = features
+                    atoms.features[index[qm9.offsets[rows[some]] + atom]] = features
                 shown.update(len(rows))
         return found
 

@@ -205,7 +205,7 @@ def describe(network: Network) -> dict[str, Any]:
 
 
 def trained_arrays(network: Network) -> dict[str, Any]:
-    """Return the trained arrays of a network, or their shapes, by their place in the network.
+    """Return the trained arrays of a network, or their shapes, by their path in the network.
 
     Examples
     --------
@@ -215,8 +215,8 @@ def trained_arrays(network: Network) -> dict[str, Any]:
     """
     arrays = eqx.filter(network, _is_trained)
     return {
-        jax.tree_util.keystr(place, simple=True, separator="."): leaf
-        for place, leaf in jax.tree_util.tree_leaves_with_path(arrays)
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(arrays)
     }
 
 

@@ -157,8 +157,8 @@ def fit(
                     break
                 whole = training.seen == len(train)
                 bar.set_postfix_str(training.validate(), refresh=watched())
-                if told := training.leap():
-                    bar.write(told, file=sys.stderr)
+                if warning := training.leap():
+                    bar.write(warning, file=sys.stderr)
                 if checkpoint is not None and whole and jax.process_index() == 0:
                     checkpoints.write(Path(checkpoint), training.state, training.best, run)
         except KeyboardInterrupt:

@@ -64,47 +64,47 @@ def make(name: str, weights: Any, weight_decay: float, clip: float) -> optax.Gra
         raise UnknownNameError("optimizer", name, [*OPTIMIZERS])
     if name == "adamw":
         return optax.chain(clipped, optax.adamw(1.0, weight_decay=weight_decay))
-    places = _places(weights)
-    back = np.argsort(np.concatenate([place.ravel() for place in places.values()]))
+    indices = _indices(weights)
+    back = np.argsort(np.concatenate([index.ravel() for index in indices.values()]))
     inner = optax.contrib.muon(
         1.0,
         consistent_rms=0.2,
         weight_decay=weight_decay,
         adam_weight_decay=weight_decay,
         muon_weight_dimension_numbers={
-            shape: MuonDimensionNumbers(1, 2) if place.ndim == 3 else None
-            for shape, place in places.items()
+            shape: MuonDimensionNumbers(1, 2) if index.ndim == 3 else None
+            for shape, index in indices.items()
         },
     )
 
     def split(vector: jax.Array) -> dict[str, jax.Array]:
-        return {shape: vector[place] for shape, place in places.items()}
+        return {shape: vector[index] for shape, index in indices.items()}
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         parts, state = inner.update(split(updates), state, split(params))
         stacks = cast("dict[str, jax.Array]", parts)
-        return jnp.concatenate([stacks[shape].ravel() for shape in places])[back], state
+        return jnp.concatenate([stacks[shape].ravel() for shape in indices])[back], state
 
     return optax.chain(
         clipped, optax.GradientTransformation(lambda vector: inner.init(split(vector)), update)
     )
 
 
-def _places(weights: Any) -> dict[str, np.ndarray]:
-    """Return the places in the vector of the matrices of each shape, stacked, and of all the rest.
+def _indices(weights: Any) -> dict[str, np.ndarray]:
+    """Return the indices in the vector of the matrices of each shape, stacked, and of all the rest.
 
     Stacked, because Muon multiplies matrices again and again: ten small ones at once are faster.
     """
-    places: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+    indices: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     start = 0  # `ravel_pytree` puts the leaves one after the other
     for leaf in jax.tree.leaves(weights):
-        place = np.arange(start, start + leaf.size).reshape(leaf.shape)
+        index = np.arange(start, start + leaf.size).reshape(leaf.shape)
         start += leaf.size
         matrix = leaf.ndim == 2
-        places["x".join(map(str, leaf.shape)) if matrix else "rest"].append(
-            place if matrix else place.ravel()
+        indices["x".join(map(str, leaf.shape)) if matrix else "rest"].append(
+            index if matrix else index.ravel()
         )
     return {
         shape: np.concatenate(found) if shape == "rest" else np.stack(found)
-        for shape, found in places.items()
+        for shape, found in indices.items()
     }
