@@ -37,9 +37,6 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 # The tests of the package compile a thousand small programs and run each for a moment. For
 # chapters, which train, `notebooks.ENVIRONMENT` takes this back.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# Half the time of a compilation for programs that are nearly as fast. XLA ends a process that
-# gives it a flag it does not know, as newer ones do not know the second.
-CHEAPLY = "--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=false"
 
 # By default an example that takes 0.2 s fails.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,17 +58,23 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if workers := config.getoption("numprocesses", None):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", blas_threads(workers))
-        for flag in CHEAPLY:
-            changed = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flag}"}
-            command = [sys.executable, "-c", "import jax; jax.devices()"]
-            if not subprocess.run(
-                command, env=os.environ | changed, capture_output=True
-            ).returncode:
-                os.environ |= changed
+        os.environ["XLA_FLAGS"] = cheap_compilation()
     config.option.nbval_kernel_startup_timeout = HANG
     kernel.KernelManager = kernel_manager
     kernel.start_new_kernel = start_new_kernel
     RunningKernel.await_reply = await_reply
+
+
+def cheap_compilation() -> str:
+    """Return flags with which XLA compiles in half the time programs that are nearly as fast.
+
+    XLA ends a process that gives it a flag it does not know, as newer ones do not know the second.
+    """
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"
+    more = f"{flags} --xla_cpu_use_fusion_emitters=false"
+    command = [sys.executable, "-c", "import jax; jax.devices()"]
+    tried = subprocess.run(command, env=os.environ | {"XLA_FLAGS": more}, capture_output=True)
+    return flags if tried.returncode else more
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

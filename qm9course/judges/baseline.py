@@ -1229,7 +1229,7 @@ EXERCISES = (
     ),
     Exercise(
         "3.5",
-        "How fast may descent step?",
+        "How large a step can descent take?",
         "largest_rate",
         _or_complex(
             compared(

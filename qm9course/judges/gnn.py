@@ -1129,7 +1129,8 @@ EXERCISES = (
             "Which simple properties of a molecule depend on how it is turned? Its height does, "
             "for one.",
             "Height is measured along z. Take a difference of two heights, and it no longer "
-            "matters where the molecule lies; treat all atoms alike, and nor does their numbering.",
+            "matters where the molecule lies. Treat all atoms alike, and neither does their "
+            "numbering.",
             "The largest z minus the smallest: positions[:, 2].max() - positions[:, 2].min().",
         ),
         "one invariance broken and two kept, each of them tested: this is how a test shows that "
