@@ -460,11 +460,11 @@ The enthalpy {LABEL} by size, on the test set:
 
 `python -m qm9lib predict` states the absolute error to be expected: hypot(floor, scale × standard
 deviation of the networks), fitted to the validation set. That is right on average over molecules
-like those of QM9, and tells little of a single one: it is nearly the same for all of them, and
+like those of QM9, and says little about a single one: it is nearly the same for all of them, and
 where a kind is harder, such as the zwitterions below, the error is several times as large as
-stated. A warning tells where the networks disagree by more than the limit, as for one validation
-molecule in a thousand. Where they disagree by more than four times the standard deviation of the
-label, there is no prediction.
+stated. There is a warning where the networks disagree by more than the limit, as they do for one
+validation molecule in a thousand. Where they disagree by more than four times the standard
+deviation of the label, there is no prediction.
 
 | label | unit | floor | scale | limit | no prediction beyond |
 |---|---|---|---|---|---|
@@ -473,19 +473,20 @@ label, there is no prediction.
 ## Limits
 
 - Zwitterions, where a proton has moved within the molecule: {zwitterions["molecules"]} of the test
-  molecules, with a MAE of {zwitterions["mae"]:.1f} kcal/mol for {LABEL}.
-- Networks without the norm may give an unusual molecule any number. No ensemble has one: `H-1` is
-  here as an example. With the norm, the number may still be wrong.
+  molecules, with an MAE of {zwitterions["mae"]:.1f} kcal/mol for {LABEL}.
+- Networks without the norm may give an unusual molecule any number. No ensemble
+  contains such a network; `H-1` is stored here only as an example of one. With the norm, the number
+  may still be wrong.
 - Other elements: no prediction.
 - Ions and radicals: the networks see elements and positions only, and take them for neutral
-  molecules. A warning comes where the atomic numbers add up to an odd number, or where the comment
-  line of the file tells of a charge or a multiplicity.
+  molecules. There is a warning if the atomic numbers add up to an odd number, or if the comment
+  line of the file mentions a charge or a multiplicity.
 - More than nine heavy atoms, distances that QM9 seldom has (bonds being torn, two molecules beside
   one another), and atoms with too few or too many bonds (missing hydrogens): a number with a
   warning. `domain.safetensors` holds the distances and valences of the training molecules.
 - QM9 has minima only: the networks' forces have never been trained.
 - The dipole moment is learned as a length: the network's vector may point the other way.
-- The error is measured against B3LYP, which itself is some kcal/mol off experiment.
+- The error is measured against B3LYP, which is itself several kcal/mol off experiment.
 """
 
 

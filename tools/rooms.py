@@ -90,11 +90,11 @@ def reduced(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 def alternative(arrows: Arrows) -> str:
     """Return what the picture shows, in words."""
-    told = []
+    arrows_out = []
     for room in PLACES:
         if after := [b for b in PLACES if (room, b) in arrows]:
-            told.append(f"{room} to {' and '.join(after)}")
-    return f"The rooms and the way that data take: from {', from '.join(told)}."
+            arrows_out.append(f"{room} to {' and '.join(after)}")
+    return f"The rooms, and how data flow between them: from {', from '.join(arrows_out)}."
 
 
 def draw(rooms: Rooms, arrows: Arrows) -> str:
