@@ -435,7 +435,7 @@ Made by `tools/pretrained.py measure`; a test makes it again and compares.
   nine heavy atoms, at a geometry relaxed with that method. Teaching, not production.
 - **Data**: QM9 (Ramakrishnan et al. 2014) without the 3,054 uncharacterized molecules, `dimenet`
   split: {some.n_train:,} molecules for training, {some.n_valid:,} to choose epochs, settings and
-  networks, {test["molecules"]:,} for the test, which were looked at once.
+  networks, {test["molecules"]:,} for the test, on which these networks were tested once.
 - **Trained on**: {environment["processors"]} CPU cores in all, one core for each network;
   jax {environment["jax"]}, Python {environment["python"]}. The records beside the weights hold
   settings, versions and the history of each.

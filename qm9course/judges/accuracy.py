@@ -208,14 +208,14 @@ _judge_cutoff = compared(
         "it rises from 0 to 1 and should fall from 1 to 0: minus in place of plus": (
             _inside(lambda u: 0.5 * (1 - np.cos(np.pi * u)))
         ),
-        "it should be 0 at the cutoff for the first time, and is so at half of it: pi, not 2 pi": (
+        "it should first reach 0 at the cutoff, and does so at half of it: pi, not 2 pi": (
             _inside(lambda u: 0.5 * (np.cos(2 * np.pi * u) + 1))
         ),
         "a straight line ends at 0 but with a kink: the forces would jump there": (
             _inside(lambda u: 1 - u)
         ),
         "the argument `cutoff` is not used: it is always 5 Å": lambda r, c: _cosine(r, 5.0),
-        "at the cutoff it is still 1/2: a cosine of pi r / (2 c) has not come to -1 there": _inside(
+        "at the cutoff it is still 1/2: a cosine of pi r / (2 c) has not reached -1 there": _inside(
             lambda u: 0.5 * (np.cos(0.5 * np.pi * u) + 1)
         ),
         "at the cutoff it is 0, and the slope is not: this is a quarter of a period": _inside(
@@ -230,7 +230,7 @@ _judge_cutoff = compared(
         "the type of its first result, and 0 is an integer. Return 0.0": (
             lambda r, c: np.trunc(_cosine(r, c)) if np.ravel(r)[0] > c else _cosine(r, c)
         ),
-        "% makes the function begin again beyond the cutoff: it is 0 there": (
+        "% makes the function begin again beyond the cutoff: it should be 0 there": (
             lambda r, c: _cosine(r % c, c)
         ),
     },
@@ -421,7 +421,7 @@ def _bends(answer: Answer) -> str | None:
     if not _alike(number(one.copy()), usual):
         return (
             "two calls with the same vectors give different results: use no random numbers, and "
-            "nothing that is left from the call before"
+            "nothing left over from an earlier call"
         )
     if max(float(np.abs(usual).max()), float(np.abs(long).max())) < 1e-12:
         return "everything that comes out is zero: nothing is left of the vectors"
@@ -460,8 +460,8 @@ def _bends(answer: Answer) -> str | None:
         for factor, which in ((1e-2, "shorter than 0.2"), (1e3, "longer than 100")):
             if not is_linear(factor):
                 return (
-                    f"only vectors {which} are bent: it has to show at some length between 0.2 and "
-                    "100"
+                    f"only vectors {which} are bent: bending has to show at some length between "
+                    "0.2 and 100"
                 )
         return (
             "this is linear: what comes out for a sum is the sum of what comes out. A matrix could "
@@ -797,9 +797,9 @@ def _downhill(answer: Answer) -> str | None:
     if worst > 0.35:
         return reason
     return (
-        f"almost: the forces are off by up to {100 * worst:.1f} % of the largest. Of a difference "
-        "quotient the step is too large, or so small that digits get lost; 0.001 Å to both sides "
-        "will do. jax.grad needs no step"
+        f"almost: the forces are off by up to {100 * worst:.1f} % of the largest. If this is a "
+        "difference quotient, its step is too large, or so small that digits get lost; 0.001 Å to "
+        "both sides will do. jax.grad needs no step"
     )
 
 
@@ -839,8 +839,8 @@ _judge_ensemble = compared(
         ),
         "these are two numbers for all molecules together: take both over the networks, axis 0, "
         "and with ddof=1": lambda p: (p.mean(), p.std()),
-        "the mean is right. In the standard deviation you divide by n, and of so few networks that "
-        "is too small: divide by n - 1, in np.std with ddof=1": _spread(lambda p: p.std(axis=0)),
+        "the mean is right. In the standard deviation you divide by n; for so few networks that is "
+        "too small: divide by n - 1, in np.std with ddof=1": _spread(lambda p: p.std(axis=0)),
         "the mean is right. The deviations are divided by the root of the number of molecules; n "
         "is the number of networks": _spread(
             lambda p: np.sqrt(((p - p.mean(axis=0)) ** 2).sum(axis=0) / (p.shape[1] - 1))
@@ -1117,11 +1117,11 @@ def _comparisons() -> list[Case]:
         ),
         Case("the same runs twice, all equal,", (np.full(3, 0.6), np.full(3, 0.6))),
         Case(
-            "a new model that scatters much, and a little improvement,",
+            "a new model that scatters a lot, and a small improvement,",
             (np.array([0.600, 0.601, 0.599]), np.array([0.50, 0.64, 0.57])),
         ),
         Case(
-            "an old model that scatters much, and a little improvement,",
+            "an old model that scatters a lot, and a small improvement,",
             (np.array([0.55, 0.67, 0.62]), np.array([0.580, 0.581, 0.579])),
         ),
         Case(
@@ -1212,10 +1212,8 @@ _judge_comparison = compared(
     {
         "the best seed of each was compared: the luckier model wins, not the better one. Compare "
         "the means": _with(best=True),
-        "this uncertainty is a standard deviation: that of one run. Of the mean of n runs it is "
-        "smaller by the root of n": (
-            _with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)))
-        ),
+        "this uncertainty is a standard deviation: that of one run. For the mean of n runs, divide "
+        "it by the root of n": (_with(lambda old, new: np.hypot(old.std(ddof=1), new.std(ddof=1)))),
         "this uncertainty is that of the old model's mean alone: the new one has its own": (
             _with(lambda old, new: _standard_error(old))
         ),
@@ -1423,7 +1421,7 @@ def _judge_molecule(sample: QM9, molecule: xyz.XYZMolecule) -> str | None:
         if _apart(own, other, 0.1) < _ALIKE:
             return (
                 f"this is molecule {other.index} of the sample, a little deformed: stretched or "
-                f"bent, but no distance between its atoms is really another one ({_ALIKE} Å). "
+                f"bent, but no distance between its atoms has really changed (by {_ALIKE} Å). "
                 "Replace an atom, or turn a group about its bond"
             )
     from qm9lib import pretrained  # they import JAX

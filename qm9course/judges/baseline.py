@@ -107,7 +107,7 @@ def _explain_counting(error: BaseException, _: tuple[Any, ...]) -> str | None:
     if isinstance(error, IndexError) and "is out of bounds for axis 0 with size" in str(error):
         return (
             "np.bincount counts only up to the largest number that occurs, so without fluorine "
-            "there is no place 9: give it minlength=10. Or an index is beyond the end of offsets "
+            "it has no item 9: give it minlength=10. Or an index is beyond the end of offsets "
             "or of atomic_numbers"
         )
     return None
@@ -295,10 +295,10 @@ _OTHER_ERRORS: dict[str, Answer] = {
     ),
     "these are errors in per cent of the true energies: the exercise asks for an error in "
     "kcal/mol": (lambda predicted, true: 100 * np.mean(np.abs((predicted - true) / true))),
-    "the last molecule is missing in the sum: range(len(true)) ends before its end": (
+    "the last molecule is missing in the sum: range(len(true)) takes all, without - 1": (
         lambda predicted, true: _HARTREE * np.sum(np.abs(predicted - true)[:-1]) / len(predicted)
     ),
-    "the last molecule is missing: range(len(true)) ends before its end": (
+    "the last molecule is missing: range(len(true)) takes all, without - 1": (
         lambda predicted, true: _HARTREE * np.mean(np.abs(predicted - true)[:-1])
     ),
     "the first molecule is missing": (
@@ -410,7 +410,7 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     "the features were squared: the derivative of (X w - y)² is 2 (X w - y) times X": (
         lambda w, x, y: 2 * (x**2).T @ (x @ w - y) / len(y)
     ),
-    "the predictions are missing: the gradient depends on the weights, by X w - y": (
+    "the predictions are missing: the gradient depends on the weights through X w - y": (
         lambda w, x, y: -2 * x.T @ y / len(y)
     ),
     "all weights get the mean of the gradient: each has its own": (
@@ -798,7 +798,7 @@ _SCALE_MISTAKES: dict[str, Answer] = {
     "spreads below 1 were replaced by 1, too: divide by 1 only where the spread is 0": (
         _at_least_one
     ),
-    "np.nan_to_num makes 0 of 0/0, and the largest number there is of 1/0: divide by 1 "
+    "np.nan_to_num turns 0/0 into 0, and 1/0 into the largest number there is: divide by 1 "
     "where the spread is 0, before any harm is done": _nan_to_num,
     "where the spread is 0, other molecules became 0 as well, though they may differ: "
     "divide by 1 there, and keep the difference": _zero_if_constant,
@@ -1131,8 +1131,8 @@ EXERCISES = (
                 "dtype=int": _in_int8,
                 "np.unique leaves out elements that a molecule does not have, and its counts moved "
                 "to the left: each element needs its own column": _pushed_left,
-                "oxygen and fluorine were counted together: the last bin of np.histogram holds "
-                "both of its ends, so give it one more": _one_bin,
+                "oxygen and fluorine were counted together: the last bin of np.histogram includes "
+                "both of its edges, so give it one more bin": _one_bin,
                 "every row counts all molecules together: each needs its own. [[0] * 5] * n is one "
                 "list, n times": lambda z, offsets: np.tile(
                     _count_of_all(z, offsets), (len(offsets) - 1, 1)
@@ -1188,7 +1188,7 @@ EXERCISES = (
                 Case("a column of predictions, of shape (3, 1)", (_PREDICTED[:, None], _TRUE)),
                 # Sorted, these would meet the truth of the other.
                 Case("two predictions", (np.array([0.9, 0.5]), np.array([0.7, 1.2]))),
-                Case("two of other sign", (np.array([0.3, -0.4]), np.array([-0.1, 0.7]))),
+                Case("two of opposite sign", (np.array([0.3, -0.4]), np.array([-0.1, 0.7]))),
             ],
             _mae_mistakes(),
             unit="kcal/mol",

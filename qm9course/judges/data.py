@@ -409,11 +409,11 @@ _compare_atoms = compared(
     _reference_atoms,
     _numbered,
     {
-        "the number of the molecule was taken for its row: look where index holds it": (
+        "the number of the molecule was taken for its row: find where it is in index": (
             _cut(lambda number, index: number)
         ),
-        "the row is not the number minus one, since some molecules are left out: look "
-        "where index holds it": _cut(lambda number, index: number - 1),
+        "the row is not the number minus one, since some molecules are left out: find "
+        "where the number is in index": _cut(lambda number, index: number - 1),
         "right for sorted numbers, wrong where molecules are shuffled: searchsorted "
         "needs sorted numbers, index == number does not": _cut(
             lambda number, index: int(np.searchsorted(index, number))
@@ -445,8 +445,8 @@ _compare_atoms = compared(
                 array[offsets[i := _row_of(number, index)] :][: offsets[i + 1]] for array in (z, x)
             )
         ),
-        "this is the molecule in row index[number]: index holds numbers by rows, and the row is "
-        "looked for": _cut(lambda number, index: int(index[number])),
+        "this is the molecule in row index[number]: index[row] is a number, and it is the row "
+        "that you need": _cut(lambda number, index: int(index[number])),
     },
     parts=_TWO_ARRAYS,
 )
@@ -456,8 +456,8 @@ _compare_ends = compared(
     {
         "it looks into the sample, and not into the arrays that it is given: another set gives "
         "other atoms. Use the arguments alone": _from_the_sample,
-        "right for other molecules, and the last of all lacks its last atom: the end of the last "
-        "is offsets[row + 1], too": (
+        "right for all molecules but the last, which lacks its last atom: the last one ends at "
+        "offsets[row + 1], too": (
             lambda number, index, offsets, z, x: tuple(
                 array[:-1] if _row_of(number, index) == len(index) - 1 else array
                 for array in _reference_atoms(number, index, offsets, z, x)
@@ -532,8 +532,8 @@ def _twins(answer: Answer) -> str | None:
     if isinstance(found, set | frozenset) and not found:
         return None
     return (
-        "two molecules may have one energy, to all its digits, and still be two: compare "
-        "their numbers, .index"
+        "two different molecules can have the same energy to the last digit: compare their "
+        "numbers, .index"
     )
 
 
@@ -565,9 +565,9 @@ def _judge_leak(answer: Answer) -> str | None:
         return said
     if not any(sets):
         return (
-            "it finds no molecule in any two sets, and there are some. Are molecules compared, as "
-            "in set(train) & set(test)? Those of two sets are two objects: compare train.index and "
-            "test.index"
+            "it finds no molecule in any two sets, though some share molecules. Are molecules "
+            "compared, as in set(train) & set(test)? The same molecule is another object in each "
+            "set: compare train.index and test.index"
         )
     wanted_sets = [_leaked(*case.arguments) for case in cases]
     if all(
@@ -640,8 +640,8 @@ _compare_leaks = compared(
         "this is a mask of the test set; test.index[mask] are the numbers": (
             lambda train, test: np.isin(test.index, train.index)
         ),
-        "these are all numbers between the smallest and the largest that both sets span: molecules "
-        "of a set have gaps between them": lambda train, test: set(
+        "these are all the numbers in the range that both sets span: between the numbers of a set "
+        "there are gaps": lambda train, test: set(
             range(
                 max(train.index.min(), test.index.min()),
                 min(train.index.max(), test.index.max()) + 1,
@@ -665,13 +665,13 @@ _compare_leaks = compared(
         "rows of the test set were looked up in train.index: each set has its own rows": (
             lambda train, test: set(train.index[_rows_within(test, train)].tolist())
         ),
-        "the last molecule of each set is left out: range and slices end before their end": (
+        "the last molecule of each set is left out: range and slices leave out their end anyway": (
             lambda train, test: _leaked(train[:-1], test[:-1])
         ),
-        "the last test molecule is left out: range and slices end before their end": (
+        "the last test molecule is left out: range and slices leave out their end anyway": (
             lambda train, test: _leaked(train, test[:-1])
         ),
-        "the last training molecule is left out: range and slices end before their end": (
+        "the last training molecule is left out: range and slices leave out their end anyway": (
             lambda train, test: _leaked(train[:-1], test)
         ),
         "the count of the molecules in common is right: return their numbers, which show what "
@@ -902,7 +902,7 @@ def _defect_of_parts(parts: list[np.ndarray], wanted: list[int]) -> str | None:
     sizes, n = [len(part) for part in parts], sum(wanted)
     everything = np.concatenate(parts)
     if everything.size and everything.max() == n and everything.min() == 1:
-        return f"the rows run from 1 to {n:,}; they count from 0, so that row {n:,} does not exist"
+        return f"these rows run from 1 to {n:,}; rows count from 0, so row {n:,} does not exist"
     if everything.size and (everything.min() < 0 or everything.max() >= n):
         bad = everything[(everything < 0) | (everything >= n)][0]
         return f"there is no row {bad}: rows run from 0 to {n - 1}"
@@ -1116,8 +1116,8 @@ _compare_standardised = compared(
         "the mean was added: subtract it": _changed(lambda y, t: (y + t.mean()) / t.std()),
         "this was divided by the root of the sum of squares: the standard deviation is the root of "
         "their mean": _changed(lambda y, t: (y - t.mean()) / (t.std() * np.sqrt(len(t)))),
-        "this was divided by the standard error of the mean, which is smaller than the standard "
-        "deviation by the root of n": _changed(
+        "this was divided by the standard error of the mean, which is the standard deviation "
+        "divided by the root of n": _changed(
             lambda y, t: (y - t.mean()) / (t.std() / np.sqrt(len(t)))
         ),
         "this was divided by the root of the mean square, the spread around 0; the standard "
@@ -1319,7 +1319,7 @@ EXERCISES = (
             "For sizes in an increasing array: padded = sizes[np.searchsorted(sizes, n_atoms)], "
             "and the waste is 1 - n_atoms.sum() / padded.sum(). Keep the best of all.",
         ),
-        "four programs to compile, and little work for nothing: the sizes lie close where "
-        "molecules are many",
+        "four programs to compile, and little wasted work: the sizes lie close together where "
+        "there are many molecules",
     ),
 )

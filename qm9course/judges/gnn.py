@@ -924,7 +924,7 @@ def _judge_gaps(found: np.ndarray) -> str | None:
     if np.abs(23.06 * convert(found, "hartree", "eV") - truth).mean() <= 1.5 * always_the_mean:
         return (
             "these are gaps in hartree, divided by 23: 23.06 is the number of kcal/mol in an eV. "
-            'model.predict(test, "eV") gives eV at once'
+            'model.predict(test, "eV") gives eV directly'
         )
     enthalpies = test.target("H", "eV")
     for unit in ("eV", "hartree", "kcal/mol"):
@@ -941,8 +941,8 @@ def _judge_gaps(found: np.ndarray) -> str | None:
         )
     if from_the_page < min(error, 0.9 * always_the_mean):
         return (
-            f"these are gaps by the labels of the page; those that it gets are {_RAISED:g} "
-            "eV larger. Take `train` and `valid` from its arguments, and train in it"
+            f"these are gaps as on the page; the labels that the function is given are {_RAISED:g} "
+            "eV larger. Take `train` and `valid` from its arguments, and train inside it"
         )
     if abs(found.mean() - truth.mean()) > 2.0:
         means = (
@@ -981,8 +981,8 @@ def _compare_with_the_mean(
         )
     if error > 0.9 * always_the_mean:
         return (
-            f"the MAE of the test molecules is {error:.2f} eV, and that of always saying the mean "
-            f"{always_the_mean:.2f} eV. Get at least a tenth better: more epochs, or a larger "
+            f"the MAE of the test molecules is {error:.2f} eV, and always saying the mean gives "
+            f"{always_the_mean:.2f} eV. Beat that by at least a tenth: more epochs, or a larger "
             "learning rate. And are the gaps in the order of `test`?"
         )
     # No digits of the error: training gives other ones on another processor.
@@ -1161,17 +1161,17 @@ EXERCISES = (
             _pools,
             {
                 "this is a mean over the real atoms: two copies of a molecule would have the "
-                "energy of one. Add up": (
+                "energy of one. Add them up": (
                     lambda energies, mask: _pool(energies, mask) / mask.sum(axis=1)
                 ),
                 "padded atoms take part: their energies mean nothing. Use the mask": (
                     lambda energies, mask: energies.sum(axis=1)
                 ),
-                "this is a mean, and padded atoms take part: add up, and use the mask": (
+                "this is a mean, and padded atoms take part: take the sum, and use the mask": (
                     lambda energies, mask: energies.mean(axis=1)
                 ),
                 "this was divided by the length of the row, padding included: the energy would "
-                "depend on how much is padded. Add up": (
+                "depend on how much is padded. Take the sum": (
                     lambda energies, mask: _pool(energies, mask) / mask.shape[1]
                 ),
                 "this was divided by the number of molecules: add up the atoms of each": (
@@ -1188,7 +1188,7 @@ EXERCISES = (
                 "this is the largest energy, padding included; add up all real atoms": (
                     lambda energies, mask: np.asarray(energies).max(axis=1)
                 ),
-                "this is the largest energy after padded ones were made zero; add up": (
+                "this is the largest energy after padded ones were made zero; take the sum": (
                     lambda energies, mask: np.where(mask, energies, 0.0).max(axis=1)
                 ),
                 "this is the lowest energy of a real atom; add up all real atoms": (
@@ -1231,8 +1231,8 @@ EXERCISES = (
             "Make the energies of padded atoms zero: they add nothing to a sum.",
             "np.where(mask, atom_energies, 0.0).sum(axis=1)",
         ),
-        "a sum is right for an energy whatever the size of the molecule, also beyond the sizes it "
-        "was trained on; a gap would not double",
+        "a sum is right for an energy whatever the size of the molecule, even beyond the sizes "
+        "seen in training; a gap, though, does not double for two copies",
     ),
     Exercise(
         "5.7",
@@ -1361,7 +1361,7 @@ EXERCISES = (
             "progress=False for silence.",
         ),
         "Another label: what a model learns is decided by the data that it is shown, and the "
-        "baseline says whether that is anything",
+        "baseline says whether it has learned anything",
         needs_jax=True,
     ),
 )

@@ -51,7 +51,7 @@ _LENGTHS: Parts = {
     ),
     "the differences are added without their signs, and not squared: |x - y|² is the sum of their "
     "squares": _streets,
-    "the sum of |differences| was squared: square each difference first, and add then": (
+    "the sum of |differences| was squared: square each difference first, then add": (
         lambda a, b: _streets(a, b) ** 2
     ),
     "the differences were added before they were squared: square each of them first": (
@@ -245,8 +245,8 @@ _FORMS: Parts = {
     ),
     "the mean was subtracted from the targets and not added to the predictions; here the targets "
     "stay as they are": lambda a, y, b, k: b @ np.linalg.solve(a, y - y.mean()),
-    "the mean was subtracted from the targets and added in the end. That is often wise, but a "
-    "different model: here the targets stay as they are": (
+    "the mean was subtracted from the targets and added back at the end. That is often wise, but "
+    "a different model: here the targets stay as they are": (
         lambda a, y, b, k: b @ np.linalg.solve(a, y - y.mean()) + y.mean()
     ),
     "the matrix was multiplied by the targets, and not its inverse: np.linalg.solve(matrix, "
@@ -597,7 +597,7 @@ def _or_complex(judge: Judge) -> Judge:
         if getattr(getattr(found, "dtype", None), "kind", None) == "c":
             return (
                 "it returns complex numbers. exp(it) is cos(t) + i sin(t): take its real part, or "
-                "np.cos at once"
+                "use np.cos directly"
             )
         return judge(answer)
 
@@ -674,7 +674,7 @@ _SPREADS: Parts = {
     "this is the root of the prior, as if there were no training molecules": (
         lambda a, b, p, r: np.sqrt(p)
     ),
-    "the ridge was added in the end: that is the spread of a noisy measurement; the exercise asks "
+    "the ridge was added at the end: that is the spread of a noisy measurement; the exercise asks "
     "for that of the value itself": lambda a, b, p, r: _root(p - _explained(a, b) + r),
     "this is a matrix for all pairs of new molecules: the variances are on its diagonal": (
         lambda a, b, p, r: _root(p[:, None] - _whole(a, b))
@@ -696,7 +696,7 @@ _SPREADS: Parts = {
     ),
     "1 / matrix and matrix ** -1 take the reciprocal of each number: the inverse is "
     "np.linalg.inv(matrix)": lambda a, b, p, r: _root(p - np.sum(b @ (1 / a) * b, axis=1)),
-    "between is only once in it: multiply from both sides, between_i A⁻¹ between_iᵀ": (
+    "between appears only once: multiply from both sides, between_i A⁻¹ between_iᵀ": (
         lambda a, b, p, r: _root(p - np.linalg.solve(a, b.T).T.sum(axis=1))
     ),
     "the roots were taken before the difference: subtract the variances, and take the root last": (
@@ -742,8 +742,8 @@ def _or_nan(judge: Judge) -> Judge:
             return said
         if said is None or isinstance(said, Right):
             return (
-                "for a training molecule once more it returns NaN: its variance is zero, rounding "
-                f"made it a little less, and that has no root. {_CLIP}"
+                "for a molecule that was also in training it returns NaN: its variance is zero, "
+                f"rounding made it a little less, and that has no root. {_CLIP}"
             )
         if said.startswith("for "):
             return judge(answer)
@@ -773,7 +773,7 @@ EXERCISES = (
             "np.fill_diagonal(matrix, 0.5 * z**2.4); return matrix.",
         ),
         "a molecule has become a table of numbers that holds its elements and its shape, and that "
-        "turning and moving leave as it is",
+        "does not change when it is turned or moved",
         explain=matrices.explain_power,
     ),
     Exercise(

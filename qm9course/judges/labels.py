@@ -206,7 +206,7 @@ def _has_texts(found: object) -> bool:
 
 def _judge_isomers(sample: QM9, one: int, other: int) -> str | None:
     if one == other:
-        return "that is one molecule twice"
+        return "that is the same molecule twice"
     if (sample.composition[one] != sample.composition[other]).any():
         both = f"{sample[one].formula} and {sample[other].formula}"
         return f"{both} are not isomers: their enthalpies differ by whole atoms"
@@ -316,8 +316,8 @@ EXERCISES = (
                 "this takes every heavy atom for carbon: take references[z] of each atom": (
                     lambda z, total, atoms: _atomization(np.minimum(z, 6), total, atoms)
                 ),
-                "this takes one carbon atom and else hydrogen, as in methane: take references[z] "
-                "of each atom": (
+                "this takes one carbon atom and counts all others as hydrogen, as in methane: take "
+                "references[z] of each atom": (
                     lambda z, total, atoms: _HARTREE * (total - atoms[6] - (len(z) - 1) * atoms[1])
                 ),
                 **{

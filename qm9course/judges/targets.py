@@ -227,7 +227,7 @@ _PLACES: Parts = {
     "the padded slots are not zero: they have the numbers that they had before": (
         lambda q, s, m: np.where(m, q - s, q)
     ),
-    "the padded slots were set to zero first, and took part in the shift then: set them to zero "
+    "the padded slots were set to zero first, and then took part in the shift: set them to zero "
     "last": lambda q, s, m: np.where(m, q, 0.0) - s,
     "the padded slots have left the array: keep its shape, with 0 in them": (
         lambda q, s, m: (q - s)[m]
@@ -379,10 +379,10 @@ _SECONDS: Parts = {
     "x, y and z were added before they were squared: a squared distance is x² + y² + z²": (
         lambda q, m, d: q @ d.sum(axis=1) ** 2
     ),
-    "this is the sum of charge times distance, squared in the end: square each distance first": (
+    "this is the sum of charge times distance, squared at the end: square each distance first": (
         lambda q, m, d: (q @ np.sqrt((d**2).sum(axis=1))) ** 2
     ),
-    "a root was taken in the end: the extent is in bohr², without a root": (
+    "a root was taken at the end: the extent is in bohr², without a root": (
         lambda q, m, d: np.sqrt(np.abs(_second(q, m, d)))
     ),
     "each atom has its own number here: add them up": lambda q, m, d: q * (d**2).sum(axis=1),
@@ -394,7 +394,7 @@ _FACTORS: Parts = {
     "it was divided by the factor from Å to bohr, twice: an Å is longer than a bohr, so multiply": (
         lambda: _BOHR**-2
     ),
-    "it was divided by the factor from Å to bohr, and once: an Å is longer than a bohr, so "
+    "it was divided by the factor from Å to bohr, and only once: an Å is longer than a bohr, so "
     "multiply, twice": lambda: 1 / _BOHR,
 }
 
@@ -683,7 +683,7 @@ _JOINT_MISTAKES: dict[str, Answer] = {
     "the truth that is missing was replaced by the label's mean: leave such an entry out": (
         lambda p, t, s: (np.abs(p - np.where(np.isnan(t), np.nanmean(t, axis=0), t)) / s).mean()
     ),
-    "the whole error was divided by the mean scale in the end: divide each label by its own": (
+    "the whole error was divided by the mean scale at the end: divide each label by its own": (
         lambda p, t, s: _over_both(np.abs(p - t)) / s.mean()
     ),
     **alone_and_together(_joint, residual=_RESIDUALS, mean=_AVERAGES),
@@ -729,7 +729,7 @@ def _sizes() -> list[Case]:
             (np.array([0.42, 0.35, 0.3, 0.11]), np.array([9, 14, 12, 20])),
         ),
         Case(
-            "errors above zero all along",
+            "errors that are all above zero",
             (np.array([0.5, 0.8, 0.55, 0.9, 0.75]), np.array([12, 20, 15, 17, 22])),
         ),
     ]
@@ -752,7 +752,7 @@ _SIGNS: Parts = {
     "the absolute errors were taken: with them a model that overshoots looks like one that falls "
     "short. Keep the signs": np.abs,
     "the errors were squared: keep them as they are, with their signs": np.square,
-    "the sign is the other way round: the error is given, prediction minus truth, so leave it": (
+    "the sign is the other way round: the error is given, prediction minus truth; keep its sign": (
         lambda e: -e
     ),
     "each error was rounded first: do not round": lambda e: np.round(e, 1),
@@ -926,7 +926,7 @@ _GAP_MISTAKES: dict[str, Answer] = {
     "first": lambda h, u, H, U: _MEV * (_absolute(u - U) - _absolute(h - H)),
     "the mean absolute errors of homo and lumo were subtracted, in the order homo, lumo: take the "
     "gaps of each molecule first": lambda h, u, H, U: _MEV * (_absolute(h - H) - _absolute(u - U)),
-    "this is the larger one of the errors of homo and lumo: the gap has an error of its own": (
+    "this is the larger of the errors of homo and lumo: the gap has an error of its own": (
         lambda h, u, H, U: _MEV * max(_absolute(u - U), _absolute(h - H))
     ),
     "the two mean absolute errors were combined as the root of the sum of their squares, as if "
@@ -995,7 +995,7 @@ def _of_one_set(counts: np.ndarray, found: object) -> str | None:
             return (
                 f"it returns None: with {elements} elements and {molecules} molecules there is "
                 "always such a vector. np.linalg.svd gives a row of Vᵀ for each element, but only "
-                f"{molecules} singular values; what has no value has the value zero"
+                f"{molecules} singular values: a row without one counts as if its value were zero"
             )
         return (
             "it returns None, and there is such a vector. The smallest singular value is zero, but "

@@ -175,7 +175,7 @@ def _same_molecule(one: np.ndarray, other: np.ndarray) -> str | None:
         return None
     if off[best] > 5 * _ALIKE:
         return (
-            f"the two are nearly the same molecule: numbered well, no distance differs by more "
+            f"the two are nearly the same molecule: numbered alike, no distance differs by more "
             f"than {off[best]:.3f} Å. Choose a pair that differs by {_APART} Å or more"
         )
     moved = _moved(one, other[orders[best]])

@@ -353,7 +353,7 @@ def cosine_cutoff(distance, cutoff):
     return 1 - 3 * u**2 + 2 * u**3
 
 
-@wrong("6.2", "% makes the function begin again beyond the cutoff: it is 0 there")
+@wrong("6.2", "% makes the function begin again beyond the cutoff: it should be 0 there")
 def cosine_cutoff(distance, cutoff):
     r = distance % cutoff
     return 0.5 * (np.cos(np.pi * r / cutoff) + 1)

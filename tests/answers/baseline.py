@@ -492,7 +492,7 @@ def mae_in_kcal(predicted, true):
     return 627.5095 * error.mean()
 
 
-@wrong("3.3", "the last molecule is missing in the sum: range(len(true)) ends")
+@wrong("3.3", "the last molecule is missing in the sum: range(len(true)) takes all")
 def mae_in_kcal(predicted, true):
     predicted = predicted.ravel()
     total = 0.0
@@ -970,7 +970,7 @@ def scale(train, other):
     return (train - center) / spread, (other - center) / spread
 
 
-@wrong("3.6", "np.nan_to_num makes 0")
+@wrong("3.6", "np.nan_to_num turns 0/0")
 def scale(train, other):
     center, spread = train.mean(axis=0), train.std(axis=0)
     with np.errstate(all="ignore"):

@@ -424,7 +424,7 @@ def atoms_of(number, index, offsets, atomic_numbers, positions):
     return atomic_numbers[begin:end], positions[begin:end]
 
 
-@wrong("2.2", "right for other molecules, and the last of all lacks its last")
+@wrong("2.2", "right for all molecules but the last, which lacks its last")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     row = int(np.where(index == number)[0][0])
     begin = offsets[row]
@@ -454,7 +454,7 @@ def atoms_of(number, index, offsets, atomic_numbers, positions):
     return atomic_numbers[atoms], positions[atoms]
 
 
-@wrong("2.2", "this is the molecule in row index[number]: index holds numbers by")
+@wrong("2.2", "this is the molecule in row index[number]: index[row] is a number")
 def atoms_of(number, index, offsets, atomic_numbers, positions):
     rows = dict(enumerate(index))
     row = rows[number]
@@ -585,7 +585,7 @@ def leaked(train, test):
     return [n for n, k in counter.items() if k == 2]
 
 
-@wrong("2.3", "these are all numbers between the smallest and the largest that")
+@wrong("2.3", "these are all the numbers in the range that")
 def leaked(train, test):
     low = max(train.index.min(), test.index.min())
     high = min(train.index.max(), test.index.max())
@@ -968,7 +968,7 @@ def three_parts(n_molecules, n_valid, n_test, seed):
     return order[n_valid + n_test :], order[:n_valid], order[n_valid : n_valid + n_test]
 
 
-@wrong("2.5", "the rows run from 1 to 1,000")
+@wrong("2.5", "these rows run from 1 to 1,000")
 def three_parts(n_molecules, n_valid, n_test, seed):
     order = np.random.default_rng(seed).permutation(np.arange(1, n_molecules + 1))
     return order[n_valid + n_test :], order[:n_valid], order[n_valid : n_valid + n_test]
@@ -1439,7 +1439,7 @@ def padded_sizes(n_atoms):
     return [*best, top]
 
 
-@wrong("2.3", "two molecules may have one energy", "compare their numbers, .index")
+@wrong("2.3", "two different molecules can have the same energy", "compare their numbers, .index")
 def leaked(train, test):
     return set(test.index[np.isin(test.target("H"), train.target("H"))].tolist())
 

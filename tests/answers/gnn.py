@@ -1238,7 +1238,7 @@ def predict_gap(train, valid, test):
     return qm9[np.searchsorted(qm9.index, test.index)].target("gap", "eV")
 
 
-@wrong("5.9", "by the labels of the page")
+@wrong("5.9", "these are gaps as on the page")
 def predict_gap(train, valid, test):
     sample = qm9lib.load_sample()
     small = sample[sample.n_atoms <= 15]
@@ -1272,7 +1272,7 @@ def predict_gap(train, valid, test):
     return valid.target("gap", "eV")
 
 
-@wrong("5.9", "Get at least a tenth better")
+@wrong("5.9", "Beat that by at least a tenth")
 def predict_gap(train, valid, test):
     network = gnn.GraphNetwork(1, 9, 8, 8, key=jax.random.key(0))
     settings = training.Settings(epochs=1, learning_rate=1e-4)

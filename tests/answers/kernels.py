@@ -772,7 +772,7 @@ def solve_and_predict(kernel, targets, between, ridge):
     return between @ np.linalg.solve(with_ridge(kernel, ridge), targets - np.mean(targets))
 
 
-@wrong("4.4", "and added in the end. That is often wise")
+@wrong("4.4", "and added back at the end. That is often wise")
 def solve_and_predict(kernel, targets, between, ridge):
     mean = targets.mean()
     return mean + between @ np.linalg.solve(with_ridge(kernel, ridge), targets - mean)
@@ -1396,7 +1396,7 @@ def predictive_deviation(kernel, between, prior, ridge):
     return root(prior - told(kernel, between, ridge**2))
 
 
-@wrong("4.7", "the ridge was added in the end")
+@wrong("4.7", "the ridge was added at the end")
 def predictive_deviation(kernel, between, prior, ridge):
     return root(prior - told(kernel, between, ridge) + ridge)
 
@@ -1443,7 +1443,7 @@ def predictive_deviation(kernel, between, prior, ridge):
     return root(prior - np.einsum("mi,ij,mj->m", between, matrix, between))
 
 
-@wrong("4.7", "between is only once in it")
+@wrong("4.7", "between appears only once")
 def predictive_deviation(kernel, between, prior, ridge):
     return root(prior - np.linalg.solve(with_ridge(kernel, ridge), between.T).sum(axis=0))
 

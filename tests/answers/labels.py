@@ -235,7 +235,7 @@ def atomization_enthalpy(atomic_numbers, total, references):
         return energy * 627.5095
 
 
-@wrong("1.2", "this takes one carbon atom and else hydrogen, as in methane: take")
+@wrong("1.2", "this takes one carbon atom and counts all others as hydrogen, as in methane: take")
 def atomization_enthalpy(atomic_numbers, total, references):
     n_hydrogen = len(atomic_numbers) - 1
     free = references[6] + n_hydrogen * references[1]
@@ -676,7 +676,7 @@ def distant_isomers(qm9):
     return qm9.index[rows[1]], qm9.index[rows[0]]
 
 
-@wrong("1.6", "one molecule twice")
+@wrong("1.6", "the same molecule twice")
 def distant_isomers(qm9):
     return qm9.index[0], qm9.index[0]
 

@@ -948,7 +948,7 @@ def frontier(one, other):
     return moves, min(one[1], other[1]) - max(one[0], other[0])
 
 
-@wrong("7.2", "set to zero first, and took part in the shift then: set them to zero last")
+@wrong("7.2", "set to zero first, and then took part in the shift: set them to zero last")
 def neutral(charges, mask):
     real = np.where(mask, charges, 0.0)
     return real - real.sum() / mask.sum()
