@@ -14,14 +14,14 @@ ROOT = slides.ROOT
 PAGE = """
 <article class="bd-article"><section id="a"><h1>Atoms<a class="headerlink" href="#a">#</a></h1>
 <p><strong>You will be able to</strong></p>
-<ul><li><p>count. It is easy.</p></li><li><p>add.</p></li></ul>
+<ul><li><p>count all atoms of a molecule by their elements. It is easy.</p></li><li><p>add.</p></li></ul>
 <section><h2>Count</h2>
 <p>See <a href="gnn.html">Schütt et al. 2021</a>, e.g. for <code>h.c</code>. They count, too.</p>
-<aside class="margin sidebar"><p class="sidebar-title"></p><p>Long ago. It was.</p></aside>
-<p>A picture. Here it is:</p>
+<aside class="margin sidebar"><p class="sidebar-title"></p><p>Long ago, when atoms were still counted by hand. It was.</p></aside>
+<p>A picture of two atoms says more than this. Here it is:</p>
 <div class="cell"><div class="cell_input"><pre>draw()</pre></div><div class="cell_output">
 <figure><svg role="img" aria-label="two atoms" id="kept"></svg></figure></div></div>
-<p>Two atoms. Then one adds them. In code:</p>
+<p>Two atoms. Then one adds them. All of it in code:</p>
 <div class="cell"><div class="cell_input"><pre>1 + 1</pre></div>
 <div class="cell_output"><pre>2</pre></div></div>
 <blockquote><p><strong>Careful.</strong> Two is not one. Not ever.</p></blockquote>
@@ -48,9 +48,16 @@ def deck():
 def test_sections_become_slides_of_first_sentences(deck):
     assert deck == [
         ["Atoms", "A book"],
-        ["Atoms", "You will be able to count. add."],
-        ["Count", "See Schütt et al. 2021, e.g. for h.c . Long ago. A picture. Two atoms."],
-        ["Count", "In code: 1 + 1 2 Careful. Two is not one."],
+        ["Atoms", "You will be able to count all atoms of a molecule by their elements. add."],
+        [
+            "Count",
+            "See Schütt et al. 2021, e.g. for h.c . "
+            "Long ago, when atoms were still counted by hand. "
+            "A picture of two atoms says more than this. "
+            # Too short to stand alone.
+            "Two atoms. Then one adds them.",
+        ],
+        ["Count", "All of it in code: 1 + 1 2 Careful. Two is not one. Not ever."],
         ["Quiz", "1. Why? Say it. Because. And so on."],
     ]
 

@@ -4,7 +4,8 @@ A deck is made from the built page, so that formulas, figures and outputs are th
 by rules, so that it stays true when a chapter changes:
 
 - each section has its slides, and each slide the heading of its section;
-- a paragraph, a box, or a point of a list is represented by its first sentence;
+- a paragraph, a box, or a point of a list is represented by its first sentence, and by the second,
+  too, where the first is too short to stand alone ("Three things stand out.");
 - a figure, a table, or a cell of code with its output closes a slide, with the sentence that leads
   to it and the one that follows; of a cell that draws, only the picture is shown, and of one that
   is long, only the output;
@@ -52,6 +53,8 @@ CODE = 13
 
 END = re.compile(r"(?<!\bal)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)[.!?][”’)]?(?=\s+[^\sa-z]|\s*$)")
 """The end of a sentence, in a text that goes on after it or not."""
+SHORT = 36
+"""A sentence of fewer letters does not stand alone."""
 ANSWER = "Answer"
 """What a folded answer of the quiz is called; what else is folded is left out."""
 FONT = re.compile(r"url\((fonts/[\w-]+\.woff2)\)[^;}]*")
@@ -163,19 +166,30 @@ def sentences(paragraph: Tag) -> list[tuple[int, int]]:
 
 
 def first(paragraph: Tag) -> Tag:
-    """Return a paragraph of the first sentence alone.
+    """Return a paragraph of the first sentence alone, or of two if that one is short.
 
     Examples
     --------
-    >>> print(first(parse("<p>A <b>bond. </b> costs 0.1 hartree. Why? So:</p>")))
-    <p>A <b>bond. </b> costs 0.1 hartree.</p>
+    >>> print(first(parse("<p>A <b>bond. </b> costs about a tenth of a hartree. Why? So:</p>")))
+    <p>A <b>bond. </b> costs about a tenth of a hartree.</p>
+    >>> print(first(parse("<p>Why? A bond costs energy. So:</p>")))
+    <p>Why? A bond costs energy.</p>
     """
     short = copy(paragraph)
-    for number, place in sentences(short)[:1]:
-        child, *later = list(short.children)[number:]
-        child.replace_with(str(child)[:place])
-        for one in later:
-            one.extract()
+    for end in sentences(paragraph)[:2]:
+        short = _until(paragraph, *end)
+        if len(spoken(short)) >= SHORT:
+            break
+    return short
+
+
+def _until(paragraph: Tag, number: int, place: int) -> Tag:
+    """Return a paragraph up to a place in the text of one of its children."""
+    short = copy(paragraph)
+    child, *later = list(short.children)[number:]
+    child.replace_with(str(child)[:place])
+    for one in later:
+        one.extract()
     return short
 
 
