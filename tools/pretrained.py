@@ -463,8 +463,9 @@ deviation of the networks), fitted to the validation set. That is right on avera
 like those of QM9, and says little about a single one: it is nearly the same for all of them, and
 where a kind is harder, such as the zwitterions below, the error is several times as large as
 stated. There is a warning where the networks disagree by more than the limit, as they do for one
-validation molecule in a thousand. Where they disagree by more than four times the standard
-deviation of the label, there is no prediction.
+validation molecule in a thousand. Where they disagree by more than about four times the
+standard deviation of what they learn (the label minus its reference, which for energies is the
+composition model), there is no prediction.
 
 | label | unit | floor | scale | limit | no prediction beyond |
 |---|---|---|---|---|---|

@@ -1,4 +1,4 @@
-"""Compare ways to foretell how wrong the networks for H are, on validation molecules.
+"""Compare ways to predict how wrong the networks for H are, on validation molecules.
 
 The first half of them calibrates each way, and the second half judges: how well the expected error
 ranks the errors (Spearman), how many errors lie below limits that 50, 90 and 99 % should lie below,

@@ -43,7 +43,7 @@ class Calibration:
     limit
         Standard deviation that only one in a thousand validation molecules exceeds.
     most
-        Standard deviation beyond which there is no prediction: four times that of the label itself.
+        Standard deviation beyond which there is no prediction: about four times that of what is learned.
         Far from the molecules they know, the networks' numbers grow without limit.
     """
 
