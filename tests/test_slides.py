@@ -14,10 +14,11 @@ ROOT = slides.ROOT
 PAGE = """
 <article class="bd-article"><section id="a"><h1>Atoms<a class="headerlink" href="#a">#</a></h1>
 <p><strong>You will be able to</strong></p>
-<ul><li><p>count all atoms of a molecule by their elements. It is easy.</p></li><li><p>add.</p></li></ul>
+<ul><li><p>count atoms by their elements on paper. Easy.</p></li><li><p>add.</p></li></ul>
 <section><h2>Count</h2>
 <p>See <a href="gnn.html">Schütt et al. 2021</a>, e.g. for <code>h.c</code>. They count, too.</p>
-<aside class="margin sidebar"><p class="sidebar-title"></p><p>Long ago, when atoms were still counted by hand. It was.</p></aside>
+<aside class="margin sidebar"><p class="sidebar-title"></p>
+<p>Long ago, atoms were counted by hand. It was.</p></aside>
 <p>A picture of two atoms says more than this. Here it is:</p>
 <div class="cell"><div class="cell_input"><pre>draw()</pre></div><div class="cell_output">
 <figure><svg role="img" aria-label="two atoms" id="kept"></svg></figure></div></div>
@@ -48,11 +49,11 @@ def deck():
 def test_sections_become_slides_of_first_sentences(deck):
     assert deck == [
         ["Atoms", "A book"],
-        ["Atoms", "You will be able to count all atoms of a molecule by their elements. add."],
+        ["Atoms", "You will be able to count atoms by their elements on paper. add."],
         [
             "Count",
             "See Schütt et al. 2021, e.g. for h.c . "
-            "Long ago, when atoms were still counted by hand. "
+            "Long ago, atoms were counted by hand. "
             "A picture of two atoms says more than this. "
             # Too short to stand alone.
             "Two atoms. Then one adds them.",

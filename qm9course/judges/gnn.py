@@ -1016,8 +1016,8 @@ EXERCISES = (
         (
             "Take the distances r as in 5.1. An edge joins two atoms that are real and different: "
             "mask[:, None] & mask[None, :], and not the diagonal.",
-            "Multiplying by the mask after the division is too late: infinity times 0 is NaN. Put a 1 "
-            "in place of the distance wherever there is no edge, and then divide.",
+            "Multiplying by the mask after the division is too late: infinity times 0 is NaN. Put "
+            "a 1 in place of the distance wherever there is no edge, and then divide.",
             "np.where(pair, 1 / np.where(pair, r, 1.0), 0.0), with pair from the first hint and "
             "the distances r.",
         ),

@@ -43,8 +43,8 @@ class Calibration:
     limit
         Standard deviation that only one in a thousand validation molecules exceeds.
     most
-        Standard deviation beyond which there is no prediction: about four times that of what is learned.
-        Far from the molecules they know, the networks' numbers grow without limit.
+        Standard deviation beyond which there is no prediction: about four times that of what is
+        learned. Far from the molecules they know, the networks' numbers grow without limit.
     """
 
     floor: float
