@@ -101,7 +101,7 @@ def hint(name: object) -> None:
     if number < len(exercise.hints):
         text += f'\nThe next one: hint("{known}") again.'
     elif seen == number:
-        text += "\nThis was the last one; then there is the solution."
+        text += "\nThat was the last hint. If you are still stuck, look at the solution."
     print(wrapped(text))
 
 

@@ -330,8 +330,8 @@ def guarded(answer: Answer, exercise: Exercise) -> Answer:
                 signature.bind(*arguments)
         except TypeError as error:
             wrong = TypeError(
-                f"it is called with {len(arguments)} arguments, but takes {signature}: keep the "
-                f"first line of the cell as it was ({error})"
+                f"it is called with {len(arguments)} argument{'s' * (len(arguments) != 1)}, but "
+                f"takes {signature}: keep the first line of the cell as it was ({error})"
             )
             raise StoppedError(_story(wrong, arguments, answer, exercise.explain)) from wrong
         try:
@@ -524,7 +524,7 @@ def _kind_in_words(value: object) -> str:
     if isinstance(value, int | float | np.number):
         return "a number"
     kind = type(value).__name__
-    words = {"ndarray": "an array", "ArrayImpl": "an array", "str": "a text"}
+    words = {"ndarray": "an array", "ArrayImpl": "an array", "str": "a string"}
     return words.get(kind, f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}")
 
 

@@ -29,7 +29,7 @@ _FACTORS = {
 }
 """Factors between a wrong and a right result that are worth a remark."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-_KINDS = {str: "a text", Set: "a set", Mapping: "a dictionary", bool | np.bool_: "True or False"}
+_KINDS = {str: "a string", Set: "a set", Mapping: "a dictionary", bool | np.bool_: "True or False"}
 """Words for expected results that are neither numbers nor tuples."""
 
 
@@ -111,7 +111,8 @@ def describe(value: object) -> str:
     numbers = as_numbers(value)
     if numbers is None:
         if isinstance(value, np.ndarray):
-            return f"an array of {'texts' if value.dtype.kind in 'US' else 'objects, not numbers'}"
+            what = "strings" if value.dtype.kind in "US" else "objects, not numbers"
+            return f"an array of {what}"
         text = " ".join(repr(value).split())
         if len(text) <= 60 and " at 0x" not in text:
             return text
@@ -494,8 +495,9 @@ def _difference(
         a, b = _apart(numbers[first], wanted[first])
         zero = bad.sum() > 1 and not numbers[bad].any() and numbers.any()
         return (
-            f"{int(bad.sum())} of {wanted.size} values are wrong{_where(bad)}, such as [{index}]: "
-            f"it is {a}, expected {b}"
+            f"{int(bad.sum())} of {wanted.size} values {'are' if bad.sum() > 1 else 'is'} wrong"
+            f"{_where(bad)}, {'such as ' if bad.sum() > 1 else 'at '}[{index}]: it is {a}, "
+            f"expected {b}"
             + (". All the wrong values are zero: are they never filled in?" if zero else "")
         )
     a, b = _apart(value, right)

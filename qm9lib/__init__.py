@@ -1,4 +1,4 @@
-"""Helpers of the course *Molecular energies with graph neural networks*.
+"""Helpers for the course *Molecular energies with graph neural networks*.
 
 Importing the package loads nothing else: a module is imported when one of its names is first used.
 That is how ``python -m qm9lib doctor`` can find out what is broken.

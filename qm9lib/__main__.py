@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = terminal.parser(
         "qm9lib",
-        "Helpers of the course 'Molecular energies with graph neural networks'.",
+        "Helpers for the course 'Molecular energies with graph neural networks'.",
         f"{EPILOG} The cache folder is that of the platform, or QM9LIB_CACHE.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -213,7 +213,7 @@ def _verify(options: argparse.Namespace) -> int:
         failed += not check.passed
         print(f"{'ok' if check.passed else 'FAILED':6}  {check.name}: {check.found}")
     if failed:
-        print(f"error: {failed} checks failed", file=sys.stderr)
+        print(f"error: {failed} check{'s' * (failed > 1)} failed", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -45,7 +45,7 @@ def parser(package: str, description: str, epilog: str) -> argparse.ArgumentPars
     )
     made.add_argument(
         "--completion", action=_Completion, choices=SHELLS, dest=argparse.SUPPRESS,
-        const=short, help=f"print a script with which a shell completes the arguments of {short}",
+        const=short, help=f"print a script that lets a shell complete the arguments of {short}",
     )  # fmt: skip
     return made
 

@@ -293,7 +293,7 @@ _judge_radial = compared(
         "the first function is zero everywhere: k counts from 1, and range and arange from 0": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k * np.pi * r / c) / r, first=0)
         ),
-        "all columns are the last function: k is another number in each": (
+        "all columns are the last function: k has a different value in each": (
             _waves(lambda r, k, c: np.sqrt(2 / c) * np.sin(k.max() * np.pi * r / c) / r + 0 * k)
         ),
         "the functions are in reverse order: column 0 is k = 1": (
@@ -428,8 +428,8 @@ def _bends(answer: Answer) -> str | None:
     at_zero = number(np.zeros_like(one))
     if not np.isfinite(at_zero).all():
         return (
-            "if all vectors are zero, something comes out that is infinite or NaN; so they are in "
-            "the first layer of PaiNN. Is something divided by a length?"
+            "if all vectors are zero, as they are in the first layer of PaiNN, something comes out "
+            "that is infinite or NaN. Is something divided by a length?"
         )
     if np.abs(at_zero).max() > 1e-6 * max(float(np.abs(usual).max()), 1e-6):
         return (
@@ -476,9 +476,9 @@ def _explain_lengths(error: BaseException, arguments: tuple[Any, ...]) -> str | 
     if f"({atoms},{axes},{channels})" not in said or f"({atoms},{channels})" not in said:
         return None
     return (
-        f"arrays of shapes {arguments[0].shape} and {atoms, channels} do not fit. With "
-        "keepdims=True a length keeps its place, as in np.linalg.norm(vectors, axis=1, "
-        f"keepdims=True): keepdims=True keeps {atoms, 1, channels}"
+        f"arrays of shapes {arguments[0].shape} and {atoms, channels} do not fit together. "
+        "np.linalg.norm(vectors, axis=1, keepdims=True) keeps axis 1, and returns the lengths in "
+        f"an array of shape {atoms, 1, channels}"
     )
 
 
@@ -688,10 +688,10 @@ _judge_forces = compared(
         "this is the force on the first atom alone: return one row for each atom": (
             lambda energy, x: _forces(energy, x)[0]
         ),
-        "this is the gradient of the first atom alone: return one row for each atom, and minus": (
+        "this is the gradient for the first atom alone: return minus the gradient, for all atoms": (
             lambda energy, x: -_forces(energy, x)[0]
         ),
-        "added up over the atoms the forces are zero: return one row for each atom": (
+        "the forces were added up over the atoms: return one row for each atom": (
             lambda energy, x: _forces(energy, x).sum(axis=0)
         ),
         "these are the lengths of the forces: return the vectors": (
@@ -895,7 +895,7 @@ _judge_ensemble = compared(
         ),
         "the mean is zero, since it was subtracted before: compute it first, and keep it in a name "
         "of its own": lambda p: (0 * p.mean(axis=0), p.std(axis=0, ddof=1)),
-        "for two networks the deviation is divided by n: n - 1 is right for any number": (
+        "for two networks the sum of squares is divided by n: n - 1 is right for any number": (
             _spread(lambda p: p.std(axis=0, ddof=1 if len(p) > 2 else 0))
         ),
         "each molecule has a row of two numbers: return two arrays, the means of all molecules and "
@@ -1014,7 +1014,7 @@ _judge_learning = compared(
         "this is a line through the first and the last point: fit it to all of them": (
             lambda n, e: np.log(e[-1] / e[0]) / np.log(n[-1] / n[0])
         ),
-        "sizes and errors were sorted apart, so that an error meets another size: keep the "
+        "sizes and errors were sorted separately, so an error meets the wrong size: keep the "
         "pairs": lambda n, e: _slope(np.log(np.sort(n)), np.log(np.sort(e)[::-1])),
         "this is 1 over the slope of the sizes against the errors: for points off the line that is "
         "another line. The errors are y": lambda n, e: 1 / _slope(np.log(e), np.log(n)),
@@ -1049,9 +1049,8 @@ _judge_learning = compared(
         "the mean was taken before the logarithm: the mean of the logarithms is another number": (
             _centred_too_early
         ),
-        "this is the factor of the error for ten times the molecules: return the exponent": (
-            lambda n, e: 10 ** _slope(np.log(n), np.log(e))
-        ),
+        "this is the factor by which ten times as many molecules change the error: return the "
+        "exponent": (lambda n, e: 10 ** _slope(np.log(n), np.log(e))),
     },
     rtol=2e-3,
     atol=1e-5,
@@ -1271,7 +1270,7 @@ _judge_comparison = compared(
         "the standard deviations were divided by n: a standard error has the root of n": _with(
             lambda old, new: np.hypot(old.std(ddof=1) / len(old), new.std(ddof=1) / len(new))
         ),
-        "under the root the squares were subtracted: they add up, also for a difference": _with(
+        "under the root the squares were subtracted: they add up, even for a difference": _with(
             lambda old, new: np.sqrt(abs(_standard_error(old) ** 2 - _standard_error(new) ** 2))
         ),
         "this is the standard error of all runs put together: each model has its own mean": _with(
@@ -1380,7 +1379,7 @@ def _no_text(text: object) -> str | None:
     if not isinstance(text, str):
         lines = isinstance(text, list | tuple) and all(isinstance(x, str) for x in text)
         more = '. Join the lines: "\\n".join(lines)' if lines else ""
-        return f"it returns {describe(text)}, expected one text{more}"
+        return f"it returns {describe(text)}, expected one string{more}"
     if text.strip().lower().endswith(".xyz") and "\n" not in text.strip():
         return f"{describe(text)} is the name of a file: return what is in it"
     if not text.strip():
@@ -1408,8 +1407,8 @@ def _judge_molecule(sample: QM9, molecule: xyz.XYZMolecule) -> str | None:
     electrons = int(own.atomic_numbers.astype(int).sum())
     if electrons % 2:
         return (
-            f"{molecule.formula} has {electrons} electrons, so that one has no partner: an atom is "
-            "missing or too many. In the molecules of QM9 all are in pairs"
+            f"{molecule.formula} has {electrons} electrons, so one has no partner: is an atom "
+            "missing, or is there one too many? In the molecules of QM9 all are in pairs"
         )
     for row in np.flatnonzero((sample.composition == made.composition[0]).all(axis=1)):
         other = sample[int(row)]
@@ -1450,7 +1449,8 @@ def _advice(warnings: str) -> str:
     }
     remedies["apart"] = f"change this distance{_seen(warnings)}"
     remedy = next((remedy for word, remedy in remedies.items() if word in warnings), "change it")
-    return f"the package has a warning about this molecule: {warnings}. So {remedy}"
+    stop = "" if warnings.endswith("?") else "."
+    return f"the package has a warning about this molecule: {warnings}{stop} So {remedy}"
 
 
 def _seen(warnings: str) -> str:
@@ -1467,7 +1467,7 @@ def _seen(warnings: str) -> str:
         return f": in the sample it is {lengths.min():.2f} Å or more"
     near = [float(x) for x in (lengths[lengths <= told].max(), lengths[lengths > told].min())]
     if near[1] - near[0] < 0.05:
-        return ", or take another pair of atoms: the sample has it very seldom"
+        return ", or take other elements: this distance is very rare in the sample"
     return f": the nearest ones in the sample are {near[0]:.2f} and {near[1]:.2f} Å"
 
 

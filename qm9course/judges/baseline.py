@@ -603,7 +603,7 @@ _RATE_MISTAKES: dict[str, Answer] = {
     "these are the bounds of all directions: the smallest of them counts for all": (
         lambda x: 1 / _curvatures(x)
     ),
-    "these are the bounds of all directions, largest first: the smallest counts for all": (
+    "these are the bounds of all directions, smallest first: return the smallest alone": (
         lambda x: 1 / _curvatures(x)[::-1]
     ),
     "a column of ones was added: the model here has no constant": _largest_of(
@@ -821,7 +821,7 @@ _SCALE_MISTAKES: dict[str, Answer] = {
             lambda train, other: (_mean(train, other), _or_one(other.std(axis=0))),
         )
     ),
-    "the other set lost its own mean: mean and spread are those of the training set": _scaled_by(
+    "the mean of the other set was subtracted from it: take that of the training set": _scaled_by(
         _mean, _std, lambda train, other: (other.mean(axis=0), _std(train, other))
     ),
     "the mean was not subtracted from the other set. Or was it computed when train had been "
@@ -1125,8 +1125,8 @@ EXERCISES = (
                 ),
                 "offsets[i + 1] was taken for the number of atoms, and added to the place before: "
                 "it is where the molecule ends": _summed_ends,
-                "cumulative sums need a 0 in front: before offsets[i] there are as many atoms as "
-                "the sum before it holds": _shifted_sums,
+                "cumulative sums need a 0 in front: without it, sums[offsets[i]] already counts "
+                "the first atom of molecule i": _shifted_sums,
                 "the sums are too large for int8, which ends at 127: they need larger integers, "
                 "dtype=int": _in_int8,
                 "np.unique leaves out elements that a molecule does not have, and its counts moved "

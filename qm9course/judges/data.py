@@ -217,7 +217,7 @@ def _judge_positions(answer: Answer) -> str | None:
         found = answer(*case.arguments)
         if _has_texts(found):
             return (
-                "what it returns are still texts, not numbers: float(word) makes a number of each"
+                "what it returns are still strings, not numbers: float(word) converts one of them"
             )
         numbers = as_numbers(found)
         if numbers is not None and numbers.dtype.kind == "f" and np.isnan(numbers).any():
@@ -544,7 +544,7 @@ def _judge_leak(answer: Answer) -> str | None:
         return "this is a set of molecules; the exercise asks for their numbers: take its .index"
     sets = [_as_set(found) for found in results]
     if any(isinstance(found, set | frozenset | list) and _has_text(found) for found in sets):
-        return "these are texts, and the numbers of molecules are integers: int(text) makes one"
+        return "these are strings, not integers: int(text) turns one into the number of a molecule"
     recorded = iter(sets)
     if remembers(answer, cases[0].arguments, results[0]):
         return REMEMBERS
@@ -565,9 +565,9 @@ def _judge_leak(answer: Answer) -> str | None:
         return said
     if not any(sets):
         return (
-            "it finds no molecule in any two sets, though some share molecules. Are molecules "
-            "compared, as in set(train) & set(test)? The same molecule is another object in each "
-            "set: compare train.index and test.index"
+            "it never finds a molecule in common, though some of the sets share molecules. Are "
+            "molecules compared, as in set(train) & set(test)? The same molecule is a different "
+            "object in each set: compare train.index and test.index"
         )
     wanted_sets = [_leaked(*case.arguments) for case in cases]
     if all(
@@ -647,7 +647,7 @@ _compare_leaks = compared(
                 min(train.index.max(), test.index.max()) + 1,
             )
         ),
-        "numbers were compared as parts of texts: 57 is a part of 1577, and names a different "
+        "numbers were compared as parts of strings: 57 is a part of 1577, and names a different "
         "molecule. "
         "Compare whole numbers": lambda train, test: {
             number for number in test.index.tolist() if str(number) in str(train.index.tolist())
@@ -759,8 +759,8 @@ def _judge_one_hot(answer: Answer) -> str | None:
             kind = getattr(getattr(found[0], "dtype", None), "kind", "")
             if kind in ("O", "U", "S"):
                 return (
-                    f"the array of one-hot vectors holds {'objects' if kind == 'O' else 'texts'}: "
-                    "make numbers of them, as .astype(float) does"
+                    f"the array of one-hot vectors has {'objects' if kind == 'O' else 'strings'}: "
+                    "turn them into numbers, as .astype(float) does"
                 )
     return said
 
@@ -772,9 +772,9 @@ _compare_one_hot = compared(
         "the columns are in the order C, H, N, O, F; expected: H, C, N, O, F": (
             lambda z: (_one_hot(z, (6, 1, 7, 8, 9)), z > 0)
         ),
-        "a slot of padding was counted as hydrogen: its row must be zeros alone": (_padding_as(0)),
+        "a slot of padding was counted as hydrogen: its row must be all zeros": (_padding_as(0)),
         "a slot of padding was counted as fluorine, since column -1 is the last: its row "
-        "must be zeros alone": _padding_as(-1),
+        "must be all zeros": _padding_as(-1),
         "the mask is the other way round: True stands for a real atom": (
             lambda z: (_one_hot(z), z == 0)
         ),
@@ -840,8 +840,10 @@ _compare_one_hot = compared(
         "these are the places of the atoms; a mask is True or False for each slot": (
             lambda z: (_one_hot(z), np.flatnonzero(z > 0))
         ),
-        "where nothing is padding, the mask goes wrong: argmin and argmax give 0 where there is "
-        "nothing to find": lambda z: (_one_hot(z), np.arange(len(z)) < np.argmin(z)),
+        "where nothing is padding, the mask goes wrong: np.argmin finds the smallest number, and "
+        "without a 0 that is a real atom": (
+            lambda z: (_one_hot(z), np.arange(len(z)) < np.argmin(z))
+        ),
     },
     parts=("the one-hot vectors", "the mask"),
 )
@@ -892,7 +894,7 @@ def _form_of_parts(found: object) -> str | None:
                 "np.flatnonzero(mask) does"
             )
         if not np.isfinite(numbers).all() or (numbers != np.round(numbers)).any():
-            return f"{name} has {describe(numbers)}, which are not whole numbers: a row is one"
+            return f"{name} has numbers that are not whole, but a row is a whole number"
         if numbers.dtype.kind == "f" and numbers.size:
             return f"{name} has numbers of type {numbers.dtype}: rows must be integers"
     return None
@@ -907,18 +909,15 @@ def _defect_of_parts(parts: list[np.ndarray], wanted: list[int]) -> str | None:
         bad = everything[(everything < 0) | (everything >= n)][0]
         return f"there is no row {bad}: rows run from 0 to {n - 1}"
     for name, part in zip(_PARTS, parts, strict=True):
-        if len(np.unique(part)) < len(part):
-            twice = len(part) - len(np.unique(part))
-            return (
-                f"{twice} rows of {name} are there more than once: draw without replacement, which "
-                "a permutation does"
-            )
+        if repeated := int(np.sum(np.unique(part, return_counts=True)[1] > 1)):
+            rows = "1 row appears" if repeated == 1 else f"{repeated} rows appear"
+            return f"{rows} in {name} more than once: draw without replacement, as permutations do"
     for i, j in ((0, 2), (0, 1), (1, 2)):
         common = len(np.intersect1d(parts[i], parts[j]))
         if common:
             return (
-                f"{common} molecules are in {_PARTS[i]} and in {_PARTS[j]}: draw one permutation, "
-                "and cut it"
+                f"{common} molecule{'s are' if common > 1 else ' is'} in {_PARTS[i]} and in "
+                f"{_PARTS[j]}: draw one permutation, and cut it"
             )
     if sizes != wanted and sorted(sizes) == sorted(wanted):
         return "the parts are right, their order is not: return train, valid, test"
@@ -1103,7 +1102,7 @@ _compare_standardised = compared(
         "brackets are missing: subtract the mean before you divide": _changed(
             lambda y, t: y - t.mean() / t.std()
         ),
-        "the mean was divided out: divide by the standard deviation": _changed(
+        "this was divided by the mean: divide by the standard deviation": _changed(
             lambda y, t: (y - t.mean()) / t.mean()
         ),
         "the training labels now run from 0 to 1: that is another kind of scaling, which one "
@@ -1129,7 +1128,7 @@ _compare_standardised = compared(
         "the median was subtracted: take the mean": _changed(
             lambda y, t: (y - np.median(t)) / t.std()
         ),
-        "the deviation was divided by n - 2: n or n - 1 is right": _changed(
+        "the sum of squares was divided by n - 2: n or n - 1 is right": _changed(
             lambda y, t: (y - t.mean()) / t.std(ddof=2)
         ),
         "results beyond 3 standard deviations were cut off: keep them": _changed(
@@ -1152,8 +1151,8 @@ def _judge_sizes(answer: Answer) -> str | None:
     sample = _sample()
     tried = {
         "the sample": sample.n_atoms,
-        "its first 500 molecules": sample[:500].n_atoms,
-        "every second of its first 1,400 molecules": sample[:1400:2].n_atoms,
+        "the first 500 molecules of the sample": sample[:500].n_atoms,
+        "every second of the first 1,400 molecules of the sample": sample[:1400:2].n_atoms,
     }
     for text, n_atoms in tried.items():
         found = answer(n_atoms.copy())

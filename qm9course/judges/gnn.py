@@ -84,7 +84,7 @@ _compared_distances = compared(
         "this is the difference along x alone: there are y and z, too": _one_axis(0),
         "this is the difference along y alone: there are x and z, too": _one_axis(1),
         "this is the difference along z alone: there are x and y, too": _one_axis(2),
-        "add the three squares; a mean of them is a third": (lambda x: _distances(x) / np.sqrt(3)),
+        "the three squares were averaged: add them up": (lambda x: _distances(x) / np.sqrt(3)),
         "each pair was filled in once: the distance from i to j is that from j to i, too": (
             lambda x: np.triu(_distances(x))
         ),
@@ -123,8 +123,8 @@ _compared_distances = compared(
         "the last column is never filled in: range(n - 1) ends before it": (
             lambda x: _distances(x) * (np.arange(len(x)) < len(x) - 1)
         ),
-        "these are lengths of the way from atom to atom, in their order: take the straight line "
-        "from each atom to each other": lambda x: np.abs(_way(x)[:, None] - _way(x)),
+        "these are lengths of the path from atom to atom, in their order: take the straight line "
+        "from each atom to every other": lambda x: np.abs(_way(x)[:, None] - _way(x)),
     },
     rtol=1e-4,
     atol=5e-3,
@@ -233,11 +233,11 @@ _compared_edges = compared(
         "a real atom has an edge to itself: the diagonal is 1, and should be 0": (
             _ones_for_real_atoms
         ),
-        "the mask is not used: two padded atoms in one place are 0 Å apart, and 1/0 is infinite": (
+        "the mask is not used: two padded atoms may be in the same place, and 1/0 is infinite": (
             _inverse(-1.0, lambda mask: ~np.eye(len(mask), dtype=bool))
         ),
         "the padded atoms are cut off: keep their rows and columns, with zeros in them": _cut_off,
-        "the padded atoms are not always at the end: look into the mask, and not at their number": (
+        "the padded atoms are not always at the end: look at the mask, and not at their number": (
             _at_the_end
         ),
         "atoms at the origin were taken for padding: the mask says which atoms are real": (
@@ -274,7 +274,7 @@ def _edges(answer: Answer) -> str | None:
         between_padded = np.isnan(values[3, 4]) and np.isnan(values[4, 3])
         if between_padded and np.isfinite(values[:3, :3]).all():
             return (
-                "the edge between two padded atoms in one place is NaN: 1/0 is infinite, and "
+                "the edge between two padded atoms in the same place is NaN: 1/0 is infinite, and "
                 "infinity times 0 is NaN. It is too late to multiply by a mask: put a 1 for the "
                 "distance before you divide, or choose with np.where"
             )
@@ -755,7 +755,8 @@ def _batch(answer: Answer) -> str | None:
     # Others, so that neither the number of molecules nor the largest can be taken for granted.
     reason = _batch_of(answer, (1, 300, -1, 5))
     return (
-        reason and f"right for six molecules, and wrong for four others, which are larger: {reason}"
+        reason
+        and f"right for six molecules, and wrong for four others, one of which is larger: {reason}"
     )
 
 
@@ -812,7 +813,7 @@ def _name_the_batch(found: np.ndarray, expected: np.ndarray, molecules: QM9) -> 
         bad = int((~np.isfinite(found)).sum())
         return (
             f"energies are infinite or NaN ({bad} of {len(found)}): two atoms with a nonzero "
-            "atomic number are in one place. Padded atoms have the number 0"
+            "atomic number are in the same place. Padded atoms have the number 0"
         )
     if right[atoms == atoms.max()].all() and not right[atoms < atoms.max()].any():
         return (
@@ -981,15 +982,15 @@ def _compare_with_the_mean(
         )
     if error > 0.9 * always_the_mean:
         return (
-            f"the MAE of the test molecules is {error:.2f} eV, and always saying the mean gives "
-            f"{always_the_mean:.2f} eV. Beat that by at least a tenth: more epochs, or a larger "
-            "learning rate. And are the gaps in the order of `test`?"
+            f"the MAE of the test molecules is {error:.2f} eV, and always answering with the mean "
+            f"gives {always_the_mean:.2f} eV. Beat that by at least a tenth: more epochs, or a "
+            "larger learning rate. And are the gaps in the order of `test`?"
         )
     # No digits of the error: training gives other ones on another processor.
     share = "a third" if error < 2 / 3 * always_the_mean else "a tenth"
     return Right(
-        f"your MAE is more than {share} below the {always_the_mean:.2f} eV of always saying the "
-        "mean"
+        f"your MAE is more than {share} below the {always_the_mean:.2f} eV of always answering "
+        "with the mean"
     )
 
 
@@ -1202,7 +1203,7 @@ EXERCISES = (
                 "all molecules were added up to one number: sum over the last axis, axis=1": (
                     lambda energies, mask: np.where(mask, energies, 0.0).sum()
                 ),
-                "the padded atoms are not always at the end: look into the mask, and not at the "
+                "the padded atoms are not always at the end: look at the mask, and not at the "
                 "number of atoms": lambda energies, mask: _pool(
                     energies, np.arange(mask.shape[1]) < mask.sum(axis=1, keepdims=True)
                 ),
@@ -1210,8 +1211,8 @@ EXERCISES = (
                 "ones takes part": lambda energies, mask: energies[:, : mask.sum(axis=1).max()].sum(
                     axis=1
                 ),
-                "the sum was multiplied by places over atoms: a mean over real atoms is multiplied "
-                "by their number, and not by the length of the row": (
+                "the mean over the real atoms was multiplied by the length of the row: multiply it "
+                "by the number of real atoms, or take the sum": (
                     lambda energies, mask: _pool(energies, mask) / mask.sum(axis=1) * mask.shape[1]
                 ),
                 "a mean over the whole batch was subtracted: the energy of a molecule does not "

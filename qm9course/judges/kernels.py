@@ -405,7 +405,7 @@ _POOLS: Parts = {
         lambda k, same: (k * same * (np.cumsum(same, axis=1) == 1)).sum()
     ),
     "this is one pair of atoms alone: is `return` inside both loops?": (lambda k, same: k[same][0]),
-    "the pairs are counted, not weighed by their kernel": lambda k, same: same.sum(),
+    "the pairs are counted, not weighted by their kernel": lambda k, same: same.sum(),
     "the numbers of the pairs were multiplied: add them up": lambda k, same: k[same].prod(),
 }
 
@@ -510,7 +510,9 @@ _FACTORS: Parts = {
     "the 2 is in the wrong place under the root: it is 2 / D, and not 1 / (2 D)": (
         lambda x, w: np.sqrt(0.5 / w.shape[1])
     ),
-    "the root is of D / 2: it is 2 / D": lambda x, w: np.sqrt(w.shape[1] / 2),
+    "this is the root of D / 2: it should be the root of 2 / D": (
+        lambda x, w: np.sqrt(w.shape[1] / 2)
+    ),
     "2 is divided by the number of features that x has, which is len(frequencies): D is "
     "frequencies.shape[1]": lambda x, w: np.sqrt(2 / w.shape[0]),
     "2 is divided by the number of vectors, len(x): D is frequencies.shape[1]": (
@@ -682,7 +684,7 @@ _SPREADS: Parts = {
     "this is a matrix for all pairs of new molecules; the variances are on its diagonal": (
         lambda a, b, p, r: _root(p - _whole(a, b))
     ),
-    "the matrix of the prior alone on the diagonal, minus that of all pairs: return the diagonal": (
+    "this is a matrix with a row and a column for each new molecule: return its diagonal alone": (
         lambda a, b, p, r: _root(np.diag(p) - _whole(a, b))
     ),
     "the rows of the matrix for all pairs were added up: the exercise asks for its diagonal": (
@@ -691,7 +693,7 @@ _SPREADS: Parts = {
     "the inverse is missing: between · between does not know that training molecules are alike": (
         lambda a, b, p, r: _root(p - np.sum(b**2, axis=1))
     ),
-    "the matrix took part, and not its inverse: np.linalg.solve(matrix, between.T)": (
+    "the matrix was used, and not its inverse: np.linalg.solve(matrix, between.T)": (
         lambda a, b, p, r: _root(p - np.sum(b @ a * b, axis=1))
     ),
     "1 / matrix and matrix ** -1 take the reciprocal of each number: the inverse is "

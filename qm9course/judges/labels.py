@@ -153,8 +153,8 @@ _judge_pairs = compared(
         ),
         "homo is the highest occupied orbital of all, and lumo the lowest unoccupied one: they "
         "were swapped": _exchanged,
-        "the value of the first molecule alone: which of the two is the highest, or the "
-        "lowest, depends on the molecules": (
+        "this takes the orbital of the first molecule: which of the two has the higher homo, or "
+        "the lower lumo, depends on the molecules": (
             lambda name, one, other: one if name in ("homo", "lumo") else one + other
         ),
         "lumo is right, and homo is the highest occupied orbital of all, not the lowest": (
@@ -184,7 +184,7 @@ def _isomers(answer: Answer) -> str | None:
         if found is None:
             why = ". Is a `return` missing, or does the search end without a pair?"
         elif _has_texts(found):
-            why = ". These are texts, such as SMILES; the numbers are qm9.index[i]"
+            why = ". These are strings, such as SMILES; the numbers are qm9.index[i]"
         elif np.ndim(np.array(found, object)) == 2:
             why = ". Return one pair of them, not all"
         return (
@@ -363,13 +363,13 @@ EXERCISES = (
                 "that is U - RT; a gas that expands does work against the pressure: H = U + RT": (
                     lambda energy, temperature: energy - _GAS_CONSTANT * temperature
                 ),
-                "RT is in kcal/mol and U in hartree: numbers of two units cannot be added": (
+                "RT is in kcal/mol and U in hartree: only numbers in one unit can be added": (
                     lambda energy, temperature: energy + _HARTREE * _GAS_CONSTANT * temperature
                 ),
-                "RT is in J/mol and U in hartree: numbers of two units cannot be added": (
+                "RT is in J/mol and U in hartree: only numbers in one unit can be added": (
                     lambda energy, temperature: energy + GAS_CONSTANT * temperature
                 ),
-                "RT is in kJ/mol and U in hartree: numbers of two units cannot be added": (
+                "RT is in kJ/mol and U in hartree: only numbers in one unit can be added": (
                     lambda energy, temperature: energy + GAS_CONSTANT / 1000 * temperature
                 ),
                 "RT is 1,000 times too large: R is in J, and a hartree was given in kJ": (
@@ -455,13 +455,12 @@ EXERCISES = (
                 ),
                 **{
                     f"the signs were dropped before the difference{which}: keep them, since the "
-                    "two energies may lie on both sides of zero": (
+                    "two energies may lie on opposite sides of zero": (
                         lambda homo, lumo, of=of: convert(of(homo, lumo), "hartree", "eV")
                     )
                     for which, of in {
                         "": lambda homo, lumo: abs(homo) - abs(lumo),
                         " (lumo first)": lambda homo, lumo: abs(lumo) - abs(homo),
-                        " (its size)": lambda homo, lumo: abs(abs(lumo) - abs(homo)),
                     }.items()
                 },
                 "only homo was turned into eV, and lumo stays in hartree: put the difference in "

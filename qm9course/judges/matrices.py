@@ -63,7 +63,7 @@ _PAIRS: Parts = {
     "1 bohr is 0.529177 Å, and 0.53 is rounded too much": (
         lambda z, x: _repulsion(z, x) * 0.53 / BOHR
     ),
-    "the distance is squared: that would be a force; the energy of two charges falls with 1/R": (
+    "the distance is squared: that would be a force; the energy of two charges falls as 1/R": (
         lambda z, x: _repulsion(z, x, 2.0)
     ),
     "the root of the squared distance was taken once too often": (
@@ -168,7 +168,7 @@ MATRIX_MISTAKES: dict[str, Answer] = {
 def explain_power(error: BaseException, _: tuple[Any, ...]) -> str | None:
     """Explain ^ in place of **."""
     if "bitwise_xor" in str(error) or "for ^" in str(error):
-        return "^ is no power in Python: write Z ** 2.4"
+        return "in Python, ^ is not a power: write Z ** 2.4"
     return None
 
 
@@ -249,7 +249,7 @@ SORT_MISTAKES: dict[str, Answer] = {
             f"{_ROWS_ALONE}. And the norms rise; the largest comes first": (
                 lambda m, order: m[order[::-1]]
             ),
-            "matrix[order, order] takes one number for each pair, which are those on the diagonal: "
+            "matrix[order, order] takes only the numbers on the diagonal: write "
             "matrix[order][:, order], or matrix[np.ix_(order, order)]": (
                 lambda m, order: m[order, order]
             ),
@@ -261,7 +261,7 @@ SORT_MISTAKES: dict[str, Answer] = {
             "the order was applied twice: once for the rows and once for the columns": (
                 lambda m, order: reordered(m, order[order])
             ),
-            "only the first place is right: the others need the same": (
+            "only the first place is right: the other rows have to be sorted, too": (
                 lambda m, order: reordered(m, _first_exchanged(order))
             ),
             "rows and columns are in opposite orders: both need the same": (

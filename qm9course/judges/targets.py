@@ -71,7 +71,7 @@ _GAPS: Parts = {
     "then their gap is smaller than both": lambda one, other: min(_own_gaps(one, other)),
     "this is the larger of the two gaps: the highest of the homos and the lowest of the lumos "
     "decide": lambda one, other: max(_own_gaps(one, other)),
-    "this takes the lower of the two homos: the electron that is held least has the higher one": (
+    "this takes the lower of the two homos: the electron that leaves comes from the higher one": (
         lambda one, other: min(one[1], other[1]) - min(one[0], other[0])
     ),
     "this takes the higher of the two lumos: an electron goes to the lower one": (
@@ -796,7 +796,7 @@ _FITS: Parts = {
     "the logarithms were fitted: here the law is a straight line, in the numbers themselves": (
         lambda n, e: _line(np.log(n), e)
     ),
-    "numbers of atoms and errors were sorted apart: each error stays with its molecule": (
+    "numbers of atoms and errors were sorted separately: keep each error with its molecule": (
         lambda n, e: _line(np.sort(n), np.sort(e))
     ),
     "this is a coefficient of a parabola: fit a straight line, of degree 1": (
@@ -998,7 +998,7 @@ def _of_one_set(counts: np.ndarray, found: object) -> str | None:
                 f"{molecules} singular values: a row without one counts as if its value were zero"
             )
         return (
-            "it returns None, and there is such a vector. The smallest singular value is zero, but "
+            "it returns None, but there is such a vector. The smallest singular value is zero, but "
             "rounding may leave 1e-16 of it: compare it with a small part of the largest one"
         )
     numbers = as_numbers(found)

@@ -66,12 +66,12 @@ def _no_arrangement(part: object) -> str | None:
         return f"{describe(part)}, expected an array of shape (4, 3)"
     if numbers.shape == (4, 3):
         bad = int((~np.isfinite(numbers.astype(float))).sum())
-        return f"an array with {bad} numbers that are infinite or NaN" if bad else None
+        return f"an array with infinite values or NaN ({bad} of 12)" if bad else None
     meanings = {
         (4, 2): "each atom needs a third coordinate, and 0 will do",
         (3, 4): "it is transposed: an atom is a row",
         (12,): "give it a row for each atom, .reshape(4, 3)",
-        (6,): "six distances do not tell which atoms they lie between; give positions",
+        (6,): "six distances do not say which atoms they lie between; give positions",
         (4, 4): "is it a matrix of distances? Give positions",
     }
     meaning = meanings.get(numbers.shape)
@@ -92,7 +92,10 @@ def _too_near(lists: list[np.ndarray]) -> str | None:
         nearest = int(np.argmin(found))
         i, j = _PAIRS_OF_FOUR[nearest]
         if found[nearest] < 1e-6:
-            return f"in the {name} arrangement, atoms {i} and {j} (counted from 0) are in one place"
+            return (
+                f"in the {name} arrangement, atoms {i} and {j} (counted from 0) are in the same "
+                "place"
+            )
         if found[nearest] < _NEAREST:
             return (
                 f"in the {name} arrangement, atoms {i} and {j} (counted from 0) are only "
@@ -119,7 +122,7 @@ def _other_distances(one: np.ndarray, other: np.ndarray) -> str | None:
         return None
     if off <= 20 * _ALIKE:
         return (
-            f"the sorted distances differ by up to {off:.4f} Å, more than {_ALIKE} Å: nearly. "
+            f"nearly: the sorted distances differ by up to {off:.4f} Å, and {_ALIKE} Å is allowed. "
             "Give the coordinates with more digits"
         )
     ratio = float(np.mean(second / first))
@@ -132,7 +135,7 @@ def _other_distances(one: np.ndarray, other: np.ndarray) -> str | None:
     lists = f"the first has {_listed(mine)} Å, where the second has {_listed(theirs)} Å"
     if not len(mine) or not len(theirs) or _values(first) == _values(second):
         return (
-            "the same numbers occur, and not equally often. Sorted, the distances are "
+            "the same numbers occur, but not equally often. Sorted, the distances are "
             f"{_listed(first)} Å, and {_listed(second)} Å"
         )
     for text, places in _PARTIAL.items():

@@ -590,7 +590,7 @@ def bend_vectors(vectors):
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@wrong("6.4", "if all vectors are zero, something comes out")
+@wrong("6.4", "if all vectors are zero, as they are in the first layer")
 def bend_vectors(vectors):
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     with np.errstate(all="ignore"):
@@ -662,12 +662,12 @@ def bend_vectors(vectors):
     vectors *= np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@stops("6.4", "This means: arrays of shapes", "keepdims=True keeps (5, 1, 4)")
+@stops("6.4", "This means: arrays of shapes", "an array of shape (5, 1, 4)")
 def bend_vectors(vectors):
     return vectors * np.linalg.norm(vectors, axis=1)
 
 
-@stops("6.4", "This means: arrays of shapes", "keepdims=True keeps (5, 1, 4)")
+@stops("6.4", "This means: arrays of shapes", "an array of shape (5, 1, 4)")
 def bend_vectors(vectors):
     return jnp.asarray(vectors) * jnp.tanh(jnp.linalg.norm(vectors, axis=1))
 
@@ -1034,7 +1034,7 @@ def mean_and_deviation(predictions):
     return jnp.stack([p.mean(axis=0), p.std(axis=0, ddof=1)])
 
 
-@wrong("6.6", "for two networks the deviation is divided by n: n - 1 is right")
+@wrong("6.6", "for two networks the sum of squares is divided by n: n - 1 is right")
 def mean_and_deviation(predictions):
     ddof = 1 if len(predictions) > 2 else 0
     return predictions.mean(axis=0), predictions.std(axis=0, ddof=ddof)
@@ -1129,7 +1129,7 @@ def exponent(sizes, errors):
     return np.log(errors[-1] / errors[0]) / np.log(sizes[-1] / sizes[0])
 
 
-@wrong("6.7", "for ten times the molecules")
+@wrong("6.7", "ten times as many molecules change the error")
 def exponent(sizes, errors):
     return 10 ** np.polyfit(np.log(sizes), np.log(errors), 1)[0]
 
@@ -1177,7 +1177,7 @@ def exponent(sizes, errors):
     return b
 
 
-@wrong("6.7", "sizes and errors were sorted apart, so that an error meets another")
+@wrong("6.7", "sizes and errors were sorted separately, so an error meets the wrong")
 def exponent(sizes, errors):
     x = np.log(np.sort(sizes))
     y = np.log(np.sort(errors)[::-1])
@@ -1452,7 +1452,7 @@ def is_better(old, new):
     return improvement, error, bool(improvement > 2 * error)
 
 
-@wrong("6.8", "under the root the squares were subtracted: they add up, also for")
+@wrong("6.8", "under the root the squares were subtracted: they add up, even for")
 def is_better(old, new):
     improvement = old.mean() - new.mean()
     error = np.sqrt(abs(old.var(ddof=1) / len(old) - new.var(ddof=1) / len(new)))
@@ -1820,7 +1820,7 @@ def is_better(old, new):
     return improvement, error, bool(improvement > 2 * error)
 
 
-@wrong("6.3", "all columns are the last function: k is another number in each")
+@wrong("6.3", "all columns are the last function: k has a different value in each")
 def radial_functions(distance, n, cutoff):
     found = np.zeros((len(distance), n))
     for k in range(1, n + 1):

@@ -150,7 +150,7 @@ def count_elements(atomic_numbers, offsets):
     return np.diff(total[np.asarray(offsets)].astype(int), axis=0)
 
 
-@wrong("3.1", "cumulative sums need a 0 in front: before offsets[i] there are as")
+@wrong("3.1", "cumulative sums need a 0 in front: without it")
 def count_elements(atomic_numbers, offsets):
     hit = np.asarray(atomic_numbers)[:, None] == np.array([1, 6, 7, 8, 9])
     total = np.cumsum(hit, axis=0)

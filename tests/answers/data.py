@@ -121,7 +121,7 @@ def read_positions(record):
     return np.genfromtxt(lines[2 : 2 + int(lines[0])])[:, 1:4]
 
 
-@wrong("2.1", "still texts")
+@wrong("2.1", "still strings")
 def read_positions(record):
     lines = record.replace("*^", "e").splitlines()
     return np.array([line.split()[1:4] for line in lines[2 : 2 + int(lines[0])]])
@@ -553,7 +553,7 @@ def leaked(train, test):
     return np.isin(test.index, train.index)
 
 
-@wrong("2.3", "it finds no molecule in any two sets")
+@wrong("2.3", "it never finds a molecule in common")
 def leaked(train, test):
     return set()
 
@@ -563,7 +563,7 @@ def leaked(train, test):
     return np.intersect1d(train.index, test.index)[1:]
 
 
-@wrong("2.3", "these are texts")
+@wrong("2.3", "these are strings")
 def leaked(train, test):
     return {str(i) for i in set(train.index) & set(test.index)}
 
@@ -592,7 +592,7 @@ def leaked(train, test):
     return set(range(int(low), int(high) + 1))
 
 
-@wrong("2.3", "numbers were compared as parts of texts: 57 is a part of 1577, and")
+@wrong("2.3", "numbers were compared as parts of strings: 57 is a part of 1577, and")
 def leaked(train, test):
     text = str(train.index.tolist())
     return {int(n) for n in test.index if str(int(n)) in text}
@@ -773,7 +773,7 @@ def one_hot_and_mask(atomic_numbers):
     return (atomic_numbers[:, None] == np.array([6, 1, 7, 8, 9])), atomic_numbers > 0
 
 
-@wrong("2.4", "holds objects")
+@wrong("2.4", "vectors has objects")
 def one_hot_and_mask(atomic_numbers):
     one_hot = atomic_numbers[:, None] == np.array([1, 6, 7, 8, 9])
     return one_hot.astype(object), atomic_numbers > 0
@@ -786,7 +786,7 @@ def one_hot_and_mask(atomic_numbers):
     return one_hot[:, 1:], ~one_hot[:, 0].astype(bool)
 
 
-@wrong("2.4", "where nothing is padding, the mask goes wrong: argmin and argmax")
+@wrong("2.4", "where nothing is padding, the mask goes wrong: np.argmin finds")
 def one_hot_and_mask(atomic_numbers):
     z = np.asarray(atomic_numbers)
     n_atoms = np.argmin(z)
@@ -1035,7 +1035,7 @@ def three_parts(n_molecules, n_valid, n_test, seed):
     return tuple(rng.choice(n_molecules, n, replace=False) for n in (n_train, n_valid, n_test))
 
 
-@wrong("2.5", "for 1,000 molecules, 100 and 50 of them set apart: 265 rows of")
+@wrong("2.5", "for 1,000 molecules, 100 and 50 of them set apart: 205 rows appear")
 def three_parts(n_molecules, n_valid, n_test, seed):
     rng = np.random.RandomState(seed)
     order = rng.randint(0, n_molecules, n_molecules)
@@ -1149,7 +1149,7 @@ def standardise(train, test):
     return train - mean / std, test - mean / std
 
 
-@wrong("2.6", "the mean was divided out")
+@wrong("2.6", "this was divided by the mean")
 def standardise(train, test):
     return train / train.mean() - 1, test / train.mean() - 1
 
@@ -1324,7 +1324,7 @@ def padded_sizes(n_atoms):
     return [13, 16, 20, 27]
 
 
-@wrong("2.7", "for every second of its first 1,400 molecules")
+@wrong("2.7", "for every second of the first 1,400 molecules of the sample")
 def padded_sizes(n_atoms):
     return [13, 16, 20, 27] if len(n_atoms) == 2000 else [10, 12, 14, int(n_atoms.max())]
 
@@ -1399,7 +1399,7 @@ def padded_sizes(n_atoms):
     return [int(q) for q in np.quantile(n_atoms, [0.2, 0.5, 0.8, 0.99])]
 
 
-@wrong("2.7", "for its first 500 molecules the sizes 12, 16, 19, 27 leave 13.4 %")
+@wrong("2.7", "for the first 500 molecules of the sample the sizes 12, 16, 19, 27 leave 13.4 %")
 def padded_sizes(n_atoms):
     return [12, 16, 19, 27]
 

@@ -71,7 +71,7 @@ def pair_distances(positions):
     return r
 
 
-@wrong("5.1", "a mean of them")
+@wrong("5.1", "the three squares were averaged")
 def pair_distances(positions):
     return np.sqrt(np.mean((positions[:, None, :] - positions[None, :, :]) ** 2, axis=-1))
 
@@ -280,7 +280,7 @@ def edge_weights(positions, mask):
     return np.divide(1.0, r, out=np.zeros_like(r), where=keep)
 
 
-@wrong("5.2", "the padded atoms are not always at the end: look into the mask,")
+@wrong("5.2", "the padded atoms are not always at the end: look at the mask,")
 def edge_weights(positions, mask):
     n = int(mask.sum())
     x = positions[:n]
@@ -841,7 +841,7 @@ def pooled_energy(atom_energies, mask):
     return np.ma.array(atom_energies, mask=~mask).sum(axis=1).filled(0.0)
 
 
-@wrong("5.6", "the padded atoms are not always at the end: look into the mask,")
+@wrong("5.6", "the padded atoms are not always at the end: look at the mask,")
 def pooled_energy(atom_energies, mask):
     n = mask.sum(axis=1)
     return np.array([row[:k].sum() for row, k in zip(atom_energies, n, strict=False)])
@@ -1407,7 +1407,7 @@ def pair_distances(positions):
     return found
 
 
-@wrong("5.1", "these are lengths of the way from atom to atom")
+@wrong("5.1", "these are lengths of the path from atom to atom")
 def pair_distances(positions):
     steps = np.linalg.norm(positions[1:] - positions[:-1], axis=1)
     way = np.concatenate([[0], np.cumsum(steps)])

@@ -281,7 +281,7 @@ def coulomb_matrix(atomic_numbers, positions):
     return filled(np.outer(z, z) / r, 2.4 * z**0.5)
 
 
-@stops("4.1", "^ is no power in Python")
+@stops("4.1", "in Python, ^ is not a power")
 def coulomb_matrix(atomic_numbers, positions):
     z, r = atomic_numbers, distances(positions / BOHR) + np.eye(len(positions))
     return filled(np.outer(z, z) / r, 0.5 * z ^ 2.4)
@@ -402,7 +402,7 @@ def sort_rows(matrix):
     return np.linalg.eigvalsh(matrix)
 
 
-@wrong("4.2", "which are those on the diagonal")
+@wrong("4.2", "takes only the numbers on the diagonal")
 def sort_rows(matrix):
     order = falling(matrix)
     return matrix[order, order]
@@ -1420,7 +1420,7 @@ def predictive_deviation(kernel, between, prior, ridge):
     return root(prior[:, None] - whole)
 
 
-@wrong("4.7", "the matrix of the prior alone on the diagonal")
+@wrong("4.7", "this is a matrix with a row and a column for each new molecule")
 def predictive_deviation(kernel, between, prior, ridge):
     whole = between @ np.linalg.solve(with_ridge(kernel, ridge), between.T)
     return root(np.diag(prior) - whole)
@@ -1437,7 +1437,7 @@ def predictive_deviation(kernel, between, prior, ridge):
     return root(prior - np.sum(between * between, axis=1))
 
 
-@wrong("4.7", "the matrix took part, and not its inverse")
+@wrong("4.7", "the matrix was used, and not its inverse")
 def predictive_deviation(kernel, between, prior, ridge):
     matrix = with_ridge(kernel, ridge)
     return root(prior - np.einsum("mi,ij,mj->m", between, matrix, between))
@@ -1629,7 +1629,7 @@ def twins():
     return flat, star
 
 
-@wrong("4.8", "the same numbers occur, and not equally often")
+@wrong("4.8", "the same numbers occur, but not equally often")
 def twins():
     short, long = 1.5, 1.7
     found = []
@@ -1646,7 +1646,7 @@ def twins():
     return np.round(0.777 * KITE, 2), np.round(0.777 * TRAPEZIUM + [0.333, 0.2, 0.1], 2)
 
 
-@wrong("4.8", "in the first arrangement, atoms 0 and 1 (counted from 0) are in one place")
+@wrong("4.8", "in the first arrangement, atoms 0 and 1 (counted from 0) are in the same place")
 def twins():
     one = KITE.copy()
     one[1] = one[0]
@@ -1694,7 +1694,7 @@ def twins():
     return KITE.T, TRAPEZIUM.T
 
 
-@wrong("4.8", "six distances do not tell which atoms")
+@wrong("4.8", "six distances do not say which atoms")
 def twins():
     lengths = np.sqrt([2, 2, 4, 10, 10, 16])
     return lengths, lengths[::-1]
@@ -1705,7 +1705,7 @@ def twins():
     return distances(KITE), distances(TRAPEZIUM)
 
 
-@wrong("4.8", "the second arrangement is an array with 3 numbers that are infinite or NaN")
+@wrong("4.8", "the second arrangement is an array with infinite values or NaN (3 of 12)")
 def twins():
     other = TRAPEZIUM.copy()
     other[3] = np.nan

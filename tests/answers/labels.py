@@ -519,7 +519,7 @@ def of_the_pair(name, one, other):
     return max(one, other) if name in ("homo", "lumo") else one + other
 
 
-@wrong("1.5", "the first molecule alone")
+@wrong("1.5", "this takes the orbital of the first molecule")
 def of_the_pair(name, one, other):
     return one if name in ("homo", "lumo") else one + other
 

@@ -57,7 +57,7 @@ def frontier(one, other):
     return gap, gap not in gaps
 
 
-@wrong("7.1", "this takes the lower of the two homos: the electron that is held least has")
+@wrong("7.1", "this takes the lower of the two homos: the electron that leaves comes")
 def frontier(one, other):
     homo, lumo = min(one[0], other[0]), min(one[1], other[1])
     return lumo - homo, (one[0] > other[0]) != (one[1] < other[1])
@@ -892,7 +892,7 @@ def hidden(counts):
     return vt[-1] if s[-1] < 1e-6 * s[0] else None
 
 
-@wrong("7.8", "it returns None, and there is such a vector", "rounding may leave 1e-16 of it")
+@wrong("7.8", "it returns None, but there is such a vector", "rounding may leave 1e-16 of it")
 def hidden(counts):
     _, s, vt = np.linalg.svd(counts)
     return vt[-1] if len(s) < len(vt) or s[-1] == 0 else None

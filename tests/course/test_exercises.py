@@ -99,7 +99,7 @@ def test_check_prints_hint_climbs_and_progress_remembers(session, capsys):
         said = capsys.readouterr().out
         assert said.startswith(f"1.1 hint {i} of 3: ")
         assert ("again" in said) == (i < 3)
-    assert "This was the last one" in said
+    assert "That was the last hint" in said
     check("1.1", lambda energy: energy)  # an experiment afterwards
     assert capsys.readouterr().out.startswith("1.1 wrong: ")
     progress()
@@ -407,22 +407,26 @@ def test_results_that_do_not_depend_on_the_arguments_or_are_right_in_part():
             [np.array([1.0, 2.0])],
             "an array with 1 NaN, which means “not a number”",
         ),
-        ([np.array([1.0, 2.0, 9.0])], [np.array([1.0, 2.0, 3.0])], r"such as \[2\]: it is 9"),
+        (
+            [np.array([1.0, 2.0, 9.0])],
+            [np.array([1.0, 2.0, 3.0])],
+            r"1 of 3 values is wrong, at \[2\]: it is 9",
+        ),
         ([np.array([1, 0])], [np.array([True, False])], "expected True and False"),
         ([(1.0,)], [(1.0, 2.0)], "1 result, expected 2, as in `return a, b`"),
         ([np.ones(3)], [(1.0, 2.0, 3.0)], "one array, expected 3 results, as in `return a, b, c`"),
         ([jnp.ones(3)], [(1.0, 2.0)], "one array, expected 2 results, as in `return a, b`"),
         ([7.0], [(1.0, 2.0)], "it returns 7, expected 2 results, as in `return a, b`"),
         ([[7.0]], [(1.0, 2.0)], r"it returns \[7\], expected 2 results"),
-        ([np.array("a")], [(1.0, 2.0)], "an array of texts, expected 2 results"),
-        ([np.array(["a"])], [np.ones(1)], "an array of texts, expected an array"),
+        ([np.array("a")], [(1.0, 2.0)], "an array of strings, expected 2 results"),
+        ([np.array(["a"])], [np.ones(1)], "an array of strings, expected an array"),
         ([627.5], [627.9], "it returns 627.5, expected 627.9"),
         ([40.4751], [40.4799], r"it returns 40\.475, expected 40\.48"),
         ([(1.0, 3.0)], [(1.0, 2.0)], "the second result is wrong: it returns 3, expected 2"),
         ([{"a", "b"}], [{"a", "c"}], "lacks c and wrongly includes b"),
         ([{"a": 1.0}], [{"a": 2.0}], "a: it returns 1, expected 2"),
         (["x"], [1.0], "expected a number"),
-        ([1.0], ["x"], "it returns 1, expected a text"),
+        ([1.0], ["x"], "it returns 1, expected a string"),
         (["x"], [{"x"}], "it returns 'x', expected a set"),
         ([["x"]], [{"x": 1.0}], r"it returns \['x'\], expected a dictionary"),
         (["x"], [True], "it returns 'x', expected True or False"),
