@@ -1,6 +1,6 @@
 """Make what `qm9lib.pretrained` reads: weights, and what the *accuracy* chapter tells of them.
 
-Nine steps, each of which takes what the others do not need to repeat::
+Eleven steps, each of which takes what the others do not need to repeat::
 
     python tools/pretrained.py train --seed 1   # one more member, in hours; again to go on
     python tools/pretrained.py train --seed 0 --labels mu,alpha,homo  # one network for several
@@ -11,6 +11,7 @@ Nine steps, each of which takes what the others do not need to repeat::
     python tools/pretrained.py simple    # the simpler models of the book, for the error ladder
     python tools/pretrained.py live      # five seeds of `python -m qm9lib train`; a quiet machine
     python tools/pretrained.py measure   # all members, on the validation set and, once, on the test
+    python tools/pretrained.py errors    # a network that learns how wrong those for H are
     python tools/pretrained.py ladder    # the figure of the landing page
 
 ``simple``, ``live`` and ``measure`` look at the test set when all is chosen; ``measure`` refuses to
@@ -20,6 +21,7 @@ do so again.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import subprocess
@@ -59,6 +61,7 @@ CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
 }
 """What may cure the leaps of the training error: settings, and whether to norm."""
 UNIT = "kcal/mol"
+SMALLEST = 0.05  # kcal/mol, that is added to errors before their logarithm is learned
 
 
 def main() -> None:
@@ -80,11 +83,14 @@ def main() -> None:
     seeds = commands.add_parser("live", help="five seeds of the live run")
     seeds.add_argument("--minutes", type=float, default=1)
     commands.add_parser("measure", help="errors of the ensemble, and the model card")
+    wrong = commands.add_parser("errors", help="a network that learns how wrong those for H are")
+    wrong.add_argument("--epochs", type=int, default=8)
     commands.add_parser("ladder", help="the figure of the landing page")
     options = parser.parse_args()
     steps: dict[str, Callable[[argparse.Namespace], None]] = {
         "train": train, "stability": stability, "curve": curve, "together": together,
-        "sizes": sizes, "simple": simple, "live": live, "measure": measure, "ladder": draw_ladder,
+        "sizes": sizes, "simple": simple, "live": live, "measure": measure,
+        "errors": errors, "ladder": draw_ladder,
     }  # fmt: skip
     steps[options.command](options)
 
@@ -315,6 +321,65 @@ def measure(options: argparse.Namespace) -> None:
     (weights.FOLDER / "README.md").write_text(card(), encoding="utf-8")
 
 
+def errors(options: argparse.Namespace) -> None:
+    """Train a network on the errors of those for H, and calibrate the expected error with it.
+
+    It learns from the errors on the training molecules: of new molecules there are too few. These
+    errors are too small, which the calibration on the validation molecules makes good; their order
+    is what counts. The first half of the validation molecules chooses the epoch.
+    """
+    split, name = qm9lib.load().split("dimenet"), f"{LABEL}-errors"
+    ensemble = pretrained.load(LABEL)
+    predicted = {part: ensemble.predict(getattr(split, part), UNIT) for part in ("train", "valid")}
+    wrong = {
+        part: np.abs(mean - getattr(split, part).target(LABEL, UNIT))
+        for part, (mean, _) in predicted.items()
+    }
+    half = len(split.valid) // 2
+    CHECKPOINTS.mkdir(parents=True, exist_ok=True)
+    model, run = training.fit(
+        painn.PaiNN(pooling="mean", key=jax.random.key(0)),
+        with_errors(split.train, wrong["train"]),
+        with_errors(split.valid[:half], wrong["valid"][:half]),
+        LABEL,
+        training.Settings.for_painn(epochs=options.epochs, loss="squared"),
+        checkpoint=CHECKPOINTS / name,
+    )
+    models.save(model, weights.FOLDER / f"{name}.safetensors")
+    _write(weights.FOLDER, name, of_logarithms(run).to_dict())
+    path = weights.FOLDER / "results.json"
+    records = json.loads(path.read_text("utf-8"))
+    learned = pretrained.learned_error(split.valid, LABEL, model)
+    records[LABEL] |= {
+        "errors": name,
+        "calibration": {
+            **calibrate(predicted["valid"][1], wrong["valid"], learned),
+            "most": records[LABEL]["calibration"]["most"],
+        },
+    }
+    _write(weights.FOLDER, "results", records)
+    (weights.FOLDER / "README.md").write_text(card(), encoding="utf-8")
+
+
+def with_errors(qm9: qm9lib.QM9, error: np.ndarray) -> qm9lib.QM9:
+    """Return molecules that have logarithms of errors (kcal/mol) where they had H."""
+    found = qm9.labels.copy()
+    # An error that happens to be almost zero says no more than a small one.
+    found[:, LABELS[LABEL].index] = np.log(error + SMALLEST)
+    return dataclasses.replace(qm9, labels=found)
+
+
+def of_logarithms(run: training.Run) -> training.Run:
+    """Return the record of a training on `with_errors` with the unit that its errors have."""
+    factor = qm9lib.convert(1.0, run.unit, LABELS[LABEL].unit)
+    names = ("train_rmse", "valid_mae", "train_median", "train_worst")
+    history = [
+        dataclasses.replace(epoch, **{name: factor * getattr(epoch, name) for name in names})
+        for epoch in run.history
+    ]
+    return dataclasses.replace(run, unit=f"logarithm of an error in {UNIT}", history=history)
+
+
 def normed(model: models.Model) -> bool:
     """Return whether the layers of a model's network see features that are shortened."""
     return bool(models.describe(model.network).get("norm"))
@@ -366,20 +431,29 @@ def draw_ladder(options: argparse.Namespace) -> None:
     FRAGMENT.write_text(ladder.picture().html + "\n", encoding="utf-8")
 
 
-def calibrate(deviation: np.ndarray, error: np.ndarray) -> dict[str, float]:
-    """Fit the expected error as hypot(floor, scale * deviation), the errors being Laplacian."""
+def calibrate(
+    deviation: np.ndarray, error: np.ndarray, learned: np.ndarray | None = None
+) -> dict[str, float]:
+    """Fit all of `Calibration` but ``most`` to absolute errors, as if they were Laplacian.
 
-    def surprise(logarithms: np.ndarray) -> float:
-        floor, scale = np.exp(logarithms)
-        expected = np.hypot(floor, scale * deviation)
+    The power stays 1 where no errors have been learned.
+    """
+    limit = float(np.quantile(deviation, 0.999))
+
+    def calibration(parameters: np.ndarray) -> pretrained.Calibration:
+        floor, scale = map(float, np.exp(parameters[:2]))
+        return pretrained.Calibration(floor, scale, limit, np.inf, *map(float, parameters[2:]))
+
+    def surprise(parameters: np.ndarray) -> float:
+        expected = calibration(parameters).uncertainty(
+            deviation, 1.0 if learned is None else learned
+        )
         return float(np.mean(np.log(expected) + error / expected))
 
-    start = np.log([np.mean(error), 1.0])
-    floor, scale = np.exp(minimize(surprise, start, method="Nelder-Mead").x)
-    return {
-        "floor": float(floor), "scale": float(scale),
-        "limit": float(np.quantile(deviation, 0.999)),
-    }  # fmt: skip
+    start = [math.log(np.mean(error)), 0.0] if learned is None else [0.0, 0.0, 1.0]
+    found = minimize(surprise, start, method="Nelder-Mead", options={"maxiter": 2000}).x
+    record = dataclasses.asdict(calibration(found))
+    return {name: value for name, value in record.items() if name != "most"}
 
 
 def by_heavy_atoms(predicted: np.ndarray, qm9: qm9lib.QM9, label: str) -> list[dict[str, float]]:
@@ -406,10 +480,17 @@ def card() -> str:
         for label, result in found.items()
     )
     networks = "\n".join(
-        f"| `{name}.safetensors` | {run.label.replace(',', ', ')} | {run.network['features']} | "
+        f"| `{name}.safetensors` | {label.replace(',', ', ')} | {run.network['features']} | "
         f"{run.network['layers']} | {'yes' if run.network['norm'] else 'no'} | "
         f"{len(run.history)} | {run.history[-1].seconds / 3600:.1f} |"
-        for name, run in sorted(runs.items())
+        for name, label, run in [
+            *((name, run.label, run) for name, run in sorted(runs.items())),
+            *(
+                (result["errors"], f"errors of {label}", pretrained.network(result["errors"])[1])
+                for label, result in found.items()
+                if "errors" in result
+            ),
+        ]
     )
     sizes = "\n".join(
         f"| {row['heavy']} | {row['molecules']:,} | {row['mae']:.3f} |"
@@ -417,10 +498,13 @@ def card() -> str:
     )
     uncertainties = "\n".join(
         " | ".join(
-            [f"| {label}", result["unit"], *map(written, result["calibration"].values()), ""]
+            [f"| {label}", result["unit"], *(
+                written(getattr(pretrained.calibration(label), name))
+                for name in ("floor", "scale", "power", "limit", "most")
+            ), ""]
         ).rstrip()
         for label, result in found.items()
-    )
+    )  # fmt: skip
     test = found[LABEL]["test"]
     zwitterions = test["zwitterions"]
     some = next(iter(runs.values()))
@@ -458,17 +542,20 @@ The enthalpy {LABEL} by size, on the test set:
 
 ## Uncertainty
 
-`python -m qm9lib predict` states the absolute error to be expected: hypot(floor, scale × standard
-deviation of the networks), fitted to the validation set. That is right on average over molecules
-like those of QM9, and says little about a single one: it is nearly the same for all of them, and
-where a kind is harder, such as the zwitterions below, the error is several times as large as
-stated. There is a warning where the networks disagree by more than the limit, as they do for one
-validation molecule in a thousand. Where they disagree by more than about four times the
-standard deviation of what they learn (the label minus its reference, which for energies is the
-composition model), there is no prediction.
+`python -m qm9lib predict` states the absolute error to be expected,
+u^power × hypot(floor, scale × σ / u), fitted to the validation set. σ is the standard deviation of
+the networks. For {LABEL}, u is the error (kcal/mol) that the network `{LABEL}-errors` predicts: it
+has learned from the errors of the training molecules which molecules are difficult. For all other
+labels, u is 1. The expected errors are right on average over molecules like those of QM9. For the
+other labels they are nearly the same for all molecules, and say little about a single one; where a
+kind is harder, such as the zwitterions below, the error is larger than stated. There is a warning
+where the networks disagree by more than the limit, as they do for one validation molecule in a
+thousand. Where they disagree by more than about four times the standard deviation of what they
+learn (the label minus its reference, which for energies is the composition model), there is no
+prediction.
 
-| label | unit | floor | scale | limit | no prediction beyond |
-|---|---|---|---|---|---|
+| label | unit | floor | scale | power | limit | no prediction beyond |
+|---|---|---|---|---|---|---|
 {uncertainties}
 
 ## Limits

@@ -2,9 +2,8 @@
 
 The first half of them calibrates each way, and the second half judges: how well the expected error
 ranks the errors (Spearman), how many errors lie below limits that 50, 90 and 99 % should lie below,
-and what is expected of zwitterions beside what is found. Width and ridge of the kernel were chosen
-on all of them, which flatters its rank a little. The test molecules are not looked at. Written to
-`qm9course/results/uncertainty.json`, which the *accuracy* chapter reads::
+and what is expected of zwitterions beside what is found. The test molecules are not looked at.
+Written to `qm9course/results/uncertainty.json`, which the *accuracy* chapter reads::
 
     python tools/uncertainty.py   # some minutes on two cores
 """
@@ -28,11 +27,10 @@ from qm9lib import QM9, pretrained
 from qm9lib.data.files import replacing
 from qm9lib.models import Model
 from qm9lib.models.graphs import bucketed
+from qm9lib.pretrained import Calibration
 
 TRAINING = 30_000  # molecules that the ways with features look at
-CENTRES = 3_000  # of the kernel
 PARTS = (50, 90, 99)
-SMALLEST = 0.02  # kcal/mol, so that a logarithm of an error is finite
 
 
 def main() -> None:
@@ -40,54 +38,57 @@ def main() -> None:
     split = qm9lib.load().split("dimenet")
     train, valid = split.train[:TRAINING], split.valid
     members = pretrained.load(LABEL).members
-    predicted, known = (
-        np.array([member.predict(part, UNIT) for member in members]) for part in (valid, train)
-    )
-    error, training_error = (
-        np.abs(each.mean(axis=0) - part.target(LABEL, UNIT))
-        for each, part in ((predicted, valid), (known, train))
-    )
+    predicted = np.array([member.predict(valid, UNIT) for member in members])
+    error = np.abs(predicted.mean(axis=0) - valid.target(LABEL, UNIT))
+    spread, learned = predicted.std(axis=0, ddof=1), pretrained.learned_error(valid, LABEL)
     hidden, atoms = zip(*(features(member, valid) for member in members), strict=True)
     hidden_train, atoms_train = zip(*(features(member, train) for member in members), strict=True)
     near, far = standardised(np.hstack(atoms_train), np.hstack(atoms))
     ways = {
-        "two networks": predicted[:2].std(axis=0, ddof=1),
-        f"{len(members)} networks": predicted.std(axis=0, ddof=1),
-        "last layer": np.mean(
-            [last_layer(*standardised(a, b)) for a, b in zip(hidden_train, hidden, strict=True)],
-            axis=0,
+        "two networks": (predicted[:2].std(axis=0, ddof=1), None),
+        f"{len(members)} networks": (spread, None),
+        "last layer": (
+            np.mean(
+                [
+                    last_layer(*standardised(a, b))
+                    for a, b in zip(hidden_train, hidden, strict=True)
+                ],
+                axis=0,
+            ),
+            None,
         ),
-        "nearest training molecule": nearest(near, far),
-        "training errors": np.exp(
-            regression(
-                np.hstack([near, spread(known)]),
-                np.log(training_error + SMALLEST),
-                np.hstack([far, spread(predicted)]),
-            )
-        ),
+        "nearest training molecule": (nearest(near, far), None),
+        "learned errors": (np.full(len(valid), 1e-9), learned),
+        f"learned, and {len(members)} networks": (spread, learned),
     }
     half = len(valid) // 2
-    rows = [judged(name, way, error, valid, half) for name, way in ways.items()]
+    rows = [judged(name, *way, error, valid, half) for name, way in ways.items()]
     record = {"unit": UNIT, "molecules": len(valid) - half, "training": TRAINING, "ways": rows}
     with replacing(ladder.FOLDER / "uncertainty.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def judged(
-    name: str, way: np.ndarray, error: np.ndarray, valid: QM9, half: int
+    name: str,
+    way: np.ndarray,
+    learned: np.ndarray | None,
+    error: np.ndarray,
+    valid: QM9,
+    half: int,
 ) -> dict[str, object]:
     """Calibrate a way on the first molecules, and judge it on the others."""
-    found = calibrate(way[:half] / way[:half].mean(), error[:half])
-    expected = np.hypot(found["floor"], found["scale"] * way[half:] / way[:half].mean())
+    way = way if learned is not None else way / way[:half].mean()
+    first = None if learned is None else learned[:half]
+    calibration = Calibration(**calibrate(way[:half], error[:half], first), most=np.inf)
+    everywhere = calibration.uncertainty(way, 1.0 if learned is None else learned)
+    ratio, expected = error[:half] / everywhere[:half], everywhere[half:]
     left = error[half:]
     charged = np.array(["+" in smiles for smiles in valid[half:].smiles])
     row = {
         "name": name,
         "rank": float(spearmanr(expected, left).statistic),
-        # Of errors that have the distribution of Laplace, and a mean as expected.
-        "below": [
-            float(np.mean(left < expected * np.log(100 / (100 - part)))) for part in PARTS
-        ],
+        # Below the multiples of the expected error that parts of the first half lie below.
+        "below": [float(np.mean(left < np.percentile(ratio, part) * expected)) for part in PARTS],
         "zwitterions": {
             "molecules": int(charged.sum()),
             "expected": float(expected[charged].mean()), "found": float(left[charged].mean()),
@@ -133,12 +134,6 @@ def standardised(train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.
     return (train - mean) / deviation, (others - mean) / deviation
 
 
-def spread(predicted: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the networks' deviation, standardised, as a column."""
-    logarithm = np.log(predicted.std(axis=0, ddof=1) + 1e-3)
-    return ((logarithm - logarithm.mean()) / logarithm.std())[:, None]
-
-
 def last_layer(train: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the deviation of a linear regression on the features of the last layer (LLPR)."""
     covariance = train.T @ train / len(train) + 1e-6 * np.eye(train.shape[1])
@@ -150,19 +145,6 @@ def nearest(train: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.concatenate(
         [cdist(part, train).min(axis=1) for part in np.array_split(others, len(others) // 500)]
     )
-
-
-def regression(train: np.ndarray, targets: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Learn targets with a Gaussian kernel on some of the training molecules."""
-    centres = train[np.random.default_rng(0).choice(len(train), CENTRES, replace=False)]
-
-    def kernel(x: np.ndarray) -> np.ndarray:
-        return np.exp(-cdist(x, centres, "sqeuclidean") / (2 * x.shape[1]))
-
-    among = kernel(train)
-    matrix = among.T @ among + 3.0 * (kernel(centres) + 1e-8 * np.eye(CENTRES))
-    mean = targets.mean()
-    return mean + kernel(others) @ np.linalg.solve(matrix, among.T @ (targets - mean))
 
 
 if __name__ == "__main__":

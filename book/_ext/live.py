@@ -30,6 +30,7 @@ from qm9lib.data import geometry
 from qm9lib.figures.balls import BALLS
 from qm9lib.models.storage import trained_arrays
 from qm9lib.pretrained import domain
+from qm9lib.pretrained.weights import LOGARITHMS
 
 LABEL = "H"
 FOLDER = "live"
@@ -58,24 +59,26 @@ def molecule(number: int) -> Molecule:
 def model() -> dict[str, Any]:
     """Return what the script needs of the ensemble, its calibration and its domain."""
     ensemble, trained = pretrained.load(LABEL), pretrained.training_domain()
-    calibration = pretrained.calibration(LABEL)
-    members, weights = [], []
-    for member in ensemble.members:
-        arrays = {k: np.asarray(v, "<f4") for k, v in trained_arrays(member.network).items()}
+    judge = pretrained.error_network(LABEL)
+    assert judge is not None
+    networks, weights = [], []
+    for network in [*ensemble.members, judge]:
+        arrays = {k: np.asarray(v, "<f4") for k, v in trained_arrays(network.network).items()}
         weights += [array.ravel() for array in arrays.values()]
-        members.append({
-            "config": member.network.config,
-            "mean": member.target.mean, "scale": member.target.scale,
-            "reference": member.target.reference.coefficients.tolist(),
+        networks.append({
+            "config": network.network.config,
+            "mean": network.target.mean, "scale": network.target.scale,
+            "reference": network.target.reference.coefficients.tolist(),
             "tensors": [[name, array.size] for name, array in arrays.items()],
         })  # fmt: skip
     return {
         "label": LABEL,
         "factor": convert(1.0, "hartree", "kcal/mol"),
         "freeAtoms": ATOM_REFERENCES[LABEL],
-        "members": members,
+        "networks": networks,  # the last one has learned the errors of the others
         "weights": base64.b64encode(np.concatenate(weights).tobytes()).decode(),
-        "calibration": dataclasses.asdict(calibration),
+        "logarithms": LOGARITHMS,
+        "calibration": dataclasses.asdict(pretrained.calibration(LABEL)),
         "domain": {
             "elements": ELEMENTS, "symbols": SYMBOLS, "radii": geometry.COVALENT_RADII,
             "drawn": geometry.BONDED, "reach": domain.BONDED, "mostHeavy": domain.MOST_HEAVY,

@@ -6,7 +6,9 @@
 from qm9lib.pretrained.weights import (
     Calibration,
     calibration,
+    error_network,
     labels,
+    learned_error,
     load,
     load_each,
     network,
@@ -17,6 +19,6 @@ from qm9lib.pretrained.weights import (
 )  # fmt: skip
 
 __all__ = [
-    "Calibration", "calibration", "labels", "load", "load_each", "network", "results", "runs",
-    "save_domain", "training_domain",
+    "Calibration", "calibration", "error_network", "labels", "learned_error", "load", "load_each",
+    "network", "results", "runs", "save_domain", "training_domain",
 ]  # fmt: skip

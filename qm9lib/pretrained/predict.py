@@ -85,7 +85,8 @@ def predict(
         concerns = [domain.concerns(one.atomic_numbers, one.positions) for one in qm9]
         found = {label: both for one in ensembles for label, both in one.predict_each(qm9).items()}
         for label in names:
-            judged = _judged(label, *found[label], calibrations.get(label))
+            learned = np.ones(len(qm9)) if ensemble else pretrained.learned_error(qm9, label)
+            judged = _judged(label, *found[label], learned, calibrations.get(label))
             for i, concern, one in zip(known, concerns, judged, strict=True):
                 value, error = _keys(label)
                 results[i] |= {value: one.value, error: one.uncertainty}
@@ -144,11 +145,12 @@ def _judged(
     label: str,
     mean: Float[np.ndarray, " molecules"],
     deviation: Float[np.ndarray, " molecules"],
+    learned: Float[np.ndarray, " molecules"],
     calibration: Calibration | None,
 ) -> Iterator[_Judged]:
     small = LABELS[label].error_unit
     deviation = convert(deviation, LABELS[label].unit, small)
-    expected = deviation if calibration is None else calibration.uncertainty(deviation)
+    expected = deviation if calibration is None else calibration.uncertainty(deviation, learned)
     for value, spread, error in zip(mean, deviation, expected, strict=True):
         reason, doubts = "", []
         if calibration is not None and not spread <= calibration.most:  # NaN: numbers overflow

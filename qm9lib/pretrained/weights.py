@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from qm9lib import models
+from qm9lib.data.dataset import QM9
 from qm9lib.data.files import damaged, read_safetensors, write_safetensors
 from qm9lib.errors import UnknownNameError
 from qm9lib.models.model import Ensemble, Model
@@ -27,33 +28,56 @@ from qm9lib.training.run import Run
 FOLDER = Path(__file__).parent / "stored"
 """Where the files are."""
 
+LOGARITHMS = -10.0, 50.0
+"""Between these, the logarithm of a learned error is believed."""
+
 _DOMAIN = "qm9lib-domain-2"
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """From the disagreement of an ensemble to the expected error.
+    r"""From the disagreement of an ensemble to the expected error.
+
+    .. math:: u^p \sqrt{a^2 + (b \sigma / u)^2}
+
+    Here σ is the standard deviation of the members, and u the error that a network has learned to
+    expect for such a molecule. For most labels there is no such network, and u is 1.
 
     Attributes
     ----------
     floor
-        Expected error if all members agree, in the unit of the label's errors.
+        The number a: for u = 1, the expected error if all members agree, in the unit of the label's
+        errors.
     scale
-        Expected error per standard deviation of the members, if they disagree strongly.
+        The number b: expected error per standard deviation of the members, if they disagree
+        strongly.
     limit
         Standard deviation that only one in a thousand validation molecules exceeds.
     most
         Standard deviation beyond which there is no prediction: about four times that of what is
         learned. Far from the molecules they know, the networks' numbers grow without limit.
+    power
+        The exponent p. The learned errors differ less than the true ones, as what is learned from
+        noisy numbers does; a power above 1 makes that good.
     """
 
     floor: float
     scale: float
     limit: float
     most: float
+    power: float = 1.0
 
-    def uncertainty(self, deviation: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        """Return the expected absolute error, given the members' standard deviation.
+    def uncertainty(
+        self, deviation: Float[np.ndarray, "*n"], learned: Float[np.ndarray, "*n"] | float = 1.0
+    ) -> Float[np.ndarray, "*n"]:
+        """Return the expected absolute error, at most ``most``.
+
+        Parameters
+        ----------
+        deviation
+            The members' standard deviation, in the unit of the label's errors.
+        learned
+            What `learned_error` returns.
 
         Examples
         --------
@@ -61,7 +85,8 @@ class Calibration:
         >>> found.uncertainty(np.array([0.0, 0.2]))
         array([0.3, 0.5])
         """
-        return np.hypot(self.floor, self.scale * deviation)
+        expected = learned**self.power * np.hypot(self.floor, self.scale * deviation / learned)
+        return np.minimum(expected, self.most)
 
 
 def labels() -> list[str]:
@@ -184,6 +209,47 @@ def calibration(label: str = "H") -> Calibration:
     True
     """
     return Calibration(**results(label)["calibration"])
+
+
+def error_network(label: str = "H") -> Model | None:
+    """Return the network that has learned how wrong a label's ensemble is, if there is one.
+
+    It has the form of a model of that label, but predicts the logarithm of an absolute error, in
+    the unit of the label's errors. It learned from the errors of the training molecules.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> network = error_network("H")
+    >>> error = np.exp(network.predict(qm9lib.load_sample()[:2]))
+    >>> bool(np.all((error > 0) & (error < 10))), error_network("mu")
+    (True, None)
+    """
+    name = results(label).get("errors")
+    return models.load(_file(name)) if name else None
+
+
+def learned_error(
+    qm9: QM9, label: str = "H", network: Model | None = None
+) -> Float[np.ndarray, " molecules"]:
+    """Return the error that `error_network`, or another one, predicts for each molecule.
+
+    Returns
+    -------
+    ndarray
+        Shape (molecules,), in the unit of the label's errors; ones if there is no such network.
+
+    Examples
+    --------
+    >>> import qm9lib
+    >>> learned_error(qm9lib.load_sample()[:2], "mu")
+    array([1., 1.])
+    """
+    network = network or error_network(label)
+    if network is None:
+        return np.ones(len(qm9))
+    # Far from the molecules it knows, its numbers grow without limit.
+    return np.exp(np.clip(network.predict(qm9), *LOGARITHMS))
 
 
 def training_domain() -> Domain:

@@ -61,12 +61,16 @@ def test_the_stored_errors_are_those_of_the_stored_weights(validation, qm9, ense
     molecules, predicted, deviation = validation
     error = np.abs(predicted - molecules.target("H", "kcal/mol"))
     check_stored(molecules, error, stored["valid"])
-    fitted = tool.calibrate(deviation, error)
+    learned = pretrained.learned_error(molecules, "H")
+    fitted = tool.calibrate(deviation, error, learned)
     assert fitted | {"most": 100.0} == pytest.approx(stored["calibration"], rel=0.02)
     measured = ladder.results("uncertainty")
-    rank = spearmanr(deviation[-measured["molecules"] :], error[-measured["molecules"] :]).statistic
-    [ours] = [way for way in measured["ways"] if way["name"] == f"{len(ensemble.members)} networks"]
-    assert ours["rank"] == pytest.approx(rank, abs=0.01)
+    left = slice(-measured["molecules"], None)
+    ranks = {way["name"]: way["rank"] for way in measured["ways"]}
+    number = f"{len(ensemble.members)} networks"
+    expected = pretrained.calibration("H").uncertainty(deviation, learned)
+    for name, way in ((number, deviation), (f"learned, and {number}", expected)):
+        assert ranks[name] == pytest.approx(spearmanr(way[left], error[left]).statistic, abs=0.01)
     test = qm9.split("dimenet").test
     predicted, _ = ensemble.predict(test, "kcal/mol")
     check_stored(test, np.abs(predicted - test.target("H", "kcal/mol")), stored["test"])
@@ -258,6 +262,31 @@ def test_calibration_finds_what_made_the_errors() -> None:
     assert found["floor"] == pytest.approx(0.3, rel=0.05)
     assert found["scale"] == pytest.approx(1.7, rel=0.05)
     assert np.mean(deviation > found["limit"]) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_calibration_of_learned_errors() -> None:
+    rng = np.random.default_rng(0)
+    deviation, learned = rng.gamma(2.0, 0.2, 20_000), rng.gamma(3.0, 0.1, 20_000) + 0.05
+    error = rng.exponential(learned**1.8 * np.hypot(1.4, 0.7 * deviation / learned))
+    found = tool.calibrate(deviation, error, learned)
+    assert found["floor"] == pytest.approx(1.4, rel=0.1)
+    assert found["scale"] == pytest.approx(0.7, rel=0.1)
+    assert found["power"] == pytest.approx(1.8, rel=0.1)
+    calibration = pretrained.Calibration(**found, most=2.0)
+    expected = calibration.uncertainty(deviation, learned)
+    assert np.mean(expected) == pytest.approx(np.mean(error), rel=0.03)
+    # What the network for errors says far from all that it knows is not believed.
+    assert calibration.uncertainty(np.zeros(1), np.array([1e21])) == pytest.approx(2.0)
+
+
+def test_the_network_for_errors_ranks_them_by_itself(validation) -> None:
+    molecules, predicted, _ = validation
+    error = np.abs(predicted - molecules.target("H", "kcal/mol"))
+    half = len(molecules) // 2  # the first half chose its epoch
+    rank = spearmanr(pretrained.learned_error(molecules, "H")[half:], error[half:]).statistic
+    assert rank > 0.4
+    assert pretrained.error_network("mu") is None
+    assert (pretrained.learned_error(molecules[:3], "mu") == 1.0).all()
 
 
 def test_an_ensemble_is_of_one_label(ensemble: Ensemble) -> None:

@@ -287,18 +287,18 @@ globalThis.qm9Network = (() => {
 
   // ------------------------------------------------------------------------------- the prediction
 
-  // The tensors of a member, as views of all numbers in a row.
+  // The tensors of a network, as views of all numbers in a row.
   const unpacked = (model) => {
     const bytes = Uint8Array.from(atob(model.weights), (letter) => letter.charCodeAt(0));
     const numbers = new Float32Array(bytes.buffer); // little-endian, as all of today's machines
     let at = 0;
-    return model.members.map((member) => {
+    return model.networks.map((network) => {
       const tensors = {};
-      for (const [name, size] of member.tensors) {
+      for (const [name, size] of network.tensors) {
         tensors[name] = numbers.subarray(at, at + size);
         at += size;
       }
-      return { ...member, tensors };
+      return { ...network, tensors };
     });
   };
 
@@ -306,6 +306,7 @@ globalThis.qm9Network = (() => {
   const make = (model) => {
     const { domain, calibration } = model;
     const members = unpacked(model);
+    const judge = members.pop();
     const number = (z) => domain.elements.indexOf(z);
 
     const predict = (numbers, positions) => {
@@ -342,10 +343,21 @@ globalThis.qm9Network = (() => {
             "uncertainty says",
         );
       }
+      // As learned_error of weights.py: a mean over the atoms, and the logarithm of an error.
+      const rough = atomEnergies(judge, z, x).reduce((sum, one) => sum + one, 0) / z.length;
+      const logarithm = z.reduce(
+        (sum, one) => sum + judge.reference[number(one)],
+        judge.mean + judge.scale * rough,
+      );
+      const [least, largest] = model.logarithms;
+      const learned = Math.exp(Math.min(Math.max(logarithm, least), largest));
+      const expected =
+        learned ** calibration.power *
+        Math.hypot(calibration.floor, (calibration.scale * spread) / learned);
       const free = z.reduce((sum, one) => sum + model.freeAtoms[one], 0);
       return {
         value,
-        uncertainty: Math.hypot(calibration.floor, calibration.scale * spread),
+        uncertainty: Math.min(expected, calibration.most),
         atomization: (value - free) * model.factor,
         warnings,
         values,
