@@ -71,6 +71,7 @@ def main() -> None:
     one = commands.add_parser("train", help="train one more member")
     one.add_argument("--epochs", type=int, default=50)
     one.add_argument("--features", type=int, default=64)
+    one.add_argument("--radial", type=int, default=8, help="radial functions")
     one.add_argument("--seed", type=int, required=True)
     one.add_argument("--learning-rate", type=float, default=4e-3)
     one.add_argument("--labels", default=LABEL, help="label names, separated by commas")
@@ -108,8 +109,13 @@ def train(options: argparse.Namespace) -> None:
     settings = training.Settings.for_painn(
         epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed
     )
+    if jax.default_backend() != "cpu":
+        settings = dataclasses.replace(settings, chunk_size=None)  # a GPU takes a batch at once
     network = painn.PaiNN(
-        options.features, pooling=readout_for(*labels), key=jax.random.key(options.seed)
+        options.features,
+        radial=options.radial,
+        pooling=readout_for(*labels),
+        key=jax.random.key(options.seed),
     )
     model, run = training.fit(
         network, split.train, split.valid, labels, settings, checkpoint=CHECKPOINTS / name
