@@ -1,6 +1,6 @@
 """Make what `qm9lib.pretrained` reads: weights, and what the *accuracy* chapter tells of them.
 
-Eleven steps, each of which takes what the others do not need to repeat::
+Ten steps. Each stores its results, so that the others need not be repeated::
 
     python tools/pretrained.py train --seed 1   # one more member, in hours; again to go on
     python tools/pretrained.py train --seed 0 --labels mu,alpha,homo  # one network for several
@@ -517,7 +517,7 @@ def card() -> str:
     environment = some.environment
     return f"""# Model card: labels of small organic molecules
 
-Made by `tools/pretrained.py measure`; a test makes it again and compares.
+Made by `tools/pretrained.py measure` and `errors`; a test makes it again and compares.
 
 - **What**: {len(runs)} PaiNN networks (Schütt et al. 2021). Each label has an ensemble of those
   that were best for it on the validation molecules; the prediction is their mean.
@@ -575,8 +575,8 @@ prediction.
 - Ions and radicals: the networks see elements and positions only, and take them for neutral
   molecules. There is a warning if the atomic numbers add up to an odd number, or if the comment
   line of the file mentions a charge or a multiplicity.
-- More than nine heavy atoms, distances that QM9 seldom has (bonds being torn, two molecules beside
-  one another), and atoms with too few or too many bonds (missing hydrogens): a number with a
+- More than nine heavy atoms, distances that QM9 seldom has (bonds being broken, two molecules
+  side by side), and atoms with too few or too many bonds (missing hydrogens): a number with a
   warning. `domain.safetensors` holds the distances and valences of the training molecules.
 - QM9 has minima only: the networks' forces have never been trained.
 - The dipole moment is learned as a length: the network's vector may point the other way.

@@ -464,8 +464,8 @@ def _bends(answer: Answer) -> str | None:
                     "0.2 and 100"
                 )
         return (
-            "this is linear: what comes out for a sum is the sum of what comes out. A matrix could "
-            "do it. Let the factor depend on the length"
+            "this is linear: the result for a sum of vectors is the sum of their results. A matrix "
+            "could do it. Let the factor depend on the length"
         )
     return None
 
@@ -1293,11 +1293,11 @@ _judge_comparison = compared(
             lambda old, new: (_versus(old, new)[0] / old.mean(), *_versus(old, new)[1:])
         ),
         "both numbers are right, but the verdict compares with the old model's standard error "
-        "alone: take two of that of the difference": _verdict_by(
+        "alone: compare with twice that of the difference": _verdict_by(
             lambda old, new, better, error: better > 2 * _standard_error(old)
         ),
         "both numbers are right, but the verdict compares with the new model's standard error "
-        "alone: take two of that of the difference": _verdict_by(
+        "alone: compare with twice that of the difference": _verdict_by(
             lambda old, new, better, error: better > 2 * _standard_error(new)
         ),
         "both numbers are right, but the verdict is that of a t-test: the rule here is two "

@@ -398,7 +398,7 @@ def _or_step(judge: Judge) -> Judge:
             return problem
         return (
             "these are new weights, after a step of descent. Return the gradient itself; whoever "
-            "calls the function makes the step"
+            "calls the function takes the step"
         )
 
     return problem
@@ -466,9 +466,8 @@ _GRADIENT_MISTAKES: dict[str, Answer] = {
     "the last molecule is missing in the sum": (
         lambda w, x, y: _gradient(w, x[:-1], y[:-1]) * (len(y) - 1) / len(y)
     ),
-    "the errors are not multiplied by the features: the derivative of x · w by w is x": (
-        lambda w, x, y: np.full(len(w), 2 * np.mean(x @ w - y))
-    ),
+    "the errors are not multiplied by the features: the derivative of x · w with respect to w "
+    "is x": (lambda w, x, y: np.full(len(w), 2 * np.mean(x @ w - y))),
     "the mean runs over the columns of each molecule: take it over the molecules, axis=0": (
         lambda w, x, y: np.mean(2 * (x @ w - y)[:, None] * x, axis=1)
     ),

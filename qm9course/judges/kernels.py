@@ -670,7 +670,7 @@ _SPREADS: Parts = {
     "the prior": lambda a, b, p, r: _root(_explained(a, b)),
     "this is the variance that the training molecules explain: subtract it from the prior, and "
     "take the root": lambda a, b, p, r: _explained(a, b),
-    "1 was taken for the prior: these kernels of the molecules with themselves differ": (
+    "1 was taken for the prior: the kernels of these molecules with themselves are not 1": (
         lambda a, b, p, r: _root(1 - _explained(a, b))
     ),
     "this is the root of the prior, as if there were no training molecules": (

@@ -2,8 +2,8 @@
 
 A network is only as good as the molecules it has seen. Five simple signs give away most of the
 others: more heavy atoms than in QM9; an odd number of electrons; atoms that are not all bonded
-together; two elements at a distance that hardly ever occurs in QM9, such as the 1.9 Å of a carbon
-bond being torn; and an atom with too few or too many bonds, as when a file lacks the hydrogens.
+together; two elements at a distance that hardly ever occurs in QM9, such as the 1.9 Å of a C-C
+bond being broken; and an atom with too few or too many bonds, as when a file lacks the hydrogens.
 """
 
 from __future__ import annotations

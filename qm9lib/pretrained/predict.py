@@ -37,10 +37,10 @@ def predict(
     list of dict
         For each molecule, ready for JSON: ``line`` of the file, ``comment``, ``formula``, each
         label with its unit, its ``uncertainty`` with its unit, and ``warnings``. A label is None if
-        the molecule has elements other than H, C, N, O and F, or than the training molecules, or if
-        the pretrained networks disagree too much (`Calibration.most`). The uncertainty is the
-        expected absolute error, calibrated on validation molecules; for your own models, it is the
-        standard deviation over them, or None if there is only one.
+        the molecule has elements other than H, C, N, O and F, or one that no training molecule of
+        the models had, or if the pretrained networks disagree too much (`Calibration.most`). The
+        uncertainty is the expected absolute error, calibrated on validation molecules; for your own
+        models, it is the standard deviation over them, or None if there is only one.
 
     Raises
     ------

@@ -54,11 +54,12 @@ class Calibration:
     limit
         Standard deviation that only one in a thousand validation molecules exceeds.
     most
-        Standard deviation beyond which there is no prediction: about four times that of what is
-        learned. Far from the molecules they know, the networks' numbers grow without limit.
+        Standard deviation beyond which there is no prediction: about four times the standard
+        deviation of what the networks learn. Far from the molecules they know, the networks'
+        numbers grow without limit.
     power
-        The exponent p. The learned errors differ less than the true ones, as what is learned from
-        noisy numbers does; a power above 1 makes that good.
+        The exponent p. From easy to difficult molecules, errors rise less steeply for the training
+        molecules, from which u was learned, than for new ones; a power above 1 makes up for that.
     """
 
     floor: float
