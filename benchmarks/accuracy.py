@@ -258,7 +258,7 @@ def main() -> None:
         "--lengths", type=float, nargs="+", default=[120.0, 300.0], help="core seconds of the race"
     )
     parser.add_argument(
-        "--seeds", type=int, default=3, help="for the shortest length and the better optimiser"
+        "--seeds", type=int, default=2, help="for the shortest length and the better optimiser"
     )
     parser.add_argument(
         "--compile", action="store_true", help="try torch.compile for the peers, too: minutes each"

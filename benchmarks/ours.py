@@ -86,6 +86,12 @@ class Stopwatch:
         return 0.0 if self.asked <= self.BEFORE else now - self.started
 
 
+def steps_of(clock: Stopwatch, run: training.Run) -> int:
+    """Return the number of steps of a training, from how often it asked."""
+    # Before each step and around each pass; once at the start, and twice to see that time is up.
+    return clock.asked - 3 - 2 * len(run.history)
+
+
 def race(options: argparse.Namespace) -> None:
     """Train by each recipe of the input, for its core seconds; tell error and speed."""
     train, valid, _ = qm9lib.load().split("dimenet")
@@ -112,12 +118,10 @@ def race(options: argparse.Namespace) -> None:
             outcome = {"error": None}
         else:
             error = run.history[-1].valid_mae
-            passes = len(run.history)
-            # Asked once at the start and twice at the end, and around each pass, not for steps.
-            steps = clock.asked - 3 - 2 * passes
+            molecules = steps_of(clock, run) * settings.batch_size
             outcome = {
                 "error": error if np.isfinite(error) else None,
-                "molecules per second": steps * settings.batch_size / recipe["seconds"],
+                "molecules per second": molecules / recipe["seconds"],
                 "preparation (s)": clock.preparation,
             }
         print(json.dumps(outcome), flush=True)
