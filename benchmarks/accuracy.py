@@ -1,20 +1,22 @@
-"""Training of our PaiNN against peers: speed, time to an accuracy, operations, scaling, devices.
+"""Training of our PaiNN against peers: speed, race to an accuracy, operations, scaling, devices.
 
 The peers are SchNetPack's PaiNN and PyTorch Geometric's SchNet, in their own environment, at equal
-width, depth, number of radial functions, cutoff and batch size. All train on the same molecules of
-the dimenet split, each run in a fresh process, in turns.
+width, depth, cutoff and, but for the race, number of radial functions and batch size. All train on
+the same molecules of the dimenet split, each in a process of its own.
 
 - throughput: molecules per second of the training step, and peak memory. Of the peers the fastest
   of one and two threads is taken; their batches are made in advance. With ``--compile`` they run a
-  second time, under ``torch.compile``, which neither of them does by itself.
-- until: time until the validation error is at most 1 kcal/mol. The learning rate falls with the
-  clock, so several given lengths of the training are tried; the first that gets there counts.
+  second time, under ``torch.compile``, which neither of them does by itself. In turns.
+- race: validation error after given core seconds, the same for all, and the first of these lengths
+  with at most 1 kcal/mol. AdamW for everybody and Muon for everybody, learning rate and batch size
+  of each searched for in the same way; of the peers the faster of plain and compiled. See
+  ``race.py``. An hour and a quarter.
 - flops: operations per second of our step, against a product of large matrices; and its parts.
 - scaling: our throughput and memory with more molecules.
 - devices: our throughput on several virtual devices, at a batch of 64.
 
     make bench-peers
-    python benchmarks/accuracy.py --only flops    (Linux)
+    python benchmarks/accuracy.py --only race    (Linux)
 
 Prints a table and writes ``benchmarks/results/accuracy.json``.
 """
@@ -34,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import race as races
 
 import qm9lib
 from qm9lib import convert
@@ -41,6 +44,7 @@ from qm9lib.models import composition
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "accuracy.json"
+KEPT = HERE.parent / "_build" / "race.json"
 PEERS = {"schnetpack-painn": "SchNetPack PaiNN", "pyg-schnet": "PyG SchNet"}
 VARIANTS: dict[str, tuple[object, ...]] = {
     "1 thread": ("--threads", 1),
@@ -51,8 +55,7 @@ WIDTHS = (32, 64)
 ROUNDS = 3
 MOLECULES = 8192  # that throughput is measured on
 VALID = 1000
-GOAL = 1.0  # kcal/mol
-OUR_MINUTES = (1.5, 2.0, 3.0, 5.0)
+WIDTH = 32  # in the race
 ENOUGH_MINUTES = 30.0  # for a child that only measures speed, compilation included
 
 
@@ -77,9 +80,14 @@ def ours(section: str, *arguments: object) -> dict[str, Any]:
 
 def peer(model: str, options: argparse.Namespace, *arguments: object) -> dict[str, Any]:
     """Run ``peers/train.py`` in the peers' environment."""
+    return child([*peer_command(model, options), *arguments])
+
+
+def peer_command(model: str, options: argparse.Namespace) -> list[object]:
+    """Return the command that trains a peer."""
     if not options.peers.exists():
         raise PeerError(f"there is no {options.peers}: `make bench-peers` installs it")
-    return child([options.peers, HERE / "peers" / "train.py", "--model", model, *arguments])
+    return [options.peers, HERE / "peers" / "train.py", "--model", model]
 
 
 def export(train: qm9lib.QM9, valid: qm9lib.QM9, folder: Path) -> tuple[Path, Path]:
@@ -159,48 +167,40 @@ def keep(best: dict[str, dict[str, Any]], name: str, measured: dict[str, Any]) -
         best[name] = measured
 
 
-def until(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Compare the times to 1 kcal/mol, each training with the same molecules."""
+def race(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Compare the errors after the same core seconds, with the same recipe and search for all."""
     train, valid, _ = qm9lib.load().split("dimenet")
-    few, _ = export(train[:MOLECULES], valid[:VALID], folder / "few")
     paths = export(train, valid[:VALID], folder)
-    result: dict[str, Any] = {}
-
-    def try_all(title: str, lengths: list[float], run: Any) -> None:
-        least = float("inf")
-        for minutes in lengths:
-            measured = run(minutes)
-            history = measured["history"]
-            least = min(least, *(mae for _, mae in history))
-            reached = [seconds for seconds, mae in history if mae <= GOAL]
-            if reached:
-                start = measured["wall (s)"] - history[-1][0]
-                compilation = measured.get("compilation (s)", 0.0)
-                result[f"{title}: until {GOAL} kcal/mol, with start and compilation (s)"] = round(
-                    start + reached[0]
-                )
-                result[f"{title}: until {GOAL} kcal/mol, without (s)"] = round(
-                    reached[0] - compilation
-                )
-                return
-        longest = f"{lengths[-1]:g} minutes"
-        result[f"{title}: until {GOAL} kcal/mol"] = (
-            f"not reached in {longest}: {least:.2f} kcal/mol"
-        )
-
-    lengths = sorted({min(minutes, options.limit) for minutes in OUR_MINUTES})
-    try_all("ours", lengths, lambda minutes: ours("until", "--minutes", minutes, "--valid", VALID))
+    size = ("--features", WIDTH)
+    mine: list[object] = [sys.executable, HERE / "ours.py", "race", *size]
+    rivals: dict[str, dict[str, list[object]]] = {
+        "ours": {"compiled": [*mine, "--valid", VALID, "--devices", 1]}
+    }
+    radial = {}
     for model, title in PEERS.items():
         # SchNet was published with more radial functions; it is not to fail for want of them.
-        radial = 50 if model == "pyg-schnet" else 8
-        variants = VARIANTS | (COMPILED if options.compile else {})
-        variant = fastest_variant(model, options, ("--train", few, "--radial", radial), variants)
-        words = (*variant[1], "--radial", radial, "--train", paths[0], "--valid", paths[1])
-
-        def run(minutes: float, model: str = model, words: tuple[object, ...] = words) -> Any:
-            return peer(model, options, *words, "--until", GOAL, "--seconds", 60 * minutes)
-
-        try_all(title, [options.limit / 2, options.limit], run)
+        radial[title] = 50 if model == "pyg-schnet" else 8
+        command = [
+            *peer_command(model, options), *size, "--radial", radial[title],
+            "--train", paths[0], "--valid", paths[1], "--threads", 1,
+        ]  # fmt: skip
+        rivals[title] = {"as it comes": command, "compiled": [*command, "--compile"]}
+    chosen = {
+        "tuning (core s)": options.tuning,
+        "lengths (core s)": sorted(options.lengths),
+        "start of the search (learning rate, batch)": list(races.START),
+        "trainings of a search, at most": races.TRIALS,
+        "batch sizes": [races.SMALLEST, races.LARGEST],
+        "training molecules": len(train),
+        "validation molecules": VALID,
+        "features": WIDTH,
+        "layers": 3,
+        "cutoff (Å)": 5.0,
+        "radial functions": {"ours": 8, **radial},
+        "cores": 1,
+    }
+    result = races.hold(rivals, folder, KEPT, chosen, options.seeds)
+    print(races.table(result))
     return result
 
 
@@ -236,7 +236,7 @@ def devices(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 SECTIONS = {
     "throughput": throughput,
-    "until": until,
+    "race": race,
     "flops": flops,
     "scaling": scaling,
     "devices": devices,
@@ -251,7 +251,15 @@ def main() -> None:
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS))
     parser.add_argument("--seconds", type=float, default=15.0, help="of a run, for throughput")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="for throughput")
-    parser.add_argument("--limit", type=float, default=20.0, help="minutes of a run, for until")
+    parser.add_argument(
+        "--tuning", type=float, default=20.0, help="core seconds of each training of a search"
+    )
+    parser.add_argument(
+        "--lengths", type=float, nargs="+", default=[120.0, 300.0], help="core seconds of the race"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=2, help="for the shortest length and the better optimiser"
+    )
     parser.add_argument(
         "--compile", action="store_true", help="try torch.compile for the peers, too: minutes each"
     )
@@ -271,19 +279,22 @@ def main() -> None:
             measured = SECTIONS[section](options, Path(folder))
         print(section)
         for key, value in measured.items():
-            print(f"  {key:70} {value}")
+            if key != "record":
+                print(f"  {key:70} {value}")
         result[section] = {
             **measured,
             "processors": os.cpu_count(),
             "machine": platform.machine(),
             "python": platform.python_version(),
         }
-        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+        RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        if section == "race":
+            KEPT.unlink()  # the next race is a new one
     print(f"written to {RESULT.relative_to(HERE.parent)}")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except PeerError as error:
+    except (PeerError, races.RivalError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -2,16 +2,19 @@
 
     python benchmarks/ours.py speed --features 32 --epochs 10
     python benchmarks/ours.py speed --molecules 110000 --epochs 2 --batch 64 --devices 2
-    python benchmarks/ours.py until --minutes 2
+    python benchmarks/ours.py race --devices 1 < RECIPES
     python benchmarks/ours.py flops --features 32
 
-Prints one line of JSON. Compilation is not counted; ``until`` tells how many seconds it took.
+Prints one line of JSON; ``race`` prints one for each recipe, and one before (see ``race.py``).
+Compilation is not counted; ``race`` tells how many seconds it took.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +27,7 @@ import numpy as np
 
 import qm9lib
 from qm9lib import training
+from qm9lib.errors import DataError
 from qm9lib.models import painn
 from qm9lib.models.graphs import SIZES, Batch, bucketed
 
@@ -36,10 +40,9 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
     """Measure `qm9lib.training.fit` after its first epoch."""
     train = qm9lib.load().split("dimenet").train[: options.molecules]
     seconds = epochs(train, options)
-    network = eqx.filter(new_network(options.features), eqx.is_inexact_array)
     return {
         "molecules per second": len(train) / float(np.mean(seconds)),
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(network)),
+        "parameters": n_parameters(options.features),
     }
 
 
@@ -61,33 +64,67 @@ def epochs(train: qm9lib.QM9, options: argparse.Namespace) -> np.ndarray:
     return np.diff([epoch.seconds for epoch in run.history])
 
 
-def until(options: argparse.Namespace) -> dict[str, Any]:
-    """Train by the clock; tell the error after each epoch, and the seconds of compilation."""
-    compilation: list[tuple[float, float]] = []
+class Stopwatch:
+    """Seconds of the processor since `fit` was ready: it asks at its start, then before each step.
 
-    def listen(event: str, duration_secs: float, **_: str | int) -> None:
-        if event.endswith("backend_compile_duration"):
-            now = time.perf_counter()
-            compilation.append((now - duration_secs, now))
+    The first step compiles the update, so this clock starts with the second.
+    """
 
-    jax.monitoring.register_event_duration_secs_listener(listen)
+    BEFORE = 4  # at the start; when compiled; before the first step; before the second
+
+    def __init__(self) -> None:
+        self.asked, self.started, self.preparation = 0, 0.0, 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds; the first questions get 0."""
+        now = time.process_time()
+        self.asked += 1
+        if self.asked == 1:
+            self.started = now
+        elif self.asked == self.BEFORE:
+            self.preparation, self.started = now - self.started, now
+        return 0.0 if self.asked <= self.BEFORE else now - self.started
+
+
+def steps_of(clock: Stopwatch, run: training.Run) -> int:
+    """Return the number of steps of a training, from how often it asked."""
+    # Before each step and around each pass; once at the start, and twice to see that time is up.
+    return clock.asked - 3 - 2 * len(run.history)
+
+
+def race(options: argparse.Namespace) -> None:
+    """Train by each recipe of the input, for its core seconds; tell error and speed."""
     train, valid, _ = qm9lib.load().split("dimenet")
-    settings = training.Settings.for_painn(minutes=options.minutes, batch_size=options.batch)
-    _, run = training.fit(
-        new_network(options.features), train[: options.molecules], valid[: options.valid],
-        settings=settings, progress=False, mesh=mesh_of(options),
-    )  # fmt: skip
-    history = [(epoch.seconds, epoch.valid_mae) for epoch in run.history]
-    return {"history": history, "compilation (s)": covered(compilation)}
-
-
-def covered(spans: list[tuple[float, float]]) -> float:
-    """Return the time that spans cover; what several cover counts once."""
-    total, reached = 0.0, -np.inf
-    for start, end in sorted(spans):
-        total += max(0.0, end - max(start, reached))
-        reached = max(reached, end)
-    return total
+    train, valid = train[: options.molecules], valid[: options.valid]
+    facts = {
+        "versions": training.run.environment(),
+        "parameters": n_parameters(options.features),
+        "preparation (s)": sum(os.times()[:4]),
+    }
+    print(json.dumps(facts), flush=True)
+    for line in sys.stdin:
+        recipe = json.loads(line)
+        settings = training.Settings.for_painn(
+            optimizer=recipe["optimizer"], learning_rate=recipe["learning_rate"],
+            batch_size=recipe["batch"], minutes=recipe["seconds"] / 60.0, seed=recipe["seed"],
+        )  # fmt: skip
+        network, clock = new_network(options.features, recipe["seed"]), Stopwatch()
+        try:
+            _, run = training.fit(
+                network, train, valid, settings=settings, progress=False, clock=clock
+            )
+        except DataError as error:  # the learning rate was far too large
+            print(error, file=sys.stderr)
+            outcome = {"error": None}
+        else:
+            error = run.history[-1].valid_mae
+            molecules = steps_of(clock, run) * settings.batch_size
+            outcome = {
+                "error": error if np.isfinite(error) else None,
+                "molecules per second": molecules / recipe["seconds"],
+                "preparation (s)": clock.preparation,
+            }
+        print(json.dumps(outcome), flush=True)
 
 
 def flops(options: argparse.Namespace) -> dict[str, Any]:
@@ -202,9 +239,15 @@ def fastest(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
     return least
 
 
-def new_network(features: int) -> painn.PaiNN:
+def new_network(features: int, seed: int = 0) -> painn.PaiNN:
     """Return an untrained network of the size that is compared."""
-    return painn.PaiNN(features, LAYERS, RADIAL, CUTOFF, key=jax.random.key(0))
+    return painn.PaiNN(features, LAYERS, RADIAL, CUTOFF, key=jax.random.key(seed))
+
+
+def n_parameters(features: int) -> int:
+    """Return the number of weights of that network."""
+    weights = eqx.filter(new_network(features), eqx.is_inexact_array)
+    return sum(leaf.size for leaf in jax.tree.leaves(weights))
 
 
 def peak_memory() -> float:
@@ -215,21 +258,23 @@ def peak_memory() -> float:
 
 
 def main() -> None:
-    """Run a section and print one line of JSON."""
-    sections = {"speed": speed, "until": until, "flops": flops}
+    """Run a section and print JSON."""
+    sections = {"speed": speed, "flops": flops}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("section", choices=sections)
+    parser.add_argument("section", choices=[*sections, "race"])
     parser.add_argument("--features", type=int, default=32)
     parser.add_argument("--molecules", type=int, default=110_000, help="to train on")
-    parser.add_argument("--valid", type=int, default=1000, help="to validate on, for until")
+    parser.add_argument("--valid", type=int, default=1000, help="to validate on, for race")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3, help="one more than is measured")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of training, for until")
     parser.add_argument("--devices", type=int, default=2, help="virtual ones")
     options = parser.parse_args()
     jax.config.update("jax_num_cpu_devices", options.devices)
+    if options.section == "race":
+        race(options)
+        return
     result = sections[options.section](options)
     print(json.dumps({**result, "memory (MB)": peak_memory()}))
 
