@@ -331,7 +331,7 @@ def errors(options: argparse.Namespace) -> None:
     """Train a network on the errors of those for H, and calibrate the expected error with it.
 
     It learns from the errors on the training molecules: of new molecules there are too few. These
-    errors are too small, which the calibration on the validation molecules makes good; their order
+    errors are too small, which the calibration on validation molecules makes up for; their order
     is what counts. The first half of the validation molecules chooses the epoch.
     """
     split, name = qm9lib.load().split("dimenet"), f"{LABEL}-errors"
