@@ -21,7 +21,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
+
+from qm9lib.data.files import replacing
 
 OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon"}
 Setting = tuple[float, int]
@@ -113,11 +116,6 @@ def errors_at(
     return [float("inf") if error is None else error for error in found]
 
 
-def mean(values: Sequence[float]) -> float:
-    """Return the mean."""
-    return sum(values) / len(values)
-
-
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is to be read of a record."""
     trainings = [Training(**one) for one in record["trainings"]]
@@ -142,11 +140,11 @@ def summary(record: Mapping[str, Any]) -> dict[str, Any]:
                 found = errors_at(trainings, rival, optimizer, length)
                 if not found:
                     continue
-                result[f"{title}: after {length:g} {UNIT}"] = round(mean(found), 2)
+                result[f"{title}: after {length:g} {UNIT}"] = round(fmean(found), 2)
                 if found[1:]:
                     each = ", ".join(f"{error:.2f}" for error in found)
                     result[f"{title}: after {length:g} {UNIT}, each seed"] = each
-                if mean(found) <= GOAL:
+                if fmean(found) <= GOAL:
                     reached.append(length)
             speeds = [
                 one.molecules_per_second
@@ -155,7 +153,7 @@ def summary(record: Mapping[str, Any]) -> dict[str, Any]:
                 and one.seconds in lengths
             ]
             if speeds:
-                result[f"{title}: molecules per core second"] = round(mean(speeds))
+                result[f"{title}: molecules per core second"] = round(fmean(speeds))
         first = f"{min(reached):g}" if reached else "none"
         result[f"{rival}: first length with at most {GOAL:g} kcal/mol (core s)"] = first
     return result
@@ -306,8 +304,8 @@ def hold(
 
     def keep() -> None:
         record["trainings"] = [asdict(one) for one in trainings]
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(record, indent=2) + "\n")
+        with replacing(kept) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     def search(process: Process, rival: str, optimizer: str) -> None:
         while len(errors := tried(trainings, rival, optimizer, tuning)) < TRIALS:
